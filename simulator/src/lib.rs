@@ -1,0 +1,1 @@
+//! Simulated battery and I2C chips.

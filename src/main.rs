@@ -1,0 +1,3 @@
+//! The daemon beside the battery.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! A simulated I2C bus.
+
+fn main() {}
