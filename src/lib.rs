@@ -1,1 +1,4 @@
-//! The daemon beside the battery.
+//! The daemon beside the battery: reads its sensor, streams telemetry to the cloud, takes commands.
+
+pub mod battery;
+pub mod sensor;

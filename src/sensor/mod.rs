@@ -1,0 +1,5 @@
+//! Measuring chips behind one trait.
+
+mod wiring;
+
+pub use wiring::{CurrentSign, SensorKind, Shunt, Wiring};
