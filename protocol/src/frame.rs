@@ -159,8 +159,8 @@ mod tests {
         let deep = "[".repeat(100_000);
         let deep_inside = format!(r#"{{"a":{deep}"#);
         for text in ["", "nonsense", "{", "[]", "null", r#"{"a":NaN}"#, &deep, &deep_inside] {
-            assert_eq!(parse::<Telemetry>(text).unwrap_err().code, ErrorCode::InvalidJson, "{:.20}", text);
-            assert_eq!(Envelope::parse(text).unwrap_err().code, ErrorCode::InvalidJson, "{:.20}", text);
+            assert_eq!(parse::<Telemetry>(text).unwrap_err().code, ErrorCode::InvalidJson, "{text:.20}");
+            assert_eq!(Envelope::parse(text).unwrap_err().code, ErrorCode::InvalidJson, "{text:.20}");
         }
         assert_eq!(Envelope::parse("{}").unwrap_err().code, ErrorCode::InvalidMessage);
     }
