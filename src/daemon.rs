@@ -58,7 +58,7 @@ async fn serve(config: &Config) -> Result<(), DaemonError> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| DaemonError::System("SIGINT", e))?;
 
     let dialer =
-        Dialer::new(&config.server_url, &config.device_id, config.api_token.clone(), config.ca_path())?;
+        Dialer::new(&config.server_url, &config.device_id, config.api_token.clone(), config.ca_file.as_ref())?;
     let folder = claim(config)?;
     let sequence = sequence(config, folder.as_ref());
     let wiring = config.wiring();

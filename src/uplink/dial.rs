@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::time::Duration;
 
 use ems_protocol::DeviceId;
@@ -14,7 +13,7 @@ use tokio_rustls::client::TlsStream;
 use super::tls::{self, TlsSettings, TrustError};
 use super::upgrade::{Mode, upgrade};
 use super::wire::Wire;
-use crate::config::{Secret, ServerUrl};
+use crate::config::{CaFile, Secret, ServerUrl};
 
 /// How long the resolver may take.
 const DNS_LIMIT: Duration = Duration::from_secs(10);
@@ -70,14 +69,14 @@ pub struct Dialer {
 }
 
 impl Dialer {
-    /// Calls `server` as `device_id`, trusting `ca_file` alone, or the system's authorities without one.
+    /// Calls `server` as `device_id`, trusting `authorities` alone, or the system's authorities without one.
     pub fn new(
         server: &ServerUrl,
         device_id: &DeviceId,
         token: Secret,
-        ca_file: Option<&Path>,
+        authorities: Option<&CaFile>,
     ) -> Result<Self, TrustError> {
-        let tls = if server.is_tls() { Some(tls::settings(server.server_name().clone(), ca_file)?) } else { None };
+        let tls = if server.is_tls() { Some(tls::settings(server.server_name().clone(), authorities)?) } else { None };
         let url = server.to_string();
         let authority = url.split_once("://").map_or("", |(_, authority)| authority).to_owned();
         let path = format!("/ws/device/{device_id}");

@@ -1,27 +1,18 @@
 //! Whom to trust.
 
-use std::fs::File;
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::ServerName;
 use rustls::{CertificateError, ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
 use tracing::warn;
 
+use crate::config::CaFile;
+
 /// Trust that cannot be established: a configuration error.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
-    /// The file cannot be read as certificates.
-    #[error("CA_FILE {path}: {problem}: it must hold the PEM certificate of the authority that signed the server's certificate")]
-    CaFile {
-        /// The file.
-        path: String,
-        /// What is wrong with it.
-        problem: String,
-    },
     /// The system has no roots.
     #[error("this system has no certificate authorities: apt install ca-certificates, or set CA_FILE")]
     NoSystemRoots,
@@ -42,10 +33,15 @@ impl std::fmt::Debug for TlsSettings {
     }
 }
 
-/// TLS settings for a server called `name`, trusting `ca_file` alone, or the system's authorities without one.
-pub(super) fn settings(name: ServerName<'static>, ca_file: Option<&Path>) -> Result<TlsSettings, TrustError> {
-    let roots = match ca_file {
-        Some(path) => roots_of_file(path)?,
+/// TLS settings for a server called `name`, trusting `authorities` alone, or the system's authorities without one.
+pub(super) fn settings(name: ServerName<'static>, authorities: Option<&CaFile>) -> Result<TlsSettings, TrustError> {
+    let roots = match authorities {
+        Some(file) => {
+            let mut roots = RootCertStore::empty();
+            // The configuration has checked each one: this refuses none of them.
+            roots.add_parsable_certificates(file.certificates().iter().cloned());
+            roots
+        }
         None => roots_of_system()?,
     };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -54,17 +50,6 @@ pub(super) fn settings(name: ServerName<'static>, ca_file: Option<&Path>) -> Res
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(TlsSettings { connector: TlsConnector::from(Arc::new(config)), name })
-}
-
-fn roots_of_file(path: &Path) -> Result<RootCertStore, TrustError> {
-    let wrong = |problem: String| TrustError::CaFile { path: path.display().to_string(), problem };
-    let file = File::open(path).map_err(|e| wrong(e.to_string()))?;
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_reader_iter(file) {
-        let certificate = certificate.map_err(|e| wrong(format!("not PEM ({e})")))?;
-        roots.add(certificate).map_err(|e| wrong(format!("not a certificate ({e})")))?;
-    }
-    if roots.is_empty() { Err(wrong("no certificate in it".to_owned())) } else { Ok(roots) }
 }
 
 fn roots_of_system() -> Result<RootCertStore, TrustError> {
