@@ -14,7 +14,7 @@ pub fn start(level: Level) {
     let for_journal = std::env::var_os("JOURNAL_STREAM").is_some() && !std::io::stderr().is_terminal();
     let builder = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr);
     let result = if for_journal {
-        builder.event_format(ForJournal).with_ansi(false).try_init()
+        builder.with_ansi(false).event_format(ForJournal).try_init()
     } else {
         builder.with_target(false).with_ansi(std::io::stderr().is_terminal()).try_init()
     };

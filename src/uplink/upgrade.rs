@@ -118,14 +118,14 @@ impl Answer {
         match self.status {
             101 => {}
             401 | 403 => return Err(DialError::Refused(self.status)),
-            300..400 => {
+            300..=399 => {
                 let to = self.location.unwrap_or_default();
                 return Err(DialError::NotWebSocket(format!(
                     "it redirects to {to:?} (HTTP {}): a captive portal, or the wrong SERVER_URL",
                     self.status
                 )));
             }
-            429 | 500..600 => return Err(DialError::Unavailable(self.status, self.retry_after)),
+            429 | 500..=599 => return Err(DialError::Unavailable(self.status, self.retry_after)),
             status => {
                 return Err(DialError::NotWebSocket(format!("it answers HTTP {status}: check SERVER_URL")));
             }
