@@ -57,13 +57,16 @@ async fn serve(config: &Config) -> Result<(), DaemonError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(|e| DaemonError::System("SIGTERM", e))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| DaemonError::System("SIGINT", e))?;
 
-    let dialer =
-        Dialer::new(&config.server_url, &config.device_id, config.api_token.clone(), config.ca_file.as_ref())?;
+    let dialer = Dialer::new(
+        &config.server_url,
+        &config.device_id,
+        config.api_token.clone(),
+        config.ca_file.as_ref(),
+    )?;
     let folder = claim(config)?;
     let sequence = sequence(config, folder.as_ref());
     let wiring = config.wiring();
-    let identity =
-        Identity { device_id: config.device_id.clone(), boot_id: sequence.boot_id().to_owned() };
+    let identity = Identity { device_id: config.device_id.clone(), boot_id: sequence.boot_id().to_owned() };
     let (sample_sender, sample_watch) = watch::channel(None);
     let (link_sender, link_watch) = watch::channel(LinkState::default());
     let (stop, stopping) = watch::channel(false);

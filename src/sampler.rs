@@ -102,7 +102,10 @@ impl Trouble {
             Ok(_) => {
                 if let Some(since) = self.since.take() {
                     let seconds = since.elapsed().as_secs();
-                    info!("the sensor answers again after {seconds} s, {} samples were without values", self.gaps);
+                    info!(
+                        "the sensor answers again after {seconds} s, {} samples were without values",
+                        self.gaps
+                    );
                     *self = Self::default();
                 }
             }

@@ -20,7 +20,11 @@ pub fn answer(command: &Command, device_id: &DeviceId, now: Timestamp) -> Comman
         result: None,
     };
     if command.command_id.is_empty() {
-        return rejected(ack, ReasonCode::InvalidPayload, "command_id is empty: every command needs one of its own");
+        return rejected(
+            ack,
+            ReasonCode::InvalidPayload,
+            "command_id is empty: every command needs one of its own",
+        );
     }
     match command.action.as_str() {
         ping::ACTION => CommandAck { result: Some(ping::run()), ..ack },

@@ -51,9 +51,9 @@ impl fmt::Display for ServerUrl {
         let (scheme, usual_port) = if self.tls { ("wss", 443) } else { ("ws", 80) };
         let host = self.name.to_str();
         if host.contains(':') {
-            write!(f, "{scheme}://[{host}]")?
+            write!(f, "{scheme}://[{host}]")?;
         } else {
-            write!(f, "{scheme}://{host}")?
+            write!(f, "{scheme}://{host}")?;
         }
         if self.port == usual_port { Ok(()) } else { write!(f, ":{}", self.port) }
     }

@@ -48,8 +48,7 @@ impl Folder {
         let path = make(state_dir, device_id, "STATE_DIR")?;
         let lock = path.join("lock");
         let unusable = |source| FolderError::Unusable { path: lock.clone(), key: "STATE_DIR", source };
-        let file =
-            File::options().create(true).truncate(false).write(true).open(&lock).map_err(unusable)?;
+        let file = File::options().create(true).truncate(false).write(true).open(&lock).map_err(unusable)?;
         match file.try_lock() {
             Ok(()) => Ok(Self { path, _lock: file }),
             Err(TryLockError::WouldBlock) => Err(FolderError::InUse { device_id: device_id.clone(), lock }),

@@ -64,7 +64,8 @@ impl Outbox {
     /// A backlog holds at most `batch` samples; with `batch` 0 only live samples are given.
     pub fn pick(&mut self, batch: usize) -> Option<Pick> {
         // Live samples stand at the end, sent ones before unsent ones: look from the end.
-        let unsent_live = self.waiting.iter().rev().take_while(|e| !e.sent && e.sample.seq >= self.live_from).count();
+        let unsent_live =
+            self.waiting.iter().rev().take_while(|e| !e.sent && e.sample.seq >= self.live_from).count();
         if unsent_live > 0 {
             let at = self.waiting.len() - unsent_live;
             let entry = self.waiting.get_mut(at)?;

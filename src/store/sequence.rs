@@ -48,7 +48,12 @@ impl Sequence {
         }
         let memory = file.and_then(|path| {
             remember(&path, &boot_id, next)
-                .inspect_err(|error| warn!("cannot write {}: {error}; after a restart the samples get a new boot id", path.display()))
+                .inspect_err(|error| {
+                    warn!(
+                        "cannot write {}: {error}; after a restart the samples get a new boot id",
+                        path.display()
+                    );
+                })
                 .ok()
         });
         Self { boot_id, next, memory }
@@ -82,7 +87,8 @@ impl Sequence {
 fn recall(path: &Path, kernel_boot_id: &str) -> Option<(String, u64)> {
     let text = fs::read_to_string(path).ok()?;
     let (boot_id, next) = text.trim_end().split_once('\n')?;
-    let same_boot = boot_id.strip_prefix(kernel_boot_id).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+    let same_boot =
+        boot_id.strip_prefix(kernel_boot_id).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
     if !same_boot || next.len() != DIGITS {
         return None;
     }
@@ -120,8 +126,7 @@ fn digits(mut value: u64) -> [u8; DIGITS] {
 /// Eight hexadecimal digits from the kernel's random source.
 fn random_suffix() -> String {
     fs::read_to_string("/proc/sys/kernel/random/uuid")
-        .map(|uuid| uuid.chars().take(8).collect())
-        .unwrap_or_else(|_| format!("{:08x}", std::process::id()))
+        .map_or_else(|_| format!("{:08x}", std::process::id()), |uuid| uuid.chars().take(8).collect())
 }
 
 #[cfg(test)]
@@ -141,7 +146,7 @@ mod tests {
         assert_eq!((first.take(), first.take()), (70_000, 70_001));
         drop(first);
         let mut second = Sequence::open(Some(run.path()), Some(state.path()), BOOT, BootTime(99_000));
-        assert_eq!((second.boot_id(), second.take()), (BOOT, 70_002));
+        assert_eq!((second.take(), second.boot_id()), (70_002, BOOT));
     }
 
     #[test]
@@ -163,7 +168,10 @@ mod tests {
                 Some(text) => fs::write(&path, text).unwrap(),
             }
             let mut again = Sequence::open(Some(run.path()), Some(state.path()), BOOT, BootTime(80_000));
-            assert!(again.boot_id().len() == BOOT.len() + 9 && again.boot_id().starts_with(BOOT), "{broken:?}");
+            assert!(
+                again.boot_id().len() == BOOT.len() + 9 && again.boot_id().starts_with(BOOT),
+                "{broken:?}"
+            );
             assert_eq!(again.take(), 80_000);
             let boot_id = again.boot_id().to_owned();
             let third = Sequence::open(Some(run.path()), Some(state.path()), BOOT, BootTime(90_000));

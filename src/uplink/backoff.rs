@@ -10,7 +10,7 @@ use backoff::backoff::Backoff as _;
 
 /// Exponential waits with jitter, for ever.
 #[derive(Debug)]
-pub struct Backoff {
+pub(super) struct Backoff {
     waits: ExponentialBackoff,
     /// How long a connection must have held to start anew from the floor.
     stable_after: Duration,
@@ -44,12 +44,12 @@ impl Default for Backoff {
 
 impl Backoff {
     /// The next wait, longer than the last on average.
-    pub fn next_wait(&mut self) -> Duration {
+    pub(super) fn next_wait(&mut self) -> Duration {
         self.waits.next_backoff().unwrap_or(CAP)
     }
 
     /// A connection that was made at `since` has ended at `now`.
-    pub fn connection_ended(&mut self, since: Instant, now: Instant) {
+    pub(super) fn connection_ended(&mut self, since: Instant, now: Instant) {
         if now.saturating_duration_since(since) >= self.stable_after {
             self.waits.reset();
         }
@@ -67,7 +67,7 @@ mod tests {
         let waits: Vec<Duration> = (0..10_000).map(|_| backoff.next_wait()).collect();
         let at_cap = &waits[20..];
         assert!(at_cap.iter().all(|w| (CAP / 2..=CAP * 3 / 2).contains(w)));
-        let spread = *at_cap.iter().max().unwrap() - *at_cap.iter().min().unwrap();
+        let spread = (*at_cap.iter().max().unwrap()).checked_sub(*at_cap.iter().min().unwrap()).unwrap();
         assert!(spread > CAP * 9 / 10, "{spread:?}");
     }
 
@@ -75,8 +75,10 @@ mod tests {
     fn only_a_stable_connection_starts_anew_from_the_floor() {
         let start = Instant::now();
         let mut backoff = Backoff::default();
-        (0..20).for_each(|_| drop(backoff.next_wait()));
-        backoff.connection_ended(start, start + STABLE.checked_sub(Duration::from_millis(1)).unwrap());
+        for _ in 0..20 {
+            backoff.next_wait();
+        }
+        backoff.connection_ended(start, start + STABLE.saturating_sub(Duration::from_millis(1)));
         assert!(backoff.next_wait() >= CAP / 2);
         backoff.connection_ended(start, start + STABLE);
         assert!(backoff.next_wait() <= FLOOR * 3 / 2);

@@ -76,7 +76,11 @@ impl Dialer {
         token: Secret,
         authorities: Option<&CaFile>,
     ) -> Result<Self, TrustError> {
-        let tls = if server.is_tls() { Some(tls::settings(server.server_name().clone(), authorities)?) } else { None };
+        let tls = if server.is_tls() {
+            Some(tls::settings(server.server_name().clone(), authorities)?)
+        } else {
+            None
+        };
         let url = server.to_string();
         let authority = url.split_once("://").map_or("", |(_, authority)| authority).to_owned();
         let path = format!("/ws/device/{device_id}");

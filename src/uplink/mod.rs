@@ -99,7 +99,10 @@ impl Uplink {
     }
 
     /// One attempt; `None` when the daemon stops meanwhile.
-    async fn dial(&mut self, samples: &mut mpsc::Receiver<Sample>) -> Option<Result<(Wire, Mode), DialError>> {
+    async fn dial(
+        &mut self,
+        samples: &mut mpsc::Receiver<Sample>,
+    ) -> Option<Result<(Wire, Mode), DialError>> {
         let Self { context, dialer, outbox, .. } = self;
         collect_while(context, outbox, samples, dialer.dial()).await
     }
@@ -110,7 +113,12 @@ impl Uplink {
     }
 
     /// A connection from its upgrade to its end; `None` when the daemon stops.
-    async fn hold(&mut self, wire: Wire, mode: Mode, samples: &mut mpsc::Receiver<Sample>) -> Option<Failure> {
+    async fn hold(
+        &mut self,
+        wire: Wire,
+        mode: Mode,
+        samples: &mut mpsc::Receiver<Sample>,
+    ) -> Option<Failure> {
         let since = Instant::now();
         let words = match mode {
             Mode::Typed => "acknowledged samples (ems.v1)",
@@ -150,7 +158,8 @@ impl Uplink {
                 Failure::Refused,
             ),
             Some(CloseCode::Conflict) => (
-                "another device uses this DEVICE_ID: give each device an id and a token of its own".to_owned(),
+                "another device uses this DEVICE_ID: give each device an id and a token of its own"
+                    .to_owned(),
                 Failure::Refused,
             ),
             Some(CloseCode::MessageTooBig) => {

@@ -23,7 +23,7 @@ use crate::store::{Outbox, Pick};
 
 /// Why a connection ended.
 #[derive(Debug)]
-pub enum End {
+pub(super) enum End {
     /// The daemon stops.
     Stopped,
     /// The server closed it, with its code and reason.
@@ -211,9 +211,10 @@ impl<'a> Session<'a> {
                 self.passed_barrier(payload);
                 Ok(())
             }
-            Message::Binary(_) => {
-                self.answer_error(&ErrorMessage::new(ErrorCode::InvalidJson, "this device takes text frames only"))
-            }
+            Message::Binary(_) => self.answer_error(&ErrorMessage::new(
+                ErrorCode::InvalidJson,
+                "this device takes text frames only",
+            )),
             Message::Ping(_) | Message::Close(_) | Message::Frame(_) => Ok(()),
         }
     }
@@ -236,7 +237,9 @@ impl<'a> Session<'a> {
             Mode::Plain => match parse::<Command>(text) {
                 Ok(command) => self.obey(&command),
                 Err(_) => match Envelope::parse(text) {
-                    Ok(envelope) if envelope.kind == kind::COMMAND => self.receive_typed(&envelope, batch_limit),
+                    Ok(envelope) if envelope.kind == kind::COMMAND => {
+                        self.receive_typed(&envelope, batch_limit)
+                    }
                     _ if text.contains("\"action\"") => self.refuse_command(text),
                     _ => {
                         debug!("a frame that is no command is ignored");
@@ -247,7 +250,11 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn receive_typed(&mut self, envelope: &Envelope<'_>, batch_limit: usize) -> Result<(), tungstenite::Error> {
+    fn receive_typed(
+        &mut self,
+        envelope: &Envelope<'_>,
+        batch_limit: usize,
+    ) -> Result<(), tungstenite::Error> {
         match envelope.kind.as_ref() {
             kind::WELCOME => match envelope.payload::<Welcome>() {
                 Ok(welcome) => {
@@ -341,7 +348,9 @@ impl<'a> Session<'a> {
             return Ok(Some(End::Silent));
         }
         if self.max_batch.is_none() && now - self.started >= WELCOME_LIMIT {
-            return Ok(Some(End::Broken("the server agreed to ems.v1 but sent no device.welcome".to_owned())));
+            return Ok(Some(End::Broken(
+                "the server agreed to ems.v1 but sent no device.welcome".to_owned(),
+            )));
         }
         if now - self.last_heard.max(self.last_ping) >= Duration::from_secs(PING_SECONDS) {
             self.last_ping = now;
@@ -351,7 +360,11 @@ impl<'a> Session<'a> {
         if self.outbox.is_empty() {
             self.last_progress = now;
         } else if now - self.last_progress >= ACK_LIMIT && self.max_batch.is_some() {
-            debug!("no acknowledgement for {} s: {} samples are sent again", ACK_LIMIT.as_secs(), self.outbox.len());
+            debug!(
+                "no acknowledgement for {} s: {} samples are sent again",
+                ACK_LIMIT.as_secs(),
+                self.outbox.len()
+            );
             self.last_progress = now;
             self.batch_in_flight = None;
             self.outbox.begin_session();
@@ -366,9 +379,8 @@ impl<'a> Session<'a> {
             self.wire.flush().await
         };
         // A peer that no longer reads must not hold up the stop.
-        match tokio::time::timeout(CLOSE_LIMIT, goodbye).await {
-            Ok(Err(error)) => debug!("the connection broke while it was closed: {error}"),
-            Ok(Ok(())) | Err(_) => {}
+        if let Ok(Err(error)) = tokio::time::timeout(CLOSE_LIMIT, goodbye).await {
+            debug!("the connection broke while it was closed: {error}");
         }
         Ok(End::Stopped)
     }

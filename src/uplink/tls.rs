@@ -34,7 +34,10 @@ impl std::fmt::Debug for TlsSettings {
 }
 
 /// TLS settings for a server called `name`, trusting `authorities` alone, or the system's authorities without one.
-pub(super) fn settings(name: ServerName<'static>, authorities: Option<&CaFile>) -> Result<TlsSettings, TrustError> {
+pub(super) fn settings(
+    name: ServerName<'static>,
+    authorities: Option<&CaFile>,
+) -> Result<TlsSettings, TrustError> {
     let roots = match authorities {
         Some(file) => {
             let mut roots = RootCertStore::empty();

@@ -33,7 +33,7 @@ const MAX_HEADERS: usize = 64;
 const BUFFER: usize = 4 * 1024;
 
 /// Asks for the upgrade on `stream` and gives the WebSocket.
-pub async fn upgrade<S>(
+pub(super) async fn upgrade<S>(
     mut stream: S,
     authority: &str,
     path: &str,
@@ -58,11 +58,14 @@ where
         if let Some((answer, length)) = Answer::parse(&received)? {
             let mode = answer.check(&key)?;
             let rest = received.split_off(length);
-            let socket = WebSocketStream::from_partially_read(stream, rest, Role::Client, Some(limits())).await;
+            let socket =
+                WebSocketStream::from_partially_read(stream, rest, Role::Client, Some(limits())).await;
             return Ok((socket, mode));
         }
         if received.len() >= MAX_HEAD {
-            return Err(DialError::NotWebSocket(format!("its answer has more than {MAX_HEAD} bytes of headers")));
+            return Err(DialError::NotWebSocket(format!(
+                "its answer has more than {MAX_HEAD} bytes of headers"
+            )));
         }
         if stream.read_buf(&mut received).await.map_err(DialError::Upgrade)? == 0 {
             return Err(DialError::NotWebSocket("it closed the connection without an answer".to_owned()));
@@ -131,12 +134,16 @@ impl Answer {
             }
         }
         if self.accept.as_deref() != Some(derive_accept_key(key.as_bytes()).as_str()) {
-            return Err(DialError::NotWebSocket("its Sec-WebSocket-Accept does not prove the upgrade".to_owned()));
+            return Err(DialError::NotWebSocket(
+                "its Sec-WebSocket-Accept does not prove the upgrade".to_owned(),
+            ));
         }
         match self.protocol.as_deref() {
             None => Ok(Mode::Plain),
             Some(SUBPROTOCOL) => Ok(Mode::Typed),
-            Some(other) => Err(DialError::NotWebSocket(format!("it picked the subprotocol {other:?}, which was not offered"))),
+            Some(other) => Err(DialError::NotWebSocket(format!(
+                "it picked the subprotocol {other:?}, which was not offered"
+            ))),
         }
     }
 }
@@ -152,12 +159,16 @@ mod tests {
     }
 
     /// The key and its proof are the example of RFC 6455 section 1.3.
-    const ACCEPTED: &str = "HTTP/1.1 101 Switching Protocols\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
+    const ACCEPTED: &str =
+        "HTTP/1.1 101 Switching Protocols\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
 
     #[test]
     fn without_a_subprotocol_the_mode_is_plain_with_ours_it_is_typed() {
         assert_eq!(answer(&format!("{ACCEPTED}\r\n")).unwrap(), Mode::Plain);
-        assert_eq!(answer(&format!("{ACCEPTED}Sec-WebSocket-Protocol: ems.v1\r\n\r\n")).unwrap(), Mode::Typed);
+        assert_eq!(
+            answer(&format!("{ACCEPTED}Sec-WebSocket-Protocol: ems.v1\r\n\r\n")).unwrap(),
+            Mode::Typed
+        );
     }
 
     #[test]
