@@ -1,1 +1,27 @@
-//! The wire contract.
+//! The wire contract between the device, the cloud and the dashboard: types, limits and validation. No I/O.
+//!
+//! Units are SI and named at each field. `current` and `power` of a battery are positive while it charges.
+
+mod close;
+mod command;
+mod device;
+mod device_id;
+mod error;
+mod frame;
+pub mod limits;
+mod ranges;
+mod telemetry;
+mod timestamp;
+mod validate;
+
+pub use close::CloseCode;
+pub use command::{Command, CommandAck, CommandStatus, ReasonCode};
+pub use device::{DeviceEvent, Heartbeat, Hello, Severity, TelemetryAck, TelemetryBatch, Welcome};
+pub use device_id::{DeviceId, InvalidDeviceId};
+pub use error::{ErrorCode, ErrorMessage};
+pub use frame::{Envelope, SUBPROTOCOL, encode, kind, parse};
+pub use ranges::SeqRanges;
+pub use telemetry::{
+    Battery, ClockQuality, Grid, Mode, PowerMeter, State, SystemStatus, Telemetry, VERSION, flag,
+};
+pub use timestamp::{InvalidTimestamp, Timestamp};

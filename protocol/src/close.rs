@@ -1,0 +1,60 @@
+//! WebSocket close codes (RFC 6455 section 7.4, and our own from 4000 on).
+
+/// Why a peer closed the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u16)]
+pub enum CloseCode {
+    /// 1000: done.
+    Normal = 1000,
+    /// 1001: the server is going away.
+    GoingAway = 1001,
+    /// 1008: not allowed.
+    PolicyViolation = 1008,
+    /// 1009: the frame is larger than the peer takes.
+    MessageTooBig = 1009,
+    /// 1012: the server restarts and will be back.
+    ServiceRestart = 1012,
+    /// 1013: the server is overloaded.
+    TryAgainLater = 1013,
+    /// 4001: another connection of the same device took over.
+    Superseded = 4001,
+    /// 4003: the credential was revoked.
+    Revoked = 4003,
+    /// 4008: a user's connection did not keep up with what it subscribed to.
+    SlowConsumer = 4008,
+    /// 4009: another device uses the same identity.
+    Conflict = 4009,
+    /// 4010: the user's session ended.
+    SessionEnded = 4010,
+    /// 4011: no authentication in time.
+    AuthenticationTimeout = 4011,
+    /// 4029: too many connections or messages.
+    TooMany = 4029,
+}
+
+impl CloseCode {
+    /// The number on the wire.
+    pub const fn code(self) -> u16 {
+        self as u16
+    }
+
+    /// The meaning of a number, where it is one of ours.
+    pub const fn from_code(code: u16) -> Option<Self> {
+        Some(match code {
+            1000 => Self::Normal,
+            1001 => Self::GoingAway,
+            1008 => Self::PolicyViolation,
+            1009 => Self::MessageTooBig,
+            1012 => Self::ServiceRestart,
+            1013 => Self::TryAgainLater,
+            4001 => Self::Superseded,
+            4003 => Self::Revoked,
+            4008 => Self::SlowConsumer,
+            4009 => Self::Conflict,
+            4010 => Self::SessionEnded,
+            4011 => Self::AuthenticationTimeout,
+            4029 => Self::TooMany,
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,173 @@
+//! Frames: `{"type", "payload"}` in typed mode, bare objects in plain mode.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+
+use crate::error::{ErrorCode, ErrorMessage};
+
+/// The `Sec-WebSocket-Protocol` of typed mode.
+pub const SUBPROTOCOL: &str = "ems.v1";
+
+/// The `type`s of the device door and the dashboard door.
+pub mod kind {
+    /// Device → cloud, first.
+    pub const HELLO: &str = "device.hello";
+    /// Cloud → device, the answer to `device.hello`.
+    pub const WELCOME: &str = "device.welcome";
+    /// One live sample.
+    pub const TELEMETRY: &str = "telemetry";
+    /// Samples from the backlog.
+    pub const BATCH: &str = "telemetry.batch";
+    /// Cloud → device: these samples are durable.
+    pub const ACK: &str = "telemetry.ack";
+    /// Cloud → dashboard: late samples are in the history now.
+    pub const BACKFILL: &str = "telemetry.backfill";
+    /// Cloud → device.
+    pub const COMMAND: &str = "command";
+    /// Device → cloud.
+    pub const COMMAND_ACK: &str = "command.ack";
+    /// Device → cloud, and on to dashboards.
+    pub const EVENT: &str = "device.event";
+    /// Cloud → dashboard: online or offline, since when, last seen.
+    pub const STATUS: &str = "device.status";
+    /// Server → all, every 30 s.
+    pub const HEARTBEAT: &str = "system.heartbeat";
+    /// Both: a frame that could not be used.
+    pub const ERROR: &str = "error";
+}
+
+/// The outer object of a typed message; the payload is still text.
+#[derive(Debug, Deserialize)]
+pub struct Envelope<'a> {
+    /// What the payload is.
+    #[serde(rename = "type", borrow)]
+    pub kind: Cow<'a, str>,
+    /// The message's data, `{}` where it was left out.
+    #[serde(borrow, default)]
+    payload: Option<&'a RawValue>,
+}
+
+impl<'a> Envelope<'a> {
+    /// Reads the outer object of a frame.
+    pub fn parse(text: &'a str) -> Result<Self, ErrorMessage> {
+        require_object(text)?;
+        serde_json::from_str(text).map_err(|error| {
+            let code = if error.is_data() { ErrorCode::InvalidMessage } else { ErrorCode::InvalidJson };
+            ErrorMessage::new(
+                code,
+                format!("expected {{\"type\": …, \"payload\": …}}: {}", without_position(&error)),
+            )
+        })
+    }
+
+    /// The payload's text as it came.
+    pub fn payload_text(&self) -> &'a str {
+        self.payload.map_or("{}", RawValue::get)
+    }
+
+    /// The payload as `T`.
+    pub fn payload<T: DeserializeOwned>(&self) -> Result<T, ErrorMessage> {
+        parse(self.payload_text())
+    }
+}
+
+/// Reads `T` from a JSON text; an error names the field.
+pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, ErrorMessage> {
+    require_object(text)?;
+    // The fast way first: only a frame that failed is read again to learn where.
+    serde_json::from_str(text).map_err(|first| {
+        if !first.is_data() {
+            return ErrorMessage::new(
+                ErrorCode::InvalidJson,
+                format!("expected a JSON object: {}", without_position(&first)),
+            );
+        }
+        let mut reader = serde_json::Deserializer::from_str(text);
+        match serde_path_to_error::deserialize::<_, T>(&mut reader) {
+            Err(error) => {
+                let path = error.path().to_string();
+                let reason = without_position(error.inner());
+                if path == "." || path.is_empty() || path == "?" {
+                    ErrorMessage::new(ErrorCode::InvalidMessage, reason)
+                } else {
+                    ErrorMessage::new(ErrorCode::InvalidMessage, format!("{path}: {reason}"))
+                        .with("field", path)
+                }
+            }
+            Ok(_) => ErrorMessage::new(ErrorCode::InvalidMessage, without_position(&first)),
+        }
+    })
+}
+
+/// A typed message as text.
+pub fn encode<T: Serialize>(kind: &str, payload: &T) -> String {
+    #[derive(Serialize)]
+    struct Outgoing<'a, T> {
+        r#type: &'a str,
+        payload: &'a T,
+    }
+    // Our own types have string keys and finite numbers (serde_json writes others as null): this cannot fail.
+    serde_json::to_string(&Outgoing { r#type: kind, payload }).unwrap_or_default()
+}
+
+/// Serde would read a struct from a JSON array too.
+fn require_object(text: &str) -> Result<(), ErrorMessage> {
+    if text.trim_ascii_start().starts_with('{') {
+        return Ok(());
+    }
+    Err(ErrorMessage::new(ErrorCode::InvalidJson, "expected a JSON object, which begins with '{'"))
+}
+
+/// `serde_json`'s words without "at line 1 column 43", bounded: it may quote what it did not like.
+fn without_position(error: &serde_json::Error) -> String {
+    let words = error.to_string();
+    let words = words.split(" at line ").next().unwrap_or_default();
+    if words.chars().count() <= 200 {
+        words.to_owned()
+    } else {
+        words.chars().take(200).chain(['…']).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Hello, Telemetry};
+
+    #[test]
+    fn a_typed_message_is_split_into_type_and_payload() {
+        let envelope = Envelope::parse(r#"{"type":"telemetry","payload":{"a":1},"more":2}"#).unwrap();
+        assert_eq!((envelope.kind.as_ref(), envelope.payload_text()), ("telemetry", r#"{"a":1}"#));
+        assert_eq!(Envelope::parse(r#"{"type":"ping"}"#).unwrap().payload_text(), "{}");
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_frame_is_said_with_the_field() {
+        let wrong_type =
+            r#"{"device_id":"a","timestamp":"2026-02-03T12:00:00Z","battery":{"voltage":true,"soc":1}}"#;
+        let error = parse::<Telemetry>(wrong_type).unwrap_err();
+        assert_eq!(error.code, ErrorCode::InvalidMessage);
+        assert!(error.message.contains("voltage") && error.message.contains("boolean"), "{}", error.message);
+        let missing = parse::<Hello>("{}").unwrap_err();
+        assert!(missing.message.contains("boot_id"), "{}", missing.message);
+    }
+
+    #[test]
+    fn broken_json_is_told_from_a_broken_message() {
+        let deep = "[".repeat(100_000);
+        let deep_inside = format!(r#"{{"a":{deep}"#);
+        for text in ["", "nonsense", "{", "[]", "null", r#"{"a":NaN}"#, &deep, &deep_inside] {
+            assert_eq!(parse::<Telemetry>(text).unwrap_err().code, ErrorCode::InvalidJson, "{text:.20}");
+            assert_eq!(Envelope::parse(text).unwrap_err().code, ErrorCode::InvalidJson, "{text:.20}");
+        }
+        assert_eq!(Envelope::parse("{}").unwrap_err().code, ErrorCode::InvalidMessage);
+    }
+
+    #[test]
+    fn a_long_quotation_is_cut() {
+        let text = format!(r#"{{"type":{}}}"#, format_args!("[\"{}\"]", "x".repeat(100_000)));
+        assert!(Envelope::parse(&text).unwrap_err().message.len() < 400);
+    }
+}
