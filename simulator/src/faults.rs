@@ -12,7 +12,8 @@ pub struct Faults {
 
 #[derive(Debug, Default)]
 struct State {
-    brown_out: bool,
+    /// Messages until the supply dips.
+    brown_out: Option<u32>,
     stalled: bool,
     /// Messages still acknowledged; `None` is without limit.
     acknowledged: Option<u32>,
@@ -21,7 +22,12 @@ struct State {
 impl Faults {
     /// The supply dips: before its next message the chip starts again with its power-on registers.
     pub fn brown_out(&self) {
-        self.state().brown_out = true;
+        self.brown_out_after(0);
+    }
+
+    /// The supply dips after `messages` more messages, perhaps in the middle of a read.
+    pub fn brown_out_after(&self, messages: u32) {
+        self.state().brown_out = Some(messages);
     }
 
     /// The chip acknowledges `messages` more messages and then none.
@@ -55,7 +61,9 @@ impl Faults {
         if let Some(left) = &mut state.acknowledged {
             *left = left.checked_sub(1).ok_or(BusFault { errno: errno::EREMOTEIO })?;
         }
-        Ok(std::mem::take(&mut state.brown_out))
+        let dips = state.brown_out == Some(0);
+        state.brown_out = state.brown_out.and_then(|left| left.checked_sub(1));
+        Ok(dips)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
