@@ -1,0 +1,2 @@
+//! A client of the tests.
+fn main() {}
