@@ -9,6 +9,7 @@ use ems_simulator::{BusFault, Chip, Ina219, Ina226, Message as BusMessage, Simul
 use rustix::io::Errno;
 
 use crate::control::{ChipLine, Control, Input, Model, Scope};
+use crate::pack::WatchedPack;
 use crate::registers::RegisterFile;
 use crate::wire::{Data, Message};
 
@@ -129,12 +130,20 @@ fn plug(line: &ChipLine) -> (Box<dyn Chip>, Plugged) {
             (Box::new(chip), Box::new(move || faults.brown_out()))
         }
         Model::Registers(at_power_on) => {
-            let flag = Arc::new(AtomicBool::new(false));
-            let chip = RegisterFile::new(at_power_on.clone(), Arc::clone(&flag));
-            (Box::new(chip), Box::new(move || flag.store(true, Ordering::Relaxed)))
+            let (flag, brown_out) = brown_out_flag();
+            (Box::new(RegisterFile::new(at_power_on.clone(), flag)), brown_out)
+        }
+        Model::Pack => {
+            let (flag, brown_out) = brown_out_flag();
+            (Box::new(WatchedPack::new(flag)), brown_out)
         }
     };
     (chip, Plugged { terminals, brown_out })
+}
+
+fn brown_out_flag() -> (Arc<AtomicBool>, Box<dyn Fn() + Send>) {
+    let flag = Arc::new(AtomicBool::new(false));
+    (Arc::clone(&flag), Box::new(move || flag.store(true, Ordering::Relaxed)))
 }
 
 fn set(terminals: &Terminals, input: Input) {

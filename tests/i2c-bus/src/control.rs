@@ -51,6 +51,8 @@ pub(crate) enum Model {
     Ina226(Option<(u16, u16)>),
     /// Plain 16-bit registers with these contents at power-on.
     Registers(BTreeMap<u8, u16>),
+    /// An INA226 on the simulator's battery pack, which moves by itself.
+    Pack,
 }
 
 /// The voltages at a measuring chip.
@@ -121,6 +123,11 @@ impl Control {
                 let chip = chip(words)?;
                 once(self.chips.insert(address, chip).is_none(), "the address has a chip already")
             }
+            "pack" => {
+                let chip = ChipLine { model: Model::Pack, input: Input::default() };
+                let address = words.address()?;
+                once(self.chips.insert(address, chip).is_none(), "the address has a chip already")
+            }
             "id" => {
                 let address = words.address()?;
                 let ids = (words.word16("the manufacturer id")?, words.word16("the die id")?);
@@ -128,14 +135,17 @@ impl Control {
                     Some(Model::Ina226(own)) => {
                         once(own.replace(ids).is_none(), "the address has an `id` line already")
                     }
-                    _ => Err("only an ina226 has id registers, and there is none at this address".to_owned()),
+                    _ => {
+                        Err("only `chip … ina226` has ids to set, and there is none at this address"
+                            .to_owned())
+                    }
                 }
             }
             "reset" => {
                 let address = words.address()?;
                 let counter = words.number("the counter", 0..=u64::MAX)?;
                 if !self.chips.contains_key(&address) {
-                    return Err("no `chip` line puts a chip at this address".to_owned());
+                    return Err("no `chip` or `pack` line puts a chip at this address".to_owned());
                 }
                 once(self.resets.insert(address, counter).is_none(), "the address has a `reset` line already")
             }
@@ -163,7 +173,7 @@ impl Control {
                 };
                 Ok(())
             }
-            _ => Err("no such directive; there are chip, id, reset, busy, fault, delay_ms, hang, \
+            _ => Err("no such directive; there are chip, pack, id, reset, busy, fault, delay_ms, hang, \
                       reject_read_not_last"
                 .to_owned()),
         }
@@ -269,6 +279,7 @@ mod tests {
             chip 0x40 ina226 volts=26.6 shunt_mv=-7.5
             chip 65 ina219
             chip 0x42 registers 0x02=0x1f42 0xfe=1
+            pack 0x44
             reset 0x41 7
             busy 0x43
             fault 121
@@ -287,6 +298,7 @@ mod tests {
         assert_eq!(control.chips[&0x40], clone);
         assert_eq!(control.chips[&0x41], ChipLine { model: Model::Ina219, input: Input::default() });
         assert_eq!(control.chips[&0x42].model, Model::Registers(BTreeMap::from([(2, 0x1f42), (0xfe, 1)])));
+        assert_eq!(control.chips[&0x44].model, Model::Pack);
         assert_eq!(control.resets, BTreeMap::from([(0x41, 7)]));
         assert_eq!(control.busy, BTreeSet::from([0x43]));
         assert_eq!(control.faults, BTreeMap::from([(None, 121), (Some(0x40), 110)]));
@@ -315,8 +327,8 @@ mod tests {
                 "chip 0x40 ina219\nchip 0x40 ina226",
                 "line 2, `chip 0x40 ina226`: the address has a chip already",
             ),
-            ("chip 0x40 ina219\nid 0x40 1 2", "only an ina226 has id registers"),
-            ("reset 0x40 1", "no `chip` line puts a chip at this address"),
+            ("chip 0x40 ina219\nid 0x40 1 2", "only `chip … ina226` has ids to set"),
+            ("reset 0x40 1", "no `chip` or `pack` line puts a chip at this address"),
             ("hang 0x40 7", "`7` is one word too many"),
             ("fault 110\nfault 121", "another `fault` line has the same scope"),
             ("reject_read_not_last maybe", "`maybe` is neither `on` nor `off`"),

@@ -49,7 +49,7 @@ impl ControlFile {
             Ok(text) => text,
             Err(source) => {
                 if !std::mem::replace(&mut self.unreadable, true) {
-                    self.keep(&ControlFileError::Unreadable { path: self.path.clone(), source });
+                    say_ignored(&ControlFileError::Unreadable { path: self.path.clone(), source });
                 }
                 return None;
             }
@@ -60,12 +60,12 @@ impl ControlFile {
             return None;
         }
         self.text = text;
-        parse(&self.path, &self.text).map_err(|error| self.keep(&error)).ok()
+        parse(&self.path, &self.text).map_err(|error| say_ignored(&error)).ok()
     }
+}
 
-    fn keep(&self, error: &ControlFileError) {
-        complain(format_args!("{error}; the bus stays as it was"));
-    }
+fn say_ignored(error: &ControlFileError) {
+    complain(format_args!("{error}; the bus stays as it was"));
 }
 
 fn parse(path: &Path, text: &[u8]) -> Result<Control, ControlFileError> {

@@ -8,6 +8,7 @@ mod i2c_dev;
 mod kernel;
 mod memory;
 mod open_files;
+mod pack;
 mod program;
 mod registers;
 mod seccomp;

@@ -154,8 +154,7 @@ const FILTER_LENGTH: u16 = 9;
 /// `ioctl(_, 0x0700..=0x073f, _)` in our own calling convention notifies; everything else is allowed.
 #[expect(
     clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "offsets in a struct of 64 bytes, a positive call number, and flags that the kernel keeps in 32 bits"
+    reason = "offsets in a struct of 64 bytes and a small call number"
 )]
 fn filter() -> [sock_filter; FILTER_LENGTH as usize] {
     const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;

@@ -1,4 +1,4 @@
-//! SMBus calls as the I2C transfers that the kernel makes of them (`i2c_smbus_xfer_emulated`).
+//! `SMBus` calls as the I2C transfers that the kernel makes of them (`i2c_smbus_xfer_emulated`).
 
 use rustix::io::Errno;
 

@@ -49,17 +49,14 @@ impl TransferLog {
 
     fn line(&self, number: u64, messages: &[Message], result: &str) -> io::Result<()> {
         let Some(mut file) = self.file.as_ref() else { return Ok(()) };
-        let mut line = number.to_string();
-        for message in messages {
-            line.push(' ');
-            match &message.data {
-                Data::Read(bytes) if result != "ok" => {
-                    line.push_str(&format!("r@{:#04x}:?{}", message.address, bytes.len()));
-                }
-                _ => line.push_str(&message.to_string()),
-            }
-        }
+        let shown: Vec<String> = messages
+            .iter()
+            .map(|message| match &message.data {
+                Data::Read(bytes) if result != "ok" => format!("r@{:#04x}:?{}", message.address, bytes.len()),
+                _ => message.to_string(),
+            })
+            .collect();
         // One write a line, to a file opened for appending: lines of several threads do not mix.
-        file.write_all(format!("{line} {result}\n").as_bytes())
+        file.write_all(format!("{number} {} {result}\n", shown.join(" ")).as_bytes())
     }
 }

@@ -36,7 +36,9 @@ fn main() -> ExitCode {
             scope.spawn(move || {
                 let (tag, request) = line.split_once(' ').unwrap_or((line.as_str(), ""));
                 let answer = match perform(path, request) {
-                    Ok(bytes) => bytes.iter().fold("ok ".to_owned(), |text, byte| text + &format!("{byte:02x}")),
+                    Ok(bytes) => {
+                        bytes.iter().fold("ok ".to_owned(), |text, byte| text + &format!("{byte:02x}"))
+                    }
                     Err(Trouble::Bus(LinuxI2CError::Errno(errno))) => format!("errno {errno}"),
                     Err(Trouble::Bus(LinuxI2CError::Io(error))) => format!("error {error}"),
                     Err(Trouble::Request(what)) => format!("cannot understand {what}"),
