@@ -160,8 +160,10 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        let _ended = self.child.kill();
-        let _status = self.child.wait();
+        if self.child.try_wait().unwrap().is_none() {
+            send("TERM", self.id());
+            end_of(&mut self.child);
+        }
     }
 }
 
@@ -172,6 +174,12 @@ pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
         assert!(begun.elapsed() < PATIENCE, "still not so: {what}");
         thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Sends a signal to a process that has not been collected yet.
+pub(crate) fn send(signal: &str, pid: u32) {
+    let sent = Command::new("kill").args(["-s", signal, &pid.to_string()]).status().unwrap();
+    assert!(sent.success());
 }
 
 /// Waits for the end of a program that was told to end.

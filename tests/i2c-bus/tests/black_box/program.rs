@@ -1,9 +1,9 @@
 //! How the program under test is started, ended, and what `i2c-bus` says when it cannot run it.
 
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
-use crate::bench::{Bench, CHIPS, end_of, eventually, text};
+use crate::bench::{Bench, CHIPS, end_of, eventually, send, text};
 
 #[test]
 fn the_exit_status_of_the_program_is_passed_on() {
@@ -53,7 +53,7 @@ fn signals_are_passed_on_to_the_program() {
             format!("trap 'exit {status}' {signal}; : > {}; while :; do sleep 0.01; done", ready.display());
         let mut tool = bench.command(&["sh", "-c", &script]).spawn().unwrap();
         eventually("the program runs", || ready.exists());
-        kill(signal, tool.id());
+        send(signal, tool.id());
         assert_eq!(end_of(&mut tool).code(), Some(status), "{signal}");
     }
 }
@@ -87,13 +87,8 @@ fn a_client_in_the_middle_of_a_hanging_transfer_ends_with_i2c_bus() {
     let mut client = bench.client();
     client.begin("read 0x40 0 2");
     eventually("the transfer hangs", || !bench.log().is_empty());
-    kill("TERM", client.id());
+    send("TERM", client.id());
     eventually("it has ended", || !is_running(&client.id().to_string()));
-}
-
-fn kill(signal: &str, pid: u32) {
-    let sent = Command::new("kill").args(["-s", signal, &pid.to_string()]).status().unwrap();
-    assert!(sent.success());
 }
 
 /// Whether a process runs: one that waits to be collected does not.
