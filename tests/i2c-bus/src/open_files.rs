@@ -79,3 +79,67 @@ fn process_of(thread: u32) -> io::Result<Pid> {
         .and_then(|number| Pid::from_raw(number.trim().parse().ok()?))
         .ok_or_else(|| io::Error::other(format!("/proc/{thread}/status has no Tgid")))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::os::fd::AsRawFd;
+
+    use super::*;
+
+    fn set(files: &OpenFiles, file: &impl AsRawFd, address: u16) {
+        files.update(own_thread(), number(file), |client| client.address = address).unwrap();
+    }
+
+    fn address(files: &OpenFiles, file: &impl AsRawFd) -> u16 {
+        files.client(own_thread(), number(file)).unwrap().address
+    }
+
+    fn own_thread() -> u32 {
+        std::process::id()
+    }
+
+    fn number(file: &impl AsRawFd) -> u32 {
+        file.as_raw_fd().try_into().unwrap()
+    }
+
+    #[test]
+    fn a_duplicate_shares_the_address_and_another_open_file_does_not() {
+        let files = OpenFiles::default();
+        let first = File::open("/dev/null").unwrap();
+        let duplicate = first.try_clone().unwrap();
+        let second = File::open("/dev/null").unwrap();
+        set(&files, &first, 0x40);
+        set(&files, &second, 0x41);
+        assert_eq!([address(&files, &duplicate), address(&files, &second)], [0x40, 0x41]);
+        set(&files, &duplicate, 0x42);
+        assert_eq!(address(&files, &first), 0x42);
+    }
+
+    #[test]
+    fn a_descriptor_number_that_is_used_again_starts_afresh() {
+        let files = OpenFiles::default();
+        let first = File::open("/dev/null").unwrap();
+        set(&files, &first, 0x40);
+        let mut second = OwnedFd::from(File::open("/dev/null").unwrap());
+        rustix::io::dup2(&first, &mut second).unwrap();
+        assert_eq!(address(&files, &second), 0x40);
+        rustix::io::dup2(File::open("/dev/null").unwrap(), &mut second).unwrap();
+        assert_eq!(address(&files, &second), 0);
+    }
+
+    #[test]
+    fn the_file_that_was_unused_for_longest_is_forgotten_first() {
+        let files = OpenFiles::default();
+        let first = File::open("/dev/null").unwrap();
+        let second = File::open("/dev/null").unwrap();
+        set(&files, &first, 0x40);
+        set(&files, &second, 0x41);
+        assert_eq!(address(&files, &first), 0x40);
+        for _ in 0..CAPACITY - 1 {
+            set(&files, &File::open("/dev/null").unwrap(), 1);
+        }
+        assert_eq!(files.known.lock().unwrap().len(), CAPACITY);
+        assert_eq!([address(&files, &first), address(&files, &second)], [0x40, 0]);
+    }
+}

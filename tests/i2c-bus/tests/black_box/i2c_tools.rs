@@ -21,6 +21,7 @@ fn i2ctransfer_reads_a_register_and_names_the_fault() {
         ("fault 110", read, "Connection timed out"),
         ("fault 5", read, "Input/output error"),
         ("", "i2ctransfer -y 1 r2@0x42 r2@0x42", "Operation not supported"),
+        ("", "i2cget -y 1 0x42 0x02 wp", "Read failed"),
     ] {
         let (stdout, stderr) = tools(faults, script);
         assert_eq!(stdout, "", "{script} with {faults}");

@@ -1,7 +1,7 @@
 //! How the program under test is started, ended, and what `i2c-bus` says when it cannot run it.
 
 use std::fs;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use crate::bench::{Bench, CHIPS, end_of, eventually, send, text};
 
@@ -42,6 +42,28 @@ fn a_bad_control_file_is_one_sentence_and_the_program_is_not_started() {
     let output = bench.run(&["echo", "started"]);
     assert_eq!((output.status.code(), text(&output.stdout)), (Some(125), ""));
     assert!(text(&output.stderr).contains("cannot read the control file"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn new_privileges_are_given_up_only_by_those_who_must() {
+    const CAP_SYS_ADMIN: u64 = 1 << 21;
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let held = status.lines().find_map(|line| line.strip_prefix("CapEff:")).unwrap();
+    let privileged = u64::from_str_radix(held.trim(), 16).unwrap() & CAP_SYS_ADMIN != 0;
+
+    let bench = Bench::new(CHIPS);
+    let device = bench.path("dev/i2c-1");
+    let client = env!("CARGO_BIN_EXE_i2c-client");
+    let script =
+        format!("grep NoNewPrivs /proc/self/status; echo 1 word 0x42 2 | {client} {}", device.display());
+    let as_we_are = bench.command(&["sh", "-c", &script]);
+    let mut unprivileged = Command::new("setpriv");
+    unprivileged.args(["--bounding-set", "-all"]).arg(as_we_are.get_program()).args(as_we_are.get_args());
+    let commands = if privileged { vec![(0, as_we_are), (1, unprivileged)] } else { vec![(1, as_we_are)] };
+    for (no_new_privileges, mut command) in commands {
+        let output = command.output().unwrap();
+        assert_eq!(text(&output.stdout), format!("NoNewPrivs:\t{no_new_privileges}\n1 ok 1f42\n"));
+    }
 }
 
 #[test]

@@ -79,6 +79,33 @@ fn the_limits_of_the_kernel_hold() {
 }
 
 #[test]
+fn requests_and_pointers_that_make_no_sense_are_refused_as_by_the_kernel() {
+    let bench = Bench::new(CHIPS);
+    // Perl passes a number on as it is: here as a value, or as a pointer to nowhere.
+    for (request, argument, errno) in [
+        ("0x0701", "3", 0),
+        ("0x0701", "-1", 22),
+        ("0x0702", "100", 0),
+        ("0x0702", "-1", 22),
+        ("0x0704", "1", 0),
+        ("0x0708", "1", 0),
+        ("0x0705", "16", 14),
+        ("0x0707", "16", 14),
+        ("0x0707", "-16", 14),
+        ("0x0720", "16", 14),
+        ("0x073f", "0", 25),
+    ] {
+        let script =
+            "open(BUS, '+<', $ARGV[0]) or die; ioctl(BUS, eval $ARGV[1], 0 + $ARGV[2]) or print $!+0";
+        let device = bench.path("dev/i2c-1");
+        let output = bench.run(&["perl", "-e", script, device.to_str().unwrap(), request, argument]);
+        let found = if errno == 0 { String::new() } else { errno.to_string() };
+        assert_eq!(text(&output.stdout), found, "{request} {argument}: {}", text(&output.stderr));
+        assert_eq!(text(&output.stderr), "");
+    }
+}
+
+#[test]
 fn many_processes_and_threads_use_the_bus_at_once() {
     let bench = Bench::new(CHIPS);
     let device = bench.path("dev/i2c-1");
