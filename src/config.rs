@@ -76,8 +76,8 @@ pub fn load_from(
 
 /// Whether this wiring can measure this pack: warnings, or the sentence that refuses it.
 #[expect(clippy::unnecessary_wraps, reason = "the sensor's rules refuse; they are wired here")]
-fn cross_check(_wiring: &Wiring, _pack: &Pack) -> Result<Vec<String>, String> {
-    Ok(Vec::new())
+fn cross_check(wiring: &Wiring, pack: &Pack) -> Result<Vec<String>, String> {
+    wiring.check(pack)
 }
 
 impl Config {
