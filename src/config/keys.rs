@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn every_key_says_what_it_is_and_shows_an_example() {
-        for key in KEYS.iter() {
+        for key in KEYS {
             assert!(!key.summary().is_empty() && !key.example.is_empty(), "{}", key.name);
         }
     }
