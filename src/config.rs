@@ -75,7 +75,6 @@ pub fn load_from(
 }
 
 /// Whether this wiring can measure this pack: warnings, or the sentence that refuses it.
-#[expect(clippy::unnecessary_wraps, reason = "the sensor's rules refuse; they are wired here")]
 fn cross_check(wiring: &Wiring, pack: &Pack) -> Result<Vec<String>, String> {
     wiring.check(pack)
 }
