@@ -36,6 +36,8 @@ pub struct Uplink {
     batch_limit: usize,
     /// Failures since the last stable connection, so that the log does not repeat itself.
     failures: u32,
+    /// Connections in a row that ended at once: they must not fill the log either.
+    flaps: u32,
 }
 
 /// The first wait after a refusal, which only a person can mend; doubled at each refusal up to [`REFUSED_CAP`].
@@ -43,7 +45,7 @@ const REFUSED_FLOOR: Duration = Duration::from_secs(60);
 const REFUSED_CAP: Duration = Duration::from_secs(15 * 60);
 /// The longest wait that a server may ask for with `Retry-After`.
 const RETRY_AFTER_CAP: Duration = Duration::from_secs(15 * 60);
-/// The shortest wait after "try again later".
+/// What is added to the wait after "try again later".
 const BUSY_FLOOR: Duration = Duration::from_secs(5);
 /// The loop shows health that it lives at least this often, also while it dials or waits.
 const PROGRESS_TICK: Duration = Duration::from_secs(5);
@@ -69,6 +71,7 @@ impl Uplink {
             backoff: Backoff::default(),
             batch_limit: MAX_BATCH_SAMPLES / 4,
             failures: 0,
+            flaps: 0,
         }
     }
 
@@ -124,7 +127,13 @@ impl Uplink {
             Mode::Typed => "acknowledged samples (ems.v1)",
             Mode::Plain => "plain telemetry",
         };
-        info!("connected to {}: {words}, {} samples waiting", self.dialer.server(), self.outbox.len());
+        let line =
+            format!("connected to {}: {words}, {} samples waiting", self.dialer.server(), self.outbox.len());
+        if self.flaps == 0 || self.flaps.is_power_of_two() {
+            info!("{line}");
+        } else {
+            debug!("{line}");
+        }
         self.context.report_connected(true);
         let session = Session::new(&self.context, &mut self.outbox, wire, mode, self.batch_limit);
         let end = session.run(samples, self.batch_limit).await;
@@ -132,6 +141,9 @@ impl Uplink {
         self.backoff.connection_ended(since, Instant::now());
         if since.elapsed() >= PROGRESS_TICK {
             self.failures = 0;
+            self.flaps = 0;
+        } else {
+            self.flaps = self.flaps.saturating_add(1);
         }
         let (words, failure) = match end {
             End::Stopped => return None,
@@ -174,7 +186,7 @@ impl Uplink {
         let usual = self.backoff.next_wait();
         match failure {
             Failure::Transient => usual,
-            Failure::Busy(None) => usual.max(BUSY_FLOOR),
+            Failure::Busy(None) => BUSY_FLOOR + usual,
             // Jitter on top: everybody was told the same number.
             Failure::Busy(Some(wait)) => wait.min(RETRY_AFTER_CAP) + usual.min(BUSY_FLOOR),
             Failure::Refused => REFUSED_FLOOR

@@ -8,7 +8,7 @@ use ems_protocol::{
     encode, kind, parse,
 };
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval, sleep_until};
+use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode as WireCloseCode;
 use tokio_tungstenite::tungstenite::{self, Message};
@@ -127,6 +127,8 @@ impl<'a> Session<'a> {
                     Event::Flushed => {}
                     Event::Ended => return Ok(End::Closed(None)),
                     Event::Frame(Message::Close(frame)) => {
+                        // The answer to it is queued: without it the server waits for its own time limit.
+                        drop(timeout(CLOSE_LIMIT, self.wire.flush()).await);
                         return Ok(End::Closed(frame.map(|f| (f.code.into(), f.reason.to_string()))));
                     }
                     Event::Frame(message) => {
@@ -379,7 +381,7 @@ impl<'a> Session<'a> {
             self.wire.flush().await
         };
         // A peer that no longer reads must not hold up the stop.
-        if let Ok(Err(error)) = tokio::time::timeout(CLOSE_LIMIT, goodbye).await {
+        if let Ok(Err(error)) = timeout(CLOSE_LIMIT, goodbye).await {
             debug!("the connection broke while it was closed: {error}");
         }
         Ok(End::Stopped)
