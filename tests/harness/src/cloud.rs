@@ -4,6 +4,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
+use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
@@ -22,6 +23,8 @@ pub struct Cloud {
     plain: SocketAddr,
     device: Device,
     password: String,
+    /// Made once: the server slows down those who log in often.
+    api: OnceLock<Api>,
     dir: TempDir,
 }
 
@@ -49,7 +52,7 @@ impl Cloud {
         let free = "127.0.0.1:0".parse().expect("an address");
         let mut process = serve(&dir, free, free);
         let (tls, plain) = addresses(&mut process);
-        Self { process, tls, plain, device, password, dir }
+        Self { process, tls, plain, device, password, api: OnceLock::new(), dir }
     }
 
     /// The device `ems_001`.
@@ -95,8 +98,8 @@ impl Cloud {
 
     /// The HTTP interface, logged in as [`ADMIN`].
     #[track_caller]
-    pub fn api(&self) -> Api {
-        Api::log_in(self.plain, ADMIN, &self.password)
+    pub fn api(&self) -> &Api {
+        self.api.get_or_init(|| Api::log_in(self.plain, ADMIN, &self.password))
     }
 
     /// Its process.
