@@ -8,7 +8,7 @@ use ureq::Agent;
 use ureq::http::Response;
 
 use crate::sample::Sample;
-use crate::wait::{PATIENCE, until};
+use crate::wait::{PATIENCE, poll};
 
 /// A session of a user.
 #[derive(Debug, Clone)]
@@ -87,13 +87,11 @@ impl Api {
     #[track_caller]
     pub fn wait_for(&self, device: &str, what: &str, fits: impl Fn(&[Sample]) -> bool) -> Vec<Sample> {
         let mut last = Vec::new();
-        let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            until(what, || {
-                last = self.samples(device);
-                fits(&last).then(|| last.clone())
-            })
-        }));
-        found.unwrap_or_else(|_| {
+        let found = poll(PATIENCE, || {
+            last = self.samples(device);
+            fits(&last).then(|| last.clone())
+        });
+        found.unwrap_or_else(|| {
             let end = &last[last.len().saturating_sub(5)..];
             panic!("{what} did not come; {} samples are stored, the last ones: {end:#?}", last.len())
         })

@@ -8,7 +8,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::wait::until;
+use crate::wait::{PATIENCE, poll, until};
 
 /// A running program, killed when dropped. Its stdout and stderr go to one file, which is shown if the test fails.
 #[derive(Debug)]
@@ -161,15 +161,12 @@ pub fn run(mut command: Command) -> Finished {
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     // Read while it runs: a full pipe would stop it.
     let readers = [read(stdout), read(stderr)];
-    let name = format!("the end of {}", command.get_program().to_string_lossy());
-    let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        until(&name, || child.try_wait().expect("our own child"))
-    }));
-    if ended.is_err() {
+    let ended = poll(PATIENCE, || child.try_wait().expect("our own child"));
+    if ended.is_none() {
         drop(child.kill());
     }
     let [stdout, stderr] = readers.map(|reader| reader.join().expect("a reader of a pipe"));
-    let status = ended.unwrap_or_else(|_| panic!("{command:?} does not end; it said:\n{stdout}{stderr}"));
+    let status = ended.unwrap_or_else(|| panic!("{command:?} does not end; it said:\n{stdout}{stderr}"));
     let status = status.code().or(status.signal().map(|_| -1)).unwrap_or(-1);
     Finished { status, stdout, stderr }
 }

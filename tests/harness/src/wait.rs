@@ -16,13 +16,18 @@ pub fn until<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
 
 /// As [`until`], with another bound.
 #[track_caller]
-pub fn until_within<T>(limit: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub fn until_within<T>(limit: Duration, what: &str, look: impl FnMut() -> Option<T>) -> T {
+    poll(limit, look).unwrap_or_else(|| panic!("waited {} s for {what}", limit.as_secs()))
+}
+
+/// As [`until_within`], but nothing when the time is up.
+pub(crate) fn poll<T>(limit: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let start = Instant::now();
     loop {
-        if let Some(found) = look() {
+        let found = look();
+        if found.is_some() || start.elapsed() >= limit {
             return found;
         }
-        assert!(start.elapsed() < limit, "waited {} s for {what}", limit.as_secs());
         sleep(PAUSE);
     }
 }
