@@ -14,10 +14,10 @@ export function signed(value: number | undefined, digits: number): string {
   return value !== undefined && value > 0 && Number(text) !== 0 ? `+${text}` : text;
 }
 
-/** A power with the unit that keeps it short. */
+/** A power with the unit that keeps it short; signed as {@link signed}. */
 export function power(watts: number | undefined): { value: string; unit: string } {
-  if (watts === undefined || Math.abs(watts) < 999.5) return { value: decimal(watts, 0), unit: "W" };
-  return { value: decimal(watts / 1_000, 2), unit: "kW" };
+  if (watts === undefined || Math.abs(watts) < 999.5) return { value: signed(watts, 0), unit: "W" };
+  return { value: signed(watts / 1_000, 2), unit: "kW" };
 }
 
 /** How long ago, in one unit: "< 1 s", "12 s", "5 min", "3 h", "2 d". */

@@ -37,13 +37,17 @@ export function SessionProvider({ children }: { children: ReactNode }) {
     setState({ phase: "out", notice: "Your session has ended. Please log in again." });
   }, []);
 
-  const retry = useCallback(() => {
-    setState({ phase: "checking" });
+  const check = useCallback(() => {
     api.me().then(
       (user) => setState({ phase: "in", user }),
       (error: unknown) => setState(api.isLoggedOut(error) ? { phase: "out", notice: null } : unreachable(error)),
     );
   }, []);
+
+  const retry = useCallback(() => {
+    setState({ phase: "checking" });
+    check();
+  }, [check]);
 
   const login = useCallback(async (username: string, password: string) => {
     const user = await api.login(username, password);
@@ -55,7 +59,7 @@ export function SessionProvider({ children }: { children: ReactNode }) {
     setState({ phase: "out", notice: null });
   }, []);
 
-  useEffect(retry, [retry]);
+  useEffect(check, [check]);
   useKeptAlive(state.phase === "in", ended);
 
   const session = useMemo(() => ({ state, login, logout, ended, retry }), [state, login, logout, ended, retry]);

@@ -4,9 +4,9 @@ export interface Mark {
   wallMs: number;
 }
 
-/** The instant `ageMs` ago. */
-export function markNow(ageMs = 0): Mark {
-  return { monotonicMs: performance.now() - ageMs, wallMs: Date.now() - ageMs };
+/** The instant `agoMs` ago. */
+export function markNow(agoMs = 0): Mark {
+  return { monotonicMs: performance.now() - agoMs, wallMs: Date.now() - agoMs };
 }
 
 /**

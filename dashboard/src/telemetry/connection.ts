@@ -48,6 +48,8 @@ const FLOOR_MS: Readonly<Record<number, number>> = {
  */
 export class Connection {
   private socket: WebSocket | null = null;
+  /** Detaches the present socket's listeners: what a socket says after it was let go is not heard. */
+  private listeners = new AbortController();
   private closed = false;
   private readonly backoff: Backoff;
   private readonly timers = new Map<"retry" | "stable" | "limit", ReturnType<typeof setTimeout>>();
@@ -89,19 +91,23 @@ export class Connection {
       throw error;
     }
     this.socket = socket;
+    this.listeners = new AbortController();
+    const { signal } = this.listeners;
     this.start("limit", this.options.connectTimeoutMs ?? 10_000, () => this.lost(null));
-    socket.onopen = () => this.opened();
-    socket.onmessage = ({ data }: MessageEvent<unknown>) => {
-      this.watchSilence();
-      if (typeof data === "string") this.options.onText(data);
-    };
-    socket.onclose = ({ code }) => this.lost(code);
+    socket.addEventListener("open", () => this.opened(), { signal });
+    socket.addEventListener("message", ({ data }) => this.received(data), { signal });
+    socket.addEventListener("close", ({ code }) => this.lost(code), { signal });
   }
 
   private opened(): void {
     this.start("stable", this.options.stableAfterMs ?? 10_000, () => this.backoff.reset());
     this.watchSilence();
     this.set({ status: "OPEN" });
+  }
+
+  private received(data: unknown): void {
+    this.watchSilence();
+    if (typeof data === "string") this.options.onText(data);
   }
 
   private lost(code: number | null): void {
@@ -123,12 +129,10 @@ export class Connection {
 
   /** Lets go of the socket and all timers. */
   private release(): void {
-    for (const name of [...this.timers.keys()]) this.stop(name);
-    const socket = this.socket;
+    for (const name of this.timers.keys()) this.stop(name);
+    this.listeners.abort();
+    this.socket?.close();
     this.socket = null;
-    if (socket === null) return;
-    socket.onopen = socket.onmessage = socket.onclose = null;
-    socket.close();
   }
 
   private set(change: Partial<ConnectionState>): void {

@@ -6,7 +6,7 @@ export { fetchHistory, type Span } from "./history";
 export { getJson, HttpError, type RequestOptions } from "./http";
 export { LiveDevice, type LiveDeviceOptions, type LiveSnapshot } from "./liveDevice";
 export { isObject, MalformedFrame, parseObject, toDeviceSummary, toTelemetry } from "./parse";
-export { isGap, Series, type Point } from "./series";
+export { isGap, Series, usualIntervalMs, within, type Point } from "./series";
 export { ServerClock } from "./serverClock";
 export type * from "./types";
 export { useLiveDevice, useLiveSnapshot } from "./useLiveDevice";

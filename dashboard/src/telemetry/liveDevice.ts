@@ -4,7 +4,7 @@ import { Connection, streamUrl, type ConnectionOptions, type ConnectionState } f
 import { fetchDevice } from "./device";
 import type { Span } from "./history";
 import { isObject, parseObject, toDeviceSummary, toTelemetry } from "./parse";
-import { Series } from "./series";
+import { Series, type Point } from "./series";
 import { ServerClock } from "./serverClock";
 import { liveTimeMs, storedAgeMs } from "./stamps";
 import type { DeviceSummary, TelemetryPayload } from "./types";
@@ -20,8 +20,8 @@ export interface LiveSnapshot {
   freshAt: Mark | null;
   /** Of the curves: `loading` before the first answer, `failed` while the server does not give them. */
   history: "loading" | "ready" | "failed";
-  /** Grows whenever the series changed. */
-  version: number;
+  /** The samples of the window in order of time; a new array whenever they changed. */
+  points: readonly Point[];
 }
 
 export interface LiveDeviceOptions extends Pick<ConnectionOptions, "backoff" | "stableAfterMs"> {
@@ -49,7 +49,7 @@ const OVERLAP_MS = 5_000;
  * device. After each reconnect, and when the server announces late samples, the missing span is fetched.
  */
 export class LiveDevice {
-  readonly series = new Series();
+  /** The server's time. */
   readonly clock = new ServerClock();
   private snapshot: LiveSnapshot = {
     connection: { status: "CONNECTING", retryAt: null, closeCode: null, ended: false },
@@ -57,11 +57,13 @@ export class LiveDevice {
     latest: null,
     freshAt: null,
     history: "loading",
-    version: 0,
+    points: [],
   };
+  private readonly series = new Series();
   private readonly listeners = new Set<() => void>();
-  private readonly ended = new AbortController();
-  private readonly backfill: Backfill;
+  /** Ends what runs while somebody listens. */
+  private running = new AbortController();
+  private backfill: Backfill | null = null;
   private connection: Connection | null = null;
   private watch: ReturnType<typeof setInterval> | undefined;
   private probing = false;
@@ -71,43 +73,15 @@ export class LiveDevice {
   /** Server time up to which the samples are here or asked for. */
   private heldUntilMs = 0;
 
-  constructor(private readonly options: LiveDeviceOptions) {
-    this.backfill = new Backfill({
-      deviceId: options.deviceId,
-      clock: this.clock,
-      signal: this.ended.signal,
-      ...(options.baseUrl !== undefined && { baseUrl: options.baseUrl }),
-      onSamples: (samples) => this.placeStored(samples),
-      onFailure: (error) => this.refused(error) || this.change({ history: "failed" }),
-    });
-  }
+  constructor(private readonly options: LiveDeviceOptions) {}
 
-  /** Connects. Lives until {@link stop}, and does not start again after it. */
-  start(): void {
-    if (this.connection !== null || this.ended.signal.aborted) return;
-    void this.probe();
-    this.watch = setInterval(() => this.askIfSuspicious(), WATCH_INTERVAL_MS);
-    this.connection = new Connection({
-      ...this.options,
-      url: streamUrl(this.options.deviceId, this.options.baseUrl),
-      protocols: ["ems.v1"],
-      silenceLimitMs: SILENCE_LIMIT_MS,
-      onState: (state) => this.connectionChanged(state),
-      onText: (text) => this.received(text),
-    });
-  }
-
-  /** Closes the socket and forgets all requests and timers. */
-  stop(): void {
-    this.ended.abort();
-    clearInterval(this.watch);
-    this.connection?.close();
-    this.listeners.clear();
-  }
-
+  /** Calls `listener` at each change. Connected while there is a listener: the first connects, the last closes. */
   subscribe = (listener: () => void): (() => void) => {
     this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
+    if (this.listeners.size === 1) this.start();
+    return () => {
+      if (this.listeners.delete(listener) && this.listeners.size === 0) this.stop();
+    };
   };
 
   getSnapshot = (): LiveSnapshot => this.snapshot;
@@ -121,6 +95,35 @@ export class LiveDevice {
     const lastMs = this.series.last?.timeMs ?? this.lastSeenMs() ?? nowMs;
     const toMs = nowMs - lastMs > this.options.windowMs ? lastMs : nowMs;
     return { fromMs: toMs - this.options.windowMs, toMs };
+  }
+
+  private start(): void {
+    this.running = new AbortController();
+    this.probing = false;
+    this.backfill = new Backfill({
+      ...this.options,
+      clock: this.clock,
+      signal: this.running.signal,
+      onSamples: (samples) => this.placeStored(samples),
+      onFailure: (error) => this.refused(error) || this.change({ history: "failed" }),
+    });
+    void this.probe();
+    this.watch = setInterval(() => this.askIfSuspicious(), WATCH_INTERVAL_MS);
+    this.connection = new Connection({
+      ...this.options,
+      url: streamUrl(this.options.deviceId, this.options.baseUrl),
+      protocols: ["ems.v1"],
+      silenceLimitMs: SILENCE_LIMIT_MS,
+      onState: (state) => this.connectionChanged(state),
+      onText: (text) => this.received(text),
+    });
+  }
+
+  private stop(): void {
+    this.running.abort();
+    clearInterval(this.watch);
+    this.connection?.close();
+    this.connection = null;
   }
 
   private askIfSuspicious(): void {
@@ -137,14 +140,16 @@ export class LiveDevice {
     if (this.probing) return;
     this.probing = true;
     const { frames } = this;
+    const { signal } = this.running;
     const suspect = this.snapshot.connection.status === "OPEN";
     try {
-      this.deviceFetched(await fetchDevice(this.options.deviceId, { ...this.options, clock: this.clock, signal: this.ended.signal }));
+      const device = await fetchDevice(this.options.deviceId, { ...this.options, clock: this.clock, signal });
+      if (!signal.aborted) this.deviceFetched(device);
     } catch (error) {
-      if (this.ended.signal.aborted || this.refused(error) || statusOf(error) !== undefined) return;
+      if (signal.aborted || this.refused(error) || statusOf(error) !== undefined) return;
       if (suspect && frames === this.frames) this.connection?.restart();
     } finally {
-      this.probing = false;
+      if (this.running.signal === signal) this.probing = false;
     }
   }
 
@@ -193,6 +198,7 @@ export class LiveDevice {
     this.heldUntilMs = nowMs;
     this.series.add(sample, sampleAgeMs > 0 ? nowMs - sampleAgeMs : liveTimeMs(sample, nowMs));
     this.series.dropBefore(this.window().fromMs);
+    this.change({ points: this.series.snapshot() });
     if (!known) this.show(sample, sampleAgeMs);
   }
 
@@ -213,22 +219,22 @@ export class LiveDevice {
     const window = this.window();
     const fromMs = Math.max(window.fromMs, Date.parse(String(payload["from"])));
     const toMs = Math.min(window.toMs, Date.parse(String(payload["to"])));
-    if (fromMs <= toMs) this.backfill.request({ fromMs, toMs });
+    if (fromMs <= toMs) this.backfill?.request({ fromMs, toMs });
   }
 
   private request(span: Span): void {
     this.heldUntilMs = span.toMs;
-    this.backfill.request(span);
+    this.backfill?.request(span);
   }
 
   private placeStored(samples: TelemetryPayload[]): void {
     for (const sample of samples) this.series.add(sample, Date.parse(sample.timestamp));
     this.series.dropBefore(this.window().fromMs);
-    this.change({ history: "ready", version: this.snapshot.version + 1 });
+    this.change({ history: "ready", points: this.series.snapshot() });
   }
 
   private show(latest: TelemetryPayload, sampleAgeMs: number): void {
-    this.change({ latest, freshAt: markNow(sampleAgeMs), version: this.snapshot.version + 1 });
+    this.change({ latest, freshAt: markNow(sampleAgeMs) });
   }
 
   private lastSeenMs(): number | null {
@@ -246,7 +252,6 @@ export class LiveDevice {
   }
 
   private change(change: Partial<LiveSnapshot>): void {
-    if (this.ended.signal.aborted) return;
     this.snapshot = { ...this.snapshot, ...change };
     for (const listener of this.listeners) listener();
   }

@@ -14,10 +14,13 @@ const MAX_POINTS = 18_000;
 /** The recent samples of one device in order of time, each once. */
 export class Series {
   private points: Point[] = [];
+  private shared: readonly Point[] | null = null;
   private readonly keys = new Set<string>();
 
-  get size(): number {
-    return this.points.length;
+  /** A copy that does not change; the same one until the series does. */
+  snapshot(): readonly Point[] {
+    this.shared ??= [...this.points];
+    return this.shared;
   }
 
   get last(): Point | undefined {
@@ -29,6 +32,7 @@ export class Series {
     const key = keyOf(sample, timeMs);
     if (this.keys.has(key)) return false;
     this.keys.add(key);
+    this.shared = null;
     this.points.splice(this.positionAfter(timeMs), 0, { timeMs, sample });
     if (this.points.length > MAX_POINTS) this.dropFirst(this.points.length - MAX_POINTS);
     return true;
@@ -39,29 +43,31 @@ export class Series {
     this.dropFirst(this.points.findLastIndex((point) => point.timeMs < timeMs) + 1);
   }
 
-  /** The points within `span`. */
-  within({ fromMs, toMs }: Span): Point[] {
-    return this.points.filter(({ timeMs }) => timeMs >= fromMs && timeMs <= toMs);
-  }
-
-  /** The usual time between samples, ms; `null` while there are too few to tell. */
-  intervalMs(): number | null {
-    const steps = this.points
-      .slice(-31)
-      .map((point, i, recent) => point.timeMs - (recent[i - 1]?.timeMs ?? NaN))
-      .filter((step) => step > 0)
-      .toSorted((a, b) => a - b);
-    return steps.length < 3 ? null : (steps[Math.floor(steps.length / 2)] ?? null);
-  }
-
   private positionAfter(timeMs: number): number {
     // Samples come in order almost always: the search starts at the end.
     return this.points.findLastIndex((point) => point.timeMs <= timeMs) + 1;
   }
 
   private dropFirst(count: number): void {
+    if (count <= 0) return;
+    this.shared = null;
     for (const { sample, timeMs } of this.points.splice(0, count)) this.keys.delete(keyOf(sample, timeMs));
   }
+}
+
+/** The points of a span. */
+export function within(points: readonly Point[], { fromMs, toMs }: Span): Point[] {
+  return points.filter(({ timeMs }) => timeMs >= fromMs && timeMs <= toMs);
+}
+
+/** The usual time between the newest samples, ms; `null` while there are too few to tell. */
+export function usualIntervalMs(points: readonly Point[]): number | null {
+  const steps = points
+    .slice(-31)
+    .map((point, i, recent) => point.timeMs - (recent[i - 1]?.timeMs ?? NaN))
+    .filter((step) => step > 0)
+    .toSorted((a, b) => a - b);
+  return steps.length < 3 ? null : (steps[Math.floor(steps.length / 2)] ?? null);
 }
 
 /**

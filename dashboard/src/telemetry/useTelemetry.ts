@@ -29,7 +29,7 @@ export function useTelemetry(deviceId: string, options: UseTelemetryOptions = {}
   useEffect(() => {
     let warned = false;
     const update = (change: Partial<Telemetry>) =>
-      setHeld((held) => ({ ...(held.deviceId === deviceId ? held : INITIAL), ...change, deviceId }));
+      setHeld((before) => ({ ...(before.deviceId === deviceId ? before : INITIAL), ...change, deviceId }));
     const connection = new Connection({
       ...fixed,
       url: streamUrl(deviceId, fixed.baseUrl),
