@@ -21,6 +21,7 @@ export function LiveCharts({ live, snapshot }: { live: LiveDevice; snapshot: Liv
   const cursorSeconds = cursorAgo === null ? null : span[1] - cursorAgo;
   const reach = (2 * (intervalMs ?? 1_000)) / 1_000;
   const index = cursorSeconds === null ? null : nearest(data.times, cursorSeconds, reach);
+  const empty = data.times.length === 0;
   const ended = live.clock.now() - toMs > 2_000;
   return (
     <section className="card charts" data-testid="live-chart" aria-label="Curves">
@@ -30,21 +31,22 @@ export function LiveCharts({ live, snapshot }: { live: LiveDevice; snapshot: Liv
         </h2>
         <p className="charts-time">{cursorSeconds === null ? "" : clockTime(cursorSeconds * 1_000)}</p>
       </header>
-      {STRIPS.map((strip, i) => (
-        <StripView
-          key={strip.key}
-          strip={strip}
-          data={data}
-          index={index}
-          reading={cursorAgo !== null}
-          {...{ span, theme, cursorAgo }}
-          onCursor={setCursorAgo}
-          withTimes={i === STRIPS.length - 1}
-        />
-      ))}
-      <CursorSlider data={data} index={index} span={span} cursorAgo={cursorAgo} onCursor={setCursorAgo} />
-      {data.times.length === 0 && <p className="charts-message">{emptyMessage(history, live)}</p>}
-      {data.times.length > 0 && history === "failed" && (
+      {empty && <p className="charts-message">{emptyMessage(history, live)}</p>}
+      {!empty &&
+        STRIPS.map((strip, i) => (
+          <StripView
+            key={strip.key}
+            strip={strip}
+            data={data}
+            index={index}
+            reading={cursorAgo !== null}
+            {...{ span, theme, cursorAgo }}
+            onCursor={setCursorAgo}
+            withTimes={i === STRIPS.length - 1}
+          />
+        ))}
+      {!empty && <CursorSlider data={data} index={index} span={span} cursorAgo={cursorAgo} onCursor={setCursorAgo} />}
+      {!empty && history === "failed" && (
         <p className="charts-warning" role="status">
           The history cannot be read at present; the curves begin where this page opened. Trying again.
         </p>

@@ -52,7 +52,8 @@ export function stripOptions(
     cursor: {
       y: false,
       drag: { x: false, y: false },
-      points: { size: 7, width: 2, stroke: color, fill: color, one: true },
+      // The band's edges get no mark of their own.
+      points: { size: (_, series) => (series === 1 ? 7 : 0), stroke: color, fill: color },
     },
     scales: {
       x: { time: true, range: () => [...span()] },

@@ -56,9 +56,9 @@ function LiveView({ live, deviceId }: { live: LiveDevice; deviceId: string }) {
       />
       {!stale && <FaultBanner sample={latest} />}
       <Tiles sample={latest} stale={stale} />
-      <div className="live-body">
+      <div className={`live-body ${stale ? "is-stale" : ""}`}>
         <LiveCharts live={live} snapshot={snapshot} />
-        {latest !== null && <Details sample={latest} stale={stale} />}
+        {latest !== null && <Details sample={latest} />}
       </div>
     </>
   );

@@ -6,6 +6,8 @@ export interface RequestOptions {
   signal?: AbortSignal;
   /** Told the server's time from the answer. */
   clock?: ServerClock;
+  /** An answer that takes longer counts as none. Default 20,000. */
+  timeoutMs?: number;
 }
 
 /** The server answered, but not with what was asked for. */
@@ -20,18 +22,15 @@ export class HttpError extends Error {
   }
 }
 
-/** An answer that takes longer than this is no sign of a working network. */
-const TIMEOUT_MS = 4_000;
-
 /** GETs JSON. Throws {@link HttpError}, or what `fetch` throws when the server cannot be reached. */
 export async function getJson(
   path: string,
   query: Record<string, string>,
-  { baseUrl, signal, clock }: RequestOptions,
+  { baseUrl, signal, clock, timeoutMs = 20_000 }: RequestOptions,
 ): Promise<unknown> {
   const url = new URL(path, baseUrl ?? location.href);
   for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
-  const timeout = AbortSignal.timeout(TIMEOUT_MS);
+  const timeout = AbortSignal.timeout(timeoutMs);
   const response = await fetch(url, {
     headers: { accept: "application/json" },
     signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),

@@ -4,7 +4,7 @@ import { Connection, streamUrl, type ConnectionOptions, type ConnectionState } f
 import { fetchDevice } from "./device";
 import type { Span } from "./history";
 import { isObject, parseObject, toDeviceSummary, toTelemetry } from "./parse";
-import { Series, type Point } from "./series";
+import { Series, usualIntervalMs, type Point } from "./series";
 import { ServerClock } from "./serverClock";
 import { liveTimeMs, storedAgeMs } from "./stamps";
 import type { DeviceSummary, TelemetryPayload } from "./types";
@@ -39,9 +39,11 @@ export interface LiveDeviceOptions extends Pick<ConnectionOptions, "backoff" | "
 /** Two missed heartbeats of 30 s, and some. */
 const SILENCE_LIMIT_MS = 65_000;
 /** A device that is said to be online and silent for longer gives reason to ask the server. */
-const SUSPICIOUS_AGE_MS = 3_000;
-const WATCH_INTERVAL_MS = 2_000;
-/** A sample's stamp may lie this much before its arrival. */
+const SUSPICIOUS_AGE_MS = 2_500;
+const WATCH_INTERVAL_MS = 500;
+/** With no frame either, a server that takes longer to answer counts as out of reach; also the pause between questions. */
+const PROBE_TIMEOUT_MS = 2_000;
+/** A sample's stamp may lie this much before or after the time of its arrival as far as this page knows it. */
 const OVERLAP_MS = 5_000;
 
 /**
@@ -67,6 +69,7 @@ export class LiveDevice {
   private connection: Connection | null = null;
   private watch: ReturnType<typeof setInterval> | undefined;
   private probing = false;
+  private probedAt: Mark | null = null;
   /** The first sample of a connection repeats the latest one, however old. */
   private awaitsFirst = true;
   private frames = 0;
@@ -93,7 +96,7 @@ export class LiveDevice {
   window(): Span {
     const nowMs = this.clock.now();
     const lastMs = this.series.last?.timeMs ?? this.lastSeenMs() ?? nowMs;
-    const toMs = nowMs - lastMs > this.options.windowMs ? lastMs : nowMs;
+    const toMs = nowMs - lastMs > this.options.windowMs ? lastMs : Math.max(nowMs, lastMs);
     return { fromMs: toMs - this.options.windowMs, toMs };
   }
 
@@ -127,8 +130,10 @@ export class LiveDevice {
   }
 
   private askIfSuspicious(): void {
-    const { connection, device, freshAt } = this.snapshot;
-    const silent = freshAt === null || ageMs(freshAt) > SUSPICIOUS_AGE_MS;
+    const { connection, device, freshAt, points } = this.snapshot;
+    if (this.probedAt !== null && ageMs(this.probedAt) < PROBE_TIMEOUT_MS) return;
+    const patienceMs = Math.max(SUSPICIOUS_AGE_MS, 2.5 * (usualIntervalMs(points) ?? 0));
+    const silent = freshAt === null || ageMs(freshAt) > patienceMs;
     if (connection.status === "OPEN" && (device === null || (device.online && silent))) void this.probe();
   }
 
@@ -139,11 +144,13 @@ export class LiveDevice {
   private async probe(): Promise<void> {
     if (this.probing) return;
     this.probing = true;
+    this.probedAt = markNow();
     const { frames } = this;
     const { signal } = this.running;
     const suspect = this.snapshot.connection.status === "OPEN";
     try {
-      const device = await fetchDevice(this.options.deviceId, { ...this.options, clock: this.clock, signal });
+      const options = { ...this.options, clock: this.clock, signal, timeoutMs: PROBE_TIMEOUT_MS };
+      const device = await fetchDevice(this.options.deviceId, options);
       if (!signal.aborted) this.deviceFetched(device);
     } catch (error) {
       if (signal.aborted || this.refused(error) || statusOf(error) !== undefined) return;
@@ -222,9 +229,9 @@ export class LiveDevice {
     if (fromMs <= toMs) this.backfill?.request({ fromMs, toMs });
   }
 
-  private request(span: Span): void {
-    this.heldUntilMs = span.toMs;
-    this.backfill?.request(span);
+  private request({ fromMs, toMs }: Span): void {
+    this.heldUntilMs = toMs;
+    this.backfill?.request({ fromMs, toMs: toMs + OVERLAP_MS });
   }
 
   private placeStored(samples: TelemetryPayload[]): void {
