@@ -31,13 +31,14 @@ impl Serve {
     pub(super) fn run(self, data: DataDir) -> Result<(), Failure> {
         let filter = EnvFilter::try_new(&self.log)
             .map_err(|error| Failure::usage(format!("--log {}: {error}", self.log)))?;
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-        let config = Config {
-            data,
-            tls: self.listen,
-            plain: self.listen_plain,
-            allowed_origins: self.allow_origin,
-        };
+        tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+            .log_internal_errors(false)
+            .init();
+        let config =
+            Config { data, tls: self.listen, plain: self.listen_plain, allowed_origins: self.allow_origin };
         raise_descriptor_limit();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
