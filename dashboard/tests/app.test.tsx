@@ -87,7 +87,7 @@ test("a logged-in user lands on the page of the address and sees live values", a
   expect((await screen.findByTestId("live-voltage")).textContent).toBeDefined();
   await waitFor(() => expect(screen.getByTestId("connection-status").dataset["status"]).toBe("OPEN"));
   server.send({ type: "telemetry", payload: sample(4, { battery: { voltage: 53.2, current: -4.5, soc: 85 } }) });
-  await waitFor(() => expect(screen.getByTestId("live-voltage").textContent).toBe("53.20"));
+  await waitFor(() => expect(screen.getByTestId("live-voltage").textContent).toBe("53.200"));
   expect(screen.getByTestId("live-current").textContent).toBe("−4.50");
   expect(screen.getByTestId("live-soc").textContent).toBe("85.0");
   expect(screen.getByTestId("device-online").textContent).toBe("online");
@@ -97,7 +97,7 @@ test("a reading that failed shows no old value, but the reason", async () => {
   loggedIn = true;
   goTo("/devices/ems_001");
   open();
-  await waitFor(() => expect(screen.getByTestId("live-voltage").textContent).toBe("50.03"));
+  await waitFor(() => expect(screen.getByTestId("live-voltage").textContent).toBe("50.030"));
   await waitFor(() => expect(server.open).toHaveLength(1));
   const gap = { battery: {}, system_status: { error_flags: ["SENSOR_LOST"] } };
   server.send({ type: "telemetry", payload: sample(4, gap) });

@@ -55,7 +55,15 @@ test("the double mount of React's strict mode ends with one socket", async () =>
 });
 
 test("a change of device closes one socket, opens the other, and never mixes their data", async () => {
-  const { result, rerender } = mount("ems_001");
+  const shown: [string, string | undefined][] = [];
+  const { result, rerender } = renderHook(
+    ({ id }) => {
+      const telemetry = useTelemetry(id, { baseUrl: server.url, ...quick });
+      shown.push([id, telemetry.data?.device_id]);
+      return telemetry;
+    },
+    { initialProps: { id: "ems_001" } },
+  );
   await waitFor(() => expect(result.current.status).toBe("OPEN"));
   server.send(sample(7));
   await waitFor(() => expect(result.current.data?.seq).toBe(7));
@@ -64,6 +72,7 @@ test("a change of device closes one socket, opens the other, and never mixes the
   await waitFor(() => expect(server.open.map((peer) => peer.path)).toEqual(["/ws/device/ems_002"]));
   server.send(sample(8, { device_id: "ems_002" }));
   await waitFor(() => expect(result.current.data?.device_id).toBe("ems_002"));
+  expect(shown.filter(([asked, got]) => got !== undefined && got !== asked)).toEqual([]);
 });
 
 test("frames that are no sample of this device are ignored, and the stream goes on", async () => {

@@ -16,7 +16,7 @@ export function Tiles({ sample, stale }: { sample: TelemetryPayload | null; stal
         <SocGauge battery={battery} />
         <SocNotes sample={sample} />
       </div>
-      <Tile title="Voltage" unit="V" testId="live-voltage" value={voltage} text={decimal(voltage, 2)} />
+      <Tile title="Voltage" unit="V" testId="live-voltage" value={voltage} text={decimal(voltage, 3)} />
       <Tile title="Current" unit="A" testId="live-current" value={current} text={signed(current, 2)}>
         {direction(current)}
       </Tile>

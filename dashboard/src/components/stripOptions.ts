@@ -18,7 +18,7 @@ export interface Strip {
 }
 
 export const STRIPS: readonly Strip[] = [
-  { key: "voltage", title: "Voltage", unit: "V", digits: 2, floor: 0.4 },
+  { key: "voltage", title: "Voltage", unit: "V", digits: 3, floor: 0.4 },
   { key: "current", title: "Current", unit: "A", digits: 2, floor: 2, fromZero: true },
   { key: "soc", title: "State of charge", unit: "%", digits: 1, floor: 4, limits: [0, 100] },
 ];

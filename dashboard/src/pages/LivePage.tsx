@@ -54,7 +54,7 @@ function LiveView({ live, deviceId }: { live: LiveDevice; deviceId: string }) {
         nowMs={live.clock.now()}
         onRetry={live.retryNow}
       />
-      {!stale && <FaultBanner sample={latest} />}
+      <FaultBanner sample={latest} />
       <Tiles sample={latest} stale={stale} />
       <div className={`live-body ${stale ? "is-stale" : ""}`}>
         <LiveCharts live={live} snapshot={snapshot} />
