@@ -1,4 +1,17 @@
 //! The daemon beside the battery: reads its sensor, streams telemetry to the cloud, takes commands.
+//!
+//! Data flows one way: sensor → sampler → battery → store → uplink → the wire. `docs/architecture.md` has the picture.
 
 pub mod battery;
+pub mod cli;
+pub mod clock;
+pub mod command;
+pub mod config;
+pub mod daemon;
+pub mod health;
+pub mod journal;
+pub mod sample;
+pub mod sampler;
 pub mod sensor;
+pub mod store;
+pub mod uplink;

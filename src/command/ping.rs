@@ -1,0 +1,11 @@
+//! `PING`: proves the way there and back.
+
+use serde_json::{Value, json};
+
+/// The name on the wire.
+pub(super) const ACTION: &str = "PING";
+
+/// Nothing to do but answer.
+pub(super) fn run() -> Value {
+    json!({ "firmware_version": crate::sample::FIRMWARE_VERSION })
+}

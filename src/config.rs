@@ -1,0 +1,99 @@
+//! The configuration: `config.env` and the environment in, one typed [`Config`] out.
+//!
+//! Everything that is wrong is reported in one go ([`Mistakes`]), each mistake with its key, its line and the
+//! remedy. Past this module no text remains that still needs checking. The keys are in one table,
+//! `config/keys.rs`; a new key is one entry there and one paragraph in `config.example.env`.
+
+mod ca_file;
+mod file;
+mod keys;
+mod line;
+mod mistake;
+mod reader;
+mod secret;
+mod server_url;
+mod settings;
+mod shunt;
+mod table;
+mod values;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+pub use ca_file::CaFile;
+pub use keys::{Config, KEYS};
+pub use mistake::{Mistake, Mistakes, Place};
+pub use secret::Secret;
+pub use server_url::ServerUrl;
+pub use table::{Key, Need};
+
+use crate::battery::Pack;
+use crate::sensor::Wiring;
+use reader::Reader;
+
+/// Where the configuration is looked for when no path is given; the first that exists is read, and only that.
+pub const SEARCH: [&str; 2] = ["/etc/ems-edge/config.env", "./.env"];
+
+/// A configuration that holds together.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The settings.
+    pub config: Config,
+    /// What works but deserves a look: one sentence each, with its remedy.
+    pub warnings: Vec<String>,
+    /// The file that was read; `None` if the environment alone had everything.
+    pub path: Option<PathBuf>,
+}
+
+/// Reads the configuration from `path`, else from the first of [`SEARCH`] that exists; `environment` (usually
+/// [`std::env::var_os`]) wins over the file for each key it has. An empty value counts as not set.
+pub fn load(path: Option<&Path>, environment: impl Fn(&str) -> Option<OsString>) -> Result<Loaded, Mistakes> {
+    load_from(path, &SEARCH.map(Path::new), environment)
+}
+
+/// [`load`] with a search list of the caller's.
+pub fn load_from(
+    path: Option<&Path>,
+    search: &[&Path],
+    environment: impl Fn(&str) -> Option<OsString>,
+) -> Result<Loaded, Mistakes> {
+    let found = file::find(path, search);
+    let mut reader = Reader::new(found, &environment);
+    let config = keys::read(&mut reader);
+    if let Some(config) = &config {
+        match cross_check(&config.wiring(), &config.pack()) {
+            Ok(warnings) => reader.warn(warnings),
+            Err(refusal) => reader.refuse(&keys::entry::sensor, &refusal),
+        }
+        if config.ca_file.is_some() && !config.server_url.is_tls() {
+            reader.warn(["CA_FILE is not used: SERVER_URL is without TLS".to_owned()]);
+        }
+    }
+    let (path, warnings) = reader.finish()?;
+    // Each key that gave no value has left a mistake, so this is the way of a complete configuration alone.
+    config.map(|config| Loaded { config, warnings, path }).ok_or_else(Mistakes::default)
+}
+
+/// Whether this wiring can measure this pack: warnings, or the sentence that refuses it.
+fn cross_check(wiring: &Wiring, pack: &Pack) -> Result<Vec<String>, String> {
+    wiring.check(pack)
+}
+
+impl Config {
+    /// Where the sensor is and how it is connected.
+    pub fn wiring(&self) -> Wiring {
+        Wiring {
+            kind: self.sensor,
+            bus: self.i2c_bus.clone(),
+            address: self.i2c_address,
+            shunt: self.shunt,
+            current_sign: self.current_sign,
+            divider: self.divider,
+        }
+    }
+
+    /// What the label on the pack says.
+    pub fn pack(&self) -> Pack {
+        Pack { chemistry: self.chemistry, cells_series: self.cells_series, capacity_ah: self.capacity_ah }
+    }
+}

@@ -1,0 +1,181 @@
+//! The table of keys.
+//!
+//! An entry is the field of [`Config`], its type, the function that parses it, and the [`Key`]. Its doc comment
+//! is what the field's documentation and the command line say of it: the first line alone is the summary.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ems_protocol::DeviceId;
+use tracing::Level;
+
+use super::reader::Reader;
+use super::table::{Key, Need, keys};
+use super::{CaFile, Secret, ServerUrl, ca_file, secret, server_url, shunt, values};
+use crate::battery::Chemistry;
+use crate::sensor::{CurrentSign, SensorKind, Shunt};
+
+keys! {
+    /// The name of this device, as the cloud knows it.
+    /// 1 to 63 characters of a-z, 0-9, `_` and `-`, beginning with a letter or digit. No two devices share one.
+    device_id: DeviceId = values::device_id, Key {
+        name: "DEVICE_ID",
+        example: "ems_001",
+        ..Key::BLANK
+    };
+
+    /// The secret that proves it to the cloud.
+    /// Shown once when the device is added there. `API_SECRET` is another name for it.
+    api_token: Secret = secret::token, Key {
+        name: "API_TOKEN",
+        alias: Some("API_SECRET"),
+        example: "'sk_...'",
+        secret: true,
+        ..Key::BLANK
+    };
+
+    /// The cloud: scheme, host and, unless it is 443, port.
+    /// The path is appended by the daemon. `ws://` is taken for this machine alone, for tests on a bench.
+    server_url: ServerUrl = server_url::parse, Key {
+        name: "SERVER_URL",
+        example: "wss://cloud.example.com",
+        ..Key::BLANK
+    };
+
+    /// Certificates (PEM) of the authority that signed the cloud's, instead of the system's roots.
+    /// Only for a cloud with a certificate of its own making.
+    ca_file: Option<CaFile> = ca_file::parse, Key {
+        name: "CA_FILE",
+        example: "/etc/ems-edge/ca.pem",
+        need: Need::Default(""),
+        ..Key::BLANK
+    };
+
+    /// The measuring chip: `ina219`, `ina226`, or `simulated` (no hardware).
+    sensor: SensorKind = values::sensor, Key {
+        name: "SENSOR",
+        example: "ina226",
+        ..Key::BLANK
+    };
+
+    /// The I2C bus of the chip: a number or a path such as `/dev/i2c-1`.
+    i2c_bus: PathBuf = values::i2c_bus, Key {
+        name: "I2C_BUS",
+        example: "1",
+        need: Need::Default("1"),
+        ..Key::BLANK
+    };
+
+    /// The chip's 7-bit address on that bus, 0x08 to 0x77.
+    /// `i2cdetect -y -r 1` lists who answers. An INA219 or INA226 is at 0x40 to 0x4F.
+    i2c_address: u8 = values::i2c_address, Key {
+        name: "I2C_ADDRESS",
+        example: "0x40",
+        need: Need::Default("0x40"),
+        ..Key::BLANK
+    };
+
+    /// The shunt: the rating printed on it (`100A/75mV`) or its resistance (`500uohm`, `0.1ohm`).
+    /// From 10 µΩ to 1 Ω.
+    shunt: Shunt = shunt::parse, Key {
+        name: "SHUNT",
+        example: "100A/75mV",
+        need: Need::BySensor { chip: None, simulated: "100A/75mV" },
+        ..Key::BLANK
+    };
+
+    /// `normal`, or `inverted` if the current shows as negative while the battery charges.
+    current_sign: CurrentSign = values::current_sign, Key {
+        name: "CURRENT_SIGN",
+        example: "normal",
+        need: Need::Default("normal"),
+        ..Key::BLANK
+    };
+
+    /// The pack's voltage divided by the voltage at the chip's bus pin, both measured: 1 without a divider, to 100.
+    divider: f64 = values::divider, Key {
+        name: "DIVIDER",
+        example: "2.0",
+        need: Need::BySensor { chip: Some("1"), simulated: "2.0" },
+        ..Key::BLANK
+    };
+
+    /// The battery's chemistry: `lfp`, `nmc` or `lead_acid`.
+    chemistry: Chemistry = values::chemistry, Key {
+        name: "CHEMISTRY",
+        example: "lfp",
+        need: Need::BySensor { chip: None, simulated: "lfp" },
+        ..Key::BLANK
+    };
+
+    /// Cells in series, 1 to 400: a 12 V lead-acid battery has 6, a 51.2 V LFP pack 16.
+    cells_series: u16 = values::cells_series, Key {
+        name: "CELLS_SERIES",
+        example: "16",
+        need: Need::BySensor { chip: None, simulated: "16" },
+        ..Key::BLANK
+    };
+
+    /// The pack's rated capacity in Ah, 0.1 to 100000.
+    capacity_ah: f64 = values::capacity_ah, Key {
+        name: "CAPACITY_AH",
+        example: "100",
+        need: Need::BySensor { chip: None, simulated: "100" },
+        ..Key::BLANK
+    };
+
+    /// Time between two samples, 100ms to 60s; a number alone is seconds.
+    sample_interval: Duration = values::sample_interval, Key {
+        name: "SAMPLE_INTERVAL",
+        example: "1s",
+        need: Need::Default("1s"),
+        ..Key::BLANK
+    };
+
+    /// How much is logged: `error`, `warn`, `info`, `debug` or `trace`.
+    log_level: Level = values::log_level, Key {
+        name: "LOG_LEVEL",
+        example: "info",
+        need: Need::Default("info"),
+        ..Key::BLANK
+    };
+
+    /// The directory for what must outlive a restart; an absolute path.
+    state_dir: PathBuf = values::directory, Key {
+        name: "STATE_DIR",
+        example: "/var/lib/ems-edge",
+        need: Need::Default("/var/lib/ems-edge"),
+        directory_from: Some("STATE_DIRECTORY"),
+        ..Key::BLANK
+    };
+
+    /// The directory in RAM for what must outlive a crash, not a power cut; an absolute path.
+    runtime_dir: PathBuf = values::directory, Key {
+        name: "RUNTIME_DIR",
+        example: "/run/ems-edge",
+        need: Need::Default("/run/ems-edge"),
+        directory_from: Some("RUNTIME_DIRECTORY"),
+        ..Key::BLANK
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_keys_share_a_name() {
+        let mut names: Vec<_> = KEYS.iter().flat_map(|key| [Some(key.name), key.alias]).flatten().collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn every_key_says_what_it_is_and_shows_an_example() {
+        for key in KEYS {
+            assert!(!key.summary().is_empty() && !key.example.is_empty(), "{}", key.name);
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Hands out the value of one key after the other, from the environment, the file or the table's defaults.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use super::file::Found;
+use super::keys::entry;
+use super::mistake::{Mistake, Mistakes, Place, Refusal};
+use super::settings::{Given, Report, Settings};
+use super::table::{Key, Need};
+use super::values;
+use crate::sensor::SensorKind;
+
+/// The values, and what was found wrong with them so far.
+pub(super) struct Reader<'a> {
+    environment: &'a dyn Fn(&str) -> Option<OsString>,
+    file: File,
+    settings: Settings,
+    report: Report,
+}
+
+enum File {
+    Read(PathBuf),
+    /// What it lacks is unknown, so no key is called missing.
+    Unreadable,
+    /// These were looked for.
+    Nowhere(Vec<PathBuf>),
+}
+
+impl<'a> Reader<'a> {
+    /// Takes in the file and the environment, and notes what is wrong with each line by itself.
+    pub(super) fn new(found: Found, environment: &'a dyn Fn(&str) -> Option<OsString>) -> Self {
+        let mut report = Report::default();
+        let mut settings = Settings::default();
+        let file = match found {
+            Found::File(path, contents) => {
+                if settings.take_file(&path, &contents, &mut report) {
+                    File::Read(path)
+                } else {
+                    File::Unreadable
+                }
+            }
+            Found::Unreadable(path, error) => {
+                report.mistake(Place::File(path), None, format!("{error}: {}", error.remedy()));
+                File::Unreadable
+            }
+            Found::Nowhere(tried) => File::Nowhere(tried),
+        };
+        settings.take_environment(environment, &mut report);
+        Self { environment, file, settings, report }
+    }
+
+    /// The value of `key` or its default; `None` after a mistake.
+    pub(super) fn read<T>(&mut self, key: &'static Key, parse: fn(&str) -> Result<T, Refusal>) -> Option<T> {
+        let (text, place) = match self.settings.given(key) {
+            Given::Value(text, place) => (text.clone(), place.clone()),
+            Given::Broken => return None,
+            Given::Nothing => (self.without(key)?, Place::Environment),
+        };
+        let refusal = match parse(&text) {
+            Ok(value) => return Some(value),
+            Err(refusal) => refusal,
+        };
+        self.report.push(Mistake::of_value(place, key, &text, &refusal));
+        None
+    }
+
+    /// Notes what works but deserves a look.
+    pub(super) fn warn(&mut self, warnings: impl IntoIterator<Item = String>) {
+        self.report.warnings.extend(warnings);
+    }
+
+    /// Notes that `key` does not fit the others; the sentence holds the remedy.
+    pub(super) fn refuse(&mut self, key: &'static Key, sentence: &str) {
+        let place = match self.settings.given(key) {
+            Given::Value(_, place) => place.clone(),
+            Given::Broken | Given::Nothing => self.place_of_the_missing(),
+        };
+        self.report.mistake(place, Some(key), format!("{}: {sentence}", key.name));
+    }
+
+    /// The file that was read and the warnings, if nothing is wrong.
+    pub(super) fn finish(self) -> Result<(Option<PathBuf>, Vec<String>), Mistakes> {
+        let warnings = self.report.into_warnings()?;
+        Ok((if let File::Read(path) = self.file { Some(path) } else { None }, warnings))
+    }
+
+    /// What holds for a key that is not set.
+    fn without(&mut self, key: &'static Key) -> Option<String> {
+        if let Some(directory) = key.directory_from.and_then(|name| self.directory_of_unit(name)) {
+            return Some(directory);
+        }
+        let default = match key.need {
+            Need::Required => None,
+            Need::Default(value) => Some(value),
+            Need::BySensor { simulated, .. } if self.is_simulated() => Some(simulated),
+            Need::BySensor { chip, .. } => chip,
+        };
+        if default.is_none() {
+            self.note_missing(key);
+        }
+        default.map(str::to_owned)
+    }
+
+    /// systemd lists several with colons between; the unit has one.
+    fn directory_of_unit(&self, name: &str) -> Option<String> {
+        let list = (self.environment)(name)?.into_string().ok()?;
+        list.split(':').next().filter(|first| !first.is_empty()).map(str::to_owned)
+    }
+
+    fn is_simulated(&self) -> bool {
+        let Given::Value(text, _) = self.settings.given(&entry::sensor) else { return false };
+        values::sensor(text).is_ok_and(|kind| kind == SensorKind::Simulated)
+    }
+
+    fn note_missing(&mut self, key: &'static Key) {
+        match &self.file {
+            File::Unreadable => return,
+            File::Nowhere(tried) => self.report.no_file(tried),
+            File::Read(_) => {}
+        }
+        let need = match key.need {
+            Need::BySensor { .. } => ", which every SENSOR but simulated needs",
+            Need::Required | Need::Default(_) => "",
+        };
+        let text = format!(
+            "{name} is not set{need}: {}; write e.g. {name}={}",
+            key.summary().trim_end_matches('.'),
+            key.example,
+            name = key.name,
+        );
+        let place = self.place_of_the_missing();
+        self.report.mistake(place, Some(key), text);
+    }
+
+    fn place_of_the_missing(&self) -> Place {
+        match &self.file {
+            File::Read(path) => Place::File(path.clone()),
+            File::Unreadable | File::Nowhere(_) => Place::Environment,
+        }
+    }
+}

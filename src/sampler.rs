@@ -1,0 +1,128 @@
+//! The beat: one sample each interval, on the monotonic clock, without drift.
+
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::{debug, info, warn};
+
+use crate::battery::{self, Pack, StateOfCharge};
+use crate::clock::TimeSource;
+use crate::health::Progress;
+use crate::sample::{Outcome, Sample};
+use crate::sensor::{Reading, SensorError, SensorHandle};
+use crate::store::Sequence;
+
+/// The part of the interval in which a reading must be there: the rest is for everything else.
+const DEADLINE: f64 = 0.8;
+/// A pause longer than this many intervals between two readings is a gap in what the estimator knows.
+const GAP_INTERVALS: u32 = 3;
+
+/// Where samples come from.
+pub struct Sampler {
+    /// The sensor, on its own thread.
+    pub sensor: SensorHandle,
+    /// The time between two samples.
+    pub interval: Duration,
+    /// What is known of the battery.
+    pub battery: StateOfCharge,
+    /// What the label on the pack says.
+    pub pack: Pack,
+    /// Numbers for the samples.
+    pub sequence: Sequence,
+    /// The clock that stamps the samples.
+    pub time: Rc<dyn TimeSource>,
+    /// Tells health that the beat goes on.
+    pub progress: Progress,
+    /// The latest sample, for health.
+    pub latest: watch::Sender<Option<Sample>>,
+}
+
+impl Sampler {
+    /// Runs until `stop` is told to or the receiver of `samples` is gone.
+    pub async fn run(mut self, samples: mpsc::Sender<Sample>, mut stop: watch::Receiver<bool>) {
+        let mut beats = interval(self.interval);
+        // After a stall the beat goes on upon the old grid; what was missed stays missed.
+        beats.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut estimated = Instant::now();
+        let mut trouble = Trouble::default();
+        loop {
+            tokio::select! {
+                _ = beats.tick() => {}
+                _ = stop.wait_for(|&stop| stop) => break,
+            }
+            self.progress.mark();
+            let seq = self.sequence.take();
+            let taken = self.time.boottime();
+            let reading = self.sensor.read(self.interval.mul_f64(DEADLINE)).await;
+            trouble.note(&reading);
+            let outcome = self.judge(reading, &mut estimated);
+            let sample = Sample { seq, taken, outcome };
+            self.latest.send_replace(Some(sample));
+            if samples.send(sample).await.is_err() {
+                break;
+            }
+        }
+    }
+
+    fn judge(&mut self, reading: Result<Reading, SensorError>, estimated: &mut Instant) -> Outcome {
+        let now = Instant::now();
+        let elapsed = now - std::mem::replace(estimated, now);
+        match reading {
+            Ok(reading) => {
+                let elapsed = if elapsed > self.interval * GAP_INTERVALS {
+                    self.battery.gap(elapsed);
+                    Duration::ZERO
+                } else {
+                    elapsed
+                };
+                let estimate = self.battery.update(reading.voltage, reading.current, elapsed);
+                let state = reading.current.and_then(|amps| battery::state(amps, &self.pack));
+                Outcome::Measured { reading, estimate, state }
+            }
+            Err(error) => {
+                self.battery.gap(elapsed);
+                Outcome::Gap(error.flag())
+            }
+        }
+    }
+}
+
+/// A sensor that does not give readings: said once, and then at growing intervals.
+#[derive(Default)]
+struct Trouble {
+    since: Option<Instant>,
+    gaps: u32,
+    last: String,
+}
+
+impl Trouble {
+    fn note(&mut self, reading: &Result<Reading, SensorError>) {
+        match reading {
+            Ok(_) => {
+                if let Some(since) = self.since.take() {
+                    let seconds = since.elapsed().as_secs();
+                    info!(
+                        "the sensor answers again after {seconds} s, {} samples were without values",
+                        self.gaps
+                    );
+                    *self = Self::default();
+                }
+            }
+            Err(error) => {
+                self.since.get_or_insert_with(Instant::now);
+                self.gaps = self.gaps.saturating_add(1);
+                let words = error.to_string();
+                if words != self.last && self.gaps < 10 {
+                    warn!("{words}");
+                } else if self.gaps.is_power_of_two() {
+                    warn!("{words}; {} samples without values so far", self.gaps);
+                } else {
+                    debug!("{words}");
+                }
+                self.last = words;
+            }
+        }
+    }
+}

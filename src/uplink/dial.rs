@@ -1,0 +1,149 @@
+//! From a host name to a WebSocket: DNS, TCP, TLS, upgrade, each with a time limit of its own.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use ems_protocol::DeviceId;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::client::TlsStream;
+
+use super::tls::{self, TlsSettings, TrustError};
+use super::upgrade::{Mode, upgrade};
+use super::wire::Wire;
+use crate::config::{CaFile, Secret, ServerUrl};
+
+/// How long the resolver may take.
+const DNS_LIMIT: Duration = Duration::from_secs(10);
+/// How long one address may take to answer.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+/// How long the TLS handshake may take.
+const TLS_LIMIT: Duration = Duration::from_secs(15);
+/// How long the server may take to answer the upgrade.
+const UPGRADE_LIMIT: Duration = Duration::from_secs(15);
+
+/// Why there is no connection, in the words of a technician.
+#[derive(Debug, thiserror::Error)]
+pub enum DialError {
+    /// The name has no address.
+    #[error("the name {0} cannot be resolved ({1}): check the network and SERVER_URL")]
+    Dns(String, io::Error),
+    /// Nobody answers at any address.
+    #[error("no connection to {0} ({1}): check the network, and whether the server runs")]
+    Connect(String, io::Error),
+    /// No trust.
+    #[error("no TLS with {0}: {1}")]
+    Tls(String, String),
+    /// The connection broke during the upgrade.
+    #[error("the connection broke during the WebSocket upgrade ({0})")]
+    Upgrade(io::Error),
+    /// The server does not take this device.
+    #[error("the server refuses this device (HTTP {0}): check DEVICE_ID and API_TOKEN")]
+    Refused(u16),
+    /// The server cannot serve now.
+    #[error("the server is not available (HTTP {0})")]
+    Unavailable(u16, Option<Duration>),
+    /// Something else answers.
+    #[error("what answers is no WebSocket server: {0}")]
+    NotWebSocket(String),
+}
+
+/// A stream with or without TLS: without it only to this machine itself, which the configuration sees to.
+pub(super) trait Stream: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send {}
+impl Stream for TcpStream {}
+impl Stream for TlsStream<TcpStream> {}
+
+/// Whom to call, and with what.
+#[derive(Debug)]
+pub struct Dialer {
+    host: String,
+    port: u16,
+    /// Host and port as in the URL, for the `Host` header and for log lines.
+    authority: String,
+    path: String,
+    token: Secret,
+    /// `None` when the endpoint is plain ws on loopback.
+    tls: Option<TlsSettings>,
+}
+
+impl Dialer {
+    /// Calls `server` as `device_id`, trusting `authorities` alone, or the system's authorities without one.
+    pub fn new(
+        server: &ServerUrl,
+        device_id: &DeviceId,
+        token: Secret,
+        authorities: Option<&CaFile>,
+    ) -> Result<Self, TrustError> {
+        let tls = if server.is_tls() {
+            Some(tls::settings(server.server_name().clone(), authorities)?)
+        } else {
+            None
+        };
+        let url = server.to_string();
+        let authority = url.split_once("://").map_or("", |(_, authority)| authority).to_owned();
+        let path = format!("/ws/device/{device_id}");
+        Ok(Self { host: server.host(), port: server.port(), authority, path, token, tls })
+    }
+
+    /// The server, for log lines.
+    pub fn server(&self) -> &str {
+        &self.authority
+    }
+
+    /// One attempt.
+    pub async fn dial(&self) -> Result<(Wire, Mode), DialError> {
+        let addresses = self.resolve().await?;
+        let tcp = self.connect(&addresses).await?;
+        let stream: Box<dyn Stream> = match &self.tls {
+            None => Box::new(tcp),
+            Some(tls) => Box::new(self.handshake(tls, tcp).await?),
+        };
+        let upgraded = upgrade(stream, &self.authority, &self.path, &self.token);
+        let (socket, mode) = limited(UPGRADE_LIMIT, upgraded, DialError::Upgrade).await?;
+        Ok((Wire::new(socket), mode))
+    }
+
+    async fn resolve(&self) -> Result<Vec<SocketAddr>, DialError> {
+        let failed = |error| DialError::Dns(self.host.clone(), error);
+        let lookup = async {
+            let found = tokio::net::lookup_host((self.host.as_str(), self.port)).await;
+            found.map(Iterator::collect::<Vec<_>>).map_err(failed)
+        };
+        limited(DNS_LIMIT, lookup, failed).await
+    }
+
+    async fn connect(&self, addresses: &[SocketAddr]) -> Result<TcpStream, DialError> {
+        let failed = |error| DialError::Connect(self.authority.clone(), error);
+        let mut last = failed(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
+        for address in addresses {
+            let attempt = async { TcpStream::connect(address).await.map_err(failed) };
+            match limited(CONNECT_LIMIT, attempt, failed).await {
+                Ok(tcp) => {
+                    // A sample a second: waiting to fill a segment would only delay it.
+                    tcp.set_nodelay(true).map_err(failed)?;
+                    return Ok(tcp);
+                }
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    async fn handshake(&self, tls: &TlsSettings, tcp: TcpStream) -> Result<TlsStream<TcpStream>, DialError> {
+        let failed = |error: io::Error| DialError::Tls(self.authority.clone(), tls::explain(&error));
+        let attempt = async { tls.connector.connect(tls.name.clone(), tcp).await.map_err(failed) };
+        limited(TLS_LIMIT, attempt, failed).await
+    }
+}
+
+async fn limited<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, DialError>>,
+    late: impl Fn(io::Error) -> DialError,
+) -> Result<T, DialError> {
+    timeout(limit, work).await.unwrap_or_else(|_| {
+        Err(late(io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {} s", limit.as_secs()))))
+    })
+}

@@ -1,0 +1,249 @@
+//! The way to the cloud: dial, hold a session, wait, for ever.
+
+mod backoff;
+mod context;
+mod dial;
+mod session;
+mod tls;
+mod upgrade;
+mod wire;
+
+use std::time::{Duration, Instant};
+
+use ems_protocol::CloseCode;
+use ems_protocol::limits::MAX_BATCH_SAMPLES;
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+use tracing::{debug, info, warn};
+
+use crate::sample::Sample;
+use crate::store::Outbox;
+use backoff::Backoff;
+pub use context::Context;
+pub use dial::{DialError, Dialer};
+use session::{End, Session};
+pub use tls::TrustError;
+pub use upgrade::Mode;
+use wire::Wire;
+
+/// The uplink of one daemon.
+pub struct Uplink {
+    context: Context,
+    dialer: Dialer,
+    outbox: Outbox,
+    backoff: Backoff,
+    /// The most samples in a batch: halved each time the server finds a frame too big.
+    batch_limit: usize,
+    /// Failures since the last stable connection, so that the log does not repeat itself.
+    failures: u32,
+    /// Connections in a row that ended at once: they must not fill the log either.
+    flaps: u32,
+}
+
+/// The first wait after a refusal, which only a person can mend; doubled at each refusal up to [`REFUSED_CAP`].
+const REFUSED_FLOOR: Duration = Duration::from_secs(60);
+const REFUSED_CAP: Duration = Duration::from_secs(15 * 60);
+/// The longest wait that a server may ask for with `Retry-After`.
+const RETRY_AFTER_CAP: Duration = Duration::from_secs(15 * 60);
+/// What is added to the wait after "try again later".
+const BUSY_FLOOR: Duration = Duration::from_secs(5);
+/// The loop shows health that it lives at least this often, also while it dials or waits.
+const PROGRESS_TICK: Duration = Duration::from_secs(5);
+
+/// How an attempt or a connection ended: what decides the next wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Failure {
+    /// Of the network or the server's programs: the usual backoff.
+    Transient,
+    /// The server asks for time.
+    Busy(Option<Duration>),
+    /// Nobody but a person can mend it.
+    Refused,
+}
+
+impl Uplink {
+    /// An uplink that calls with `dialer` and keeps at most `capacity` unconfirmed samples.
+    pub fn new(context: Context, dialer: Dialer, capacity: usize) -> Self {
+        Self {
+            context,
+            dialer,
+            outbox: Outbox::new(capacity),
+            backoff: Backoff::default(),
+            batch_limit: MAX_BATCH_SAMPLES / 4,
+            failures: 0,
+            flaps: 0,
+        }
+    }
+
+    /// Runs until the sampler's end of `samples` is dropped.
+    pub async fn run(mut self, mut samples: mpsc::Receiver<Sample>) {
+        loop {
+            let Some(dialed) = self.dial(&mut samples).await else { break };
+            let failure = match dialed {
+                Err(error) => {
+                    let failure = of_dial(&error);
+                    self.log_failure(&error.to_string(), failure);
+                    failure
+                }
+                Ok((wire, mode)) => match self.hold(wire, mode, &mut samples).await {
+                    None => break,
+                    Some(failure) => failure,
+                },
+            };
+            let wait = self.next_wait(failure);
+            debug!("next attempt in {wait:.1?}");
+            if self.wait(wait, &mut samples).await.is_none() {
+                break;
+            }
+        }
+        if !self.outbox.is_empty() {
+            warn!("{} samples could not be delivered before the stop", self.outbox.len());
+        }
+    }
+
+    /// One attempt; `None` when the daemon stops meanwhile.
+    async fn dial(
+        &mut self,
+        samples: &mut mpsc::Receiver<Sample>,
+    ) -> Option<Result<(Wire, Mode), DialError>> {
+        let Self { context, dialer, outbox, .. } = self;
+        collect_while(context, outbox, samples, dialer.dial()).await
+    }
+
+    /// A pause; `None` when the daemon stops meanwhile.
+    async fn wait(&mut self, wait: Duration, samples: &mut mpsc::Receiver<Sample>) -> Option<()> {
+        collect_while(&self.context, &mut self.outbox, samples, sleep(wait)).await
+    }
+
+    /// A connection from its upgrade to its end; `None` when the daemon stops.
+    async fn hold(
+        &mut self,
+        wire: Wire,
+        mode: Mode,
+        samples: &mut mpsc::Receiver<Sample>,
+    ) -> Option<Failure> {
+        let since = Instant::now();
+        let words = match mode {
+            Mode::Typed => "acknowledged samples (ems.v1)",
+            Mode::Plain => "plain telemetry",
+        };
+        let line =
+            format!("connected to {}: {words}, {} samples waiting", self.dialer.server(), self.outbox.len());
+        if self.flaps == 0 || self.flaps.is_power_of_two() {
+            info!("{line}");
+        } else {
+            debug!("{line}");
+        }
+        self.context.report_connected(true);
+        let session = Session::new(&self.context, &mut self.outbox, wire, mode, self.batch_limit);
+        let end = session.run(samples, self.batch_limit).await;
+        self.context.report_connected(false);
+        self.backoff.connection_ended(since, Instant::now());
+        if since.elapsed() >= PROGRESS_TICK {
+            self.failures = 0;
+            self.flaps = 0;
+        } else {
+            self.flaps = self.flaps.saturating_add(1);
+        }
+        let (words, failure) = match end {
+            End::Stopped => return None,
+            End::Silent => ("no frame came for a minute".to_owned(), Failure::Transient),
+            End::Broken(why) => (why, Failure::Transient),
+            End::Closed(None) => ("the server closed it without a reason".to_owned(), Failure::Transient),
+            End::Closed(Some((code, reason))) => self.closed_by_server(code, &reason),
+        };
+        self.log_failure(&format!("the connection to {} ended: {words}", self.dialer.server()), failure);
+        Some(failure)
+    }
+
+    fn closed_by_server(&mut self, code: u16, reason: &str) -> (String, Failure) {
+        let reason: String = reason.chars().filter(|c| !c.is_control()).take(120).collect();
+        match CloseCode::from_code(code) {
+            Some(CloseCode::TryAgainLater | CloseCode::TooMany) => {
+                (format!("the server asks to try again later ({reason})"), Failure::Busy(None))
+            }
+            Some(CloseCode::PolicyViolation | CloseCode::Revoked) => {
+                (format!("the server refuses this device ({reason}): check API_TOKEN"), Failure::Refused)
+            }
+            Some(CloseCode::Superseded) => (
+                "another connection with this DEVICE_ID took over: is a second ems-edge running?".to_owned(),
+                Failure::Refused,
+            ),
+            Some(CloseCode::Conflict) => (
+                "another device uses this DEVICE_ID: give each device an id and a token of its own"
+                    .to_owned(),
+                Failure::Refused,
+            ),
+            Some(CloseCode::MessageTooBig) => {
+                self.batch_limit = (self.batch_limit / 2).max(1);
+                (format!("a frame was too big; batches now hold {}", self.batch_limit), Failure::Transient)
+            }
+            Some(_) | None => (format!("closed by the server with {code} {reason}"), Failure::Transient),
+        }
+    }
+
+    fn next_wait(&mut self, failure: Failure) -> Duration {
+        let usual = self.backoff.next_wait();
+        match failure {
+            Failure::Transient => usual,
+            Failure::Busy(None) => BUSY_FLOOR + usual,
+            // Jitter on top: everybody was told the same number.
+            Failure::Busy(Some(wait)) => wait.min(RETRY_AFTER_CAP) + usual.min(BUSY_FLOOR),
+            Failure::Refused => REFUSED_FLOOR
+                .saturating_mul(1 << self.failures.saturating_sub(1).min(4))
+                .clamp(REFUSED_FLOOR, REFUSED_CAP)
+                .saturating_add(usual),
+        }
+    }
+
+    /// A line for the first failure, then for the 2nd, 4th, 8th …: a day without network makes a dozen lines.
+    fn log_failure(&mut self, words: &str, failure: Failure) {
+        self.failures = self.failures.saturating_add(1);
+        let attempt = self.failures;
+        let waiting = self.outbox.len();
+        if attempt == 1 || failure == Failure::Refused {
+            warn!("{words}; {waiting} samples waiting");
+        } else if attempt.is_power_of_two() {
+            warn!("{words}; {attempt} attempts so far, {waiting} samples waiting");
+        } else {
+            debug!("{words}");
+        }
+    }
+}
+
+/// Runs `work` while samples go on being collected; `None` when the sampler has gone.
+async fn collect_while<T>(
+    context: &Context,
+    outbox: &mut Outbox,
+    samples: &mut mpsc::Receiver<Sample>,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    tokio::pin!(work);
+    let mut ticks = interval(PROGRESS_TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            done = &mut work => return Some(done),
+            sample = samples.recv() => outbox.push(sample?),
+            _ = ticks.tick() => {}
+        }
+        let overflowed = outbox.take_overflowed();
+        if overflowed > 0 {
+            debug!("{overflowed} of the oldest samples are dropped: the memory for waiting samples is full");
+        }
+        context.progress.mark();
+        context.report_backlog(outbox);
+    }
+}
+
+fn of_dial(error: &DialError) -> Failure {
+    match error {
+        DialError::Refused(_) => Failure::Refused,
+        DialError::Unavailable(_, retry_after) => Failure::Busy(*retry_after),
+        DialError::Dns(..)
+        | DialError::Connect(..)
+        | DialError::Tls(..)
+        | DialError::Upgrade(_)
+        | DialError::NotWebSocket(_) => Failure::Transient,
+    }
+}

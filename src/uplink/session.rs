@@ -1,0 +1,403 @@
+//! One connection, from the upgrade to its end: the select loop that sends, receives, pings and stops.
+
+use std::time::{Duration, Instant};
+
+use ems_protocol::limits::{DEAD_PEER_SECONDS, MAX_BATCH_SAMPLES, PING_SECONDS};
+use ems_protocol::{
+    Command, Envelope, ErrorCode, ErrorMessage, Hello, SeqRanges, TelemetryAck, TelemetryBatch, Welcome,
+    encode, kind, parse,
+};
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode as WireCloseCode;
+use tokio_tungstenite::tungstenite::{self, Message};
+use tracing::{debug, info, warn};
+
+use super::context::Context;
+use super::upgrade::Mode;
+use super::wire::{Event, Wire};
+use crate::command;
+use crate::sample::{FIRMWARE_VERSION, Sample};
+use crate::store::{Outbox, Pick};
+
+/// Why a connection ended.
+#[derive(Debug)]
+pub(super) enum End {
+    /// The daemon stops.
+    Stopped,
+    /// The server closed it, with its code and reason.
+    Closed(Option<(u16, String)>),
+    /// Nothing came for too long.
+    Silent,
+    /// The transport or the protocol broke.
+    Broken(String),
+}
+
+/// How often pings, deadlines and resends are looked at.
+const TICK: Duration = Duration::from_secs(5);
+/// How long the server may take for `device.welcome`.
+const WELCOME_LIMIT: Duration = Duration::from_secs(15);
+/// A batch without an acknowledgement for this long, or a live sample without one, is sent again.
+const ACK_LIMIT: Duration = Duration::from_secs(30);
+/// How long a stop waits for the confirmation of what has just been sent.
+const CONFIRM_LIMIT: Duration = Duration::from_secs(2);
+/// How long the closing frame may take.
+const CLOSE_LIMIT: Duration = Duration::from_secs(2);
+
+/// A connection at work.
+pub(super) struct Session<'a> {
+    context: &'a Context,
+    outbox: &'a mut Outbox,
+    wire: Wire,
+    mode: Mode,
+    /// The most samples in one batch; `None` until the server has said welcome (plain mode: from the start).
+    max_batch: Option<usize>,
+    /// The last number of the batch that waits for its acknowledgement, and since when.
+    batch_in_flight: Option<(u64, Instant)>,
+    /// When the server last showed that it stores samples, or there was nothing to store.
+    last_progress: Instant,
+    last_heard: Instant,
+    last_ping: Instant,
+    started: Instant,
+    /// Since the sampler has ended: what waits may still be confirmed for a moment.
+    stopping: Option<Instant>,
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn new(
+        context: &'a Context,
+        outbox: &'a mut Outbox,
+        wire: Wire,
+        mode: Mode,
+        max_batch: usize,
+    ) -> Self {
+        let now = Instant::now();
+        outbox.begin_session();
+        let max_batch = match mode {
+            Mode::Plain => Some(max_batch),
+            Mode::Typed => None,
+        };
+        Self {
+            context,
+            outbox,
+            wire,
+            mode,
+            max_batch,
+            batch_in_flight: None,
+            last_progress: now,
+            last_heard: now,
+            last_ping: now,
+            started: now,
+            stopping: None,
+        }
+    }
+
+    /// Runs until the connection ends. `samples` is the sampler's channel.
+    pub(super) async fn run(mut self, samples: &mut mpsc::Receiver<Sample>, batch_limit: usize) -> End {
+        match self.serve(samples, batch_limit).await {
+            Ok(end) => end,
+            Err(error) => ended_by(error),
+        }
+    }
+
+    async fn serve(
+        &mut self,
+        samples: &mut mpsc::Receiver<Sample>,
+        batch_limit: usize,
+    ) -> Result<End, tungstenite::Error> {
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        if self.mode == Mode::Typed {
+            self.wire.queue(Message::text(self.hello()))?;
+        }
+        loop {
+            self.context.progress.mark();
+            self.send_what_may_go()?;
+            if self.stopping.is_some() && self.outbox.is_empty() {
+                return self.close().await;
+            }
+            tokio::select! {
+                sample = samples.recv(), if self.stopping.is_none() => match sample {
+                    Some(sample) => self.outbox.push(sample),
+                    None => self.stopping = Some(Instant::now()),
+                },
+                () = patience(self.stopping), if self.stopping.is_some() => return self.close().await,
+                event = self.wire.event() => match event? {
+                    Event::Flushed => {}
+                    Event::Ended => return Ok(End::Closed(None)),
+                    Event::Frame(Message::Close(frame)) => {
+                        // The answer to it is queued: without it the server waits for its own time limit.
+                        drop(timeout(CLOSE_LIMIT, self.wire.flush()).await);
+                        return Ok(End::Closed(frame.map(|f| (f.code.into(), f.reason.to_string()))));
+                    }
+                    Event::Frame(message) => {
+                        self.last_heard = Instant::now();
+                        self.receive(&message, batch_limit)?;
+                    }
+                },
+                _ = ticks.tick() => {
+                    if let Some(end) = self.tick()? {
+                        return Ok(end);
+                    }
+                }
+            }
+            self.context.report_backlog(self.outbox);
+        }
+    }
+
+    fn hello(&self) -> String {
+        let hello = Hello {
+            boot_id: self.context.identity.boot_id.clone(),
+            firmware_version: FIRMWARE_VERSION.to_owned(),
+            hardware_model: self.context.hardware_model.clone(),
+            sensor: Some(self.context.sensor.clone()),
+            actions: command::ACTIONS.iter().map(|&a| a.to_owned()).collect(),
+            backlog: self.outbox.len() as u64,
+            boottime_ms: self.context.clock.boottime().0,
+        };
+        encode(kind::HELLO, &hello)
+    }
+
+    /// Live samples as they come; one batch of the backlog at a time, when the wire is free.
+    fn send_what_may_go(&mut self) -> Result<(), tungstenite::Error> {
+        let Some(max_batch) = self.max_batch else { return Ok(()) };
+        while self.wire.is_idle() {
+            let batch = if self.batch_in_flight.is_some() { 0 } else { max_batch };
+            match self.outbox.pick(batch) {
+                None => break,
+                Some(Pick::Live(sample)) => self.send(&[sample], kind::TELEMETRY)?,
+                Some(Pick::Backlog(samples)) => {
+                    self.batch_in_flight = samples.last().map(|s| (s.seq, Instant::now()));
+                    self.send(&samples, kind::BATCH)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, samples: &[Sample], kind: &str) -> Result<(), tungstenite::Error> {
+        let objects = samples.iter().map(|s| s.telemetry(&self.context.identity, &self.context.clock));
+        match self.mode {
+            Mode::Typed if kind == kind::TELEMETRY => {
+                for object in objects {
+                    self.wire.queue(Message::text(encode(kind, &object)))?;
+                }
+            }
+            Mode::Typed => {
+                let batch = TelemetryBatch { samples: objects.collect() };
+                self.wire.queue(Message::text(encode(kind, &batch)))?;
+            }
+            Mode::Plain => self.send_plain(samples)?,
+        }
+        Ok(())
+    }
+
+    /// Bare objects, then a Ping: its Pong proves that every frame before it has been read.
+    fn send_plain(&mut self, samples: &[Sample]) -> Result<(), tungstenite::Error> {
+        for sample in samples.iter().filter(|s| !s.is_gap()) {
+            let object = sample.telemetry(&self.context.identity, &self.context.clock);
+            self.wire.queue(Message::text(serde_json::to_string(&object).unwrap_or_default()))?;
+        }
+        if let Some(last) = samples.last() {
+            self.wire.queue(Message::Ping(last.seq.to_be_bytes().to_vec().into()))?;
+            self.last_ping = Instant::now();
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, message: &Message, batch_limit: usize) -> Result<(), tungstenite::Error> {
+        match message {
+            Message::Text(text) => self.receive_text(text, batch_limit),
+            Message::Pong(payload) => {
+                self.passed_barrier(payload);
+                Ok(())
+            }
+            Message::Binary(_) => self.answer_error(&ErrorMessage::new(
+                ErrorCode::InvalidJson,
+                "this device takes text frames only",
+            )),
+            Message::Ping(_) | Message::Close(_) | Message::Frame(_) => Ok(()),
+        }
+    }
+
+    fn passed_barrier(&mut self, payload: &[u8]) {
+        let Ok(seq) = payload.try_into().map(u64::from_be_bytes) else { return };
+        if self.mode == Mode::Plain {
+            self.outbox.confirm_sent_up_to(seq);
+            self.confirmed_up_to(seq);
+        }
+    }
+
+    fn receive_text(&mut self, text: &str, batch_limit: usize) -> Result<(), tungstenite::Error> {
+        match self.mode {
+            Mode::Typed => match Envelope::parse(text) {
+                Ok(envelope) => self.receive_typed(&envelope, batch_limit),
+                Err(error) => self.answer_error(&error),
+            },
+            // A server written from the guide sends bare command objects, and whatever else it likes.
+            Mode::Plain => match parse::<Command>(text) {
+                Ok(command) => self.obey(&command),
+                Err(_) => match Envelope::parse(text) {
+                    Ok(envelope) if envelope.kind == kind::COMMAND => {
+                        self.receive_typed(&envelope, batch_limit)
+                    }
+                    _ if text.contains("\"action\"") => self.refuse_command(text),
+                    _ => {
+                        debug!("a frame that is no command is ignored");
+                        Ok(())
+                    }
+                },
+            },
+        }
+    }
+
+    fn receive_typed(
+        &mut self,
+        envelope: &Envelope<'_>,
+        batch_limit: usize,
+    ) -> Result<(), tungstenite::Error> {
+        match envelope.kind.as_ref() {
+            kind::WELCOME => match envelope.payload::<Welcome>() {
+                Ok(welcome) => {
+                    self.context.clock.server_says(welcome.server_time);
+                    self.max_batch = Some(welcome.max_batch.clamp(1, MAX_BATCH_SAMPLES).min(batch_limit));
+                    debug!("session {}", welcome.session_id);
+                    Ok(())
+                }
+                Err(error) => self.answer_error(&error),
+            },
+            kind::ACK => match envelope.payload::<TelemetryAck>() {
+                Ok(ack) => {
+                    self.acknowledged(&ack);
+                    Ok(())
+                }
+                Err(error) => self.answer_error(&error),
+            },
+            kind::COMMAND => match envelope.payload::<Command>() {
+                Ok(command) => self.obey(&command),
+                Err(_) => self.refuse_command(envelope.payload_text()),
+            },
+            kind::HEARTBEAT => Ok(()),
+            kind::ERROR => {
+                if let Ok(error) = envelope.payload::<ErrorMessage>() {
+                    self.server_objects(&error);
+                }
+                Ok(())
+            }
+            other => {
+                let message = format!("this device does not know messages of the type {other:?}");
+                self.answer_error(&ErrorMessage::new(ErrorCode::UnknownType, message))
+            }
+        }
+    }
+
+    fn acknowledged(&mut self, ack: &TelemetryAck) {
+        if ack.boot_id != self.context.identity.boot_id {
+            return;
+        }
+        self.outbox.confirm(&ack.ranges);
+        if let Some(last) = ack.ranges.iter().last().map(|(_, last)| last) {
+            self.confirmed_up_to(last);
+        }
+    }
+
+    fn confirmed_up_to(&mut self, last: u64) {
+        self.last_progress = Instant::now();
+        // Live samples have higher numbers than the batch: only the batch's own end, or its absence, frees the way.
+        if let Some((end, _)) = self.batch_in_flight
+            && (end == last || !self.outbox.waits_sent(end))
+        {
+            self.batch_in_flight = None;
+        }
+    }
+
+    /// A sample that the server refuses for good must not block the others.
+    fn server_objects(&mut self, error: &ErrorMessage) {
+        let seq = error.details.get("seq").and_then(serde_json::Value::as_u64);
+        let ours = error.details.get("boot_id").and_then(serde_json::Value::as_str)
+            == Some(self.context.identity.boot_id.as_str());
+        if let Some(seq) = seq.filter(|_| ours && error.code == ErrorCode::InvalidMessage) {
+            let refused = self.outbox.confirm(&SeqRanges::from_iter([seq]));
+            if refused > 0 {
+                warn!("the server refuses sample {seq} for good, it is set aside: {}", error.message);
+            }
+            self.confirmed_up_to(seq);
+        } else {
+            warn!("the server says: {}", error.message);
+        }
+    }
+
+    fn obey(&mut self, command: &Command) -> Result<(), tungstenite::Error> {
+        info!("command {} {:?}", command.action, command.command_id);
+        let ack = command::answer(command, &self.context.identity.device_id, self.context.clock.now());
+        self.wire.queue(Message::text(encode(kind::COMMAND_ACK, &ack)))
+    }
+
+    fn refuse_command(&mut self, text: &str) -> Result<(), tungstenite::Error> {
+        let ack = command::refuse(text, &self.context.identity.device_id, self.context.clock.now());
+        self.wire.queue(Message::text(encode(kind::COMMAND_ACK, &ack)))
+    }
+
+    fn answer_error(&mut self, error: &ErrorMessage) -> Result<(), tungstenite::Error> {
+        warn!("a frame of the server cannot be used: {}", error.message);
+        self.wire.queue(Message::text(encode(kind::ERROR, error)))
+    }
+
+    fn tick(&mut self) -> Result<Option<End>, tungstenite::Error> {
+        let now = Instant::now();
+        if now - self.last_heard >= Duration::from_secs(DEAD_PEER_SECONDS) {
+            return Ok(Some(End::Silent));
+        }
+        if self.max_batch.is_none() && now - self.started >= WELCOME_LIMIT {
+            return Ok(Some(End::Broken(
+                "the server agreed to ems.v1 but sent no device.welcome".to_owned(),
+            )));
+        }
+        if now - self.last_heard.max(self.last_ping) >= Duration::from_secs(PING_SECONDS) {
+            self.last_ping = now;
+            // Empty: no barrier of plain mode.
+            self.wire.queue(Message::Ping(Vec::new().into()))?;
+        }
+        if self.outbox.is_empty() {
+            self.last_progress = now;
+        } else if now - self.last_progress >= ACK_LIMIT && self.max_batch.is_some() {
+            debug!(
+                "no acknowledgement for {} s: {} samples are sent again",
+                ACK_LIMIT.as_secs(),
+                self.outbox.len()
+            );
+            self.last_progress = now;
+            self.batch_in_flight = None;
+            self.outbox.begin_session();
+        }
+        Ok(None)
+    }
+
+    async fn close(&mut self) -> Result<End, tungstenite::Error> {
+        let frame = CloseFrame { code: WireCloseCode::Away, reason: "the device stops".into() };
+        let goodbye = async {
+            self.wire.queue(Message::Close(Some(frame)))?;
+            self.wire.flush().await
+        };
+        // A peer that no longer reads must not hold up the stop.
+        if let Ok(Err(error)) = timeout(CLOSE_LIMIT, goodbye).await {
+            debug!("the connection broke while it was closed: {error}");
+        }
+        Ok(End::Stopped)
+    }
+}
+
+/// Ends when a stop has waited long enough.
+async fn patience(since: Option<Instant>) {
+    if let Some(since) = since {
+        sleep_until((since + CONFIRM_LIMIT).into()).await;
+    }
+}
+
+fn ended_by(error: tungstenite::Error) -> End {
+    match error {
+        tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed => End::Closed(None),
+        other => End::Broken(other.to_string()),
+    }
+}
