@@ -368,7 +368,9 @@ fn a_file_that_was_asked_for_must_be_there_and_be_a_file() {
     ] {
         let (done, loaded) = mpsc::channel();
         let asked_for = path.clone();
-        thread::spawn(move || done.send(load_from(Some(&asked_for), &[], |_| None)));
+        thread::spawn(move || {
+            let _ = done.send(load_from(Some(&asked_for), &[], |_| None));
+        });
         let mistakes = loaded.recv_timeout(HANG).expect("it does not hang").unwrap_err();
         let text = mistakes.to_string();
         assert_eq!(mistakes.count(), 1, "{text}");
