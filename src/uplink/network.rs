@@ -33,7 +33,9 @@ const PAUSE: Duration = Duration::from_secs(2);
 impl Network {
     pub(super) fn watch() -> Self {
         let reports = open()
-            .inspect_err(|error| warn!("the network's changes cannot be watched ({error}): waits will not be cut short"))
+            .inspect_err(|error| {
+                warn!("the network's changes cannot be watched ({error}): waits will not be cut short")
+            })
             .ok();
         Self { reports, not_before: Instant::now() }
     }
@@ -47,7 +49,9 @@ impl Network {
             match ready.try_io(|fd| Ok(recv(fd.get_ref(), &mut buffer, RecvFlags::DONTWAIT)?)) {
                 Ok(Ok((_, length))) if buffer.get(..length).is_some_and(is_good_news) => break,
                 // Too many reports for the socket's buffer: something surely came up among them.
-                Ok(Err(error)) if error.raw_os_error() == Some(rustix::io::Errno::NOBUFS.raw_os_error()) => break,
+                Ok(Err(error)) if error.raw_os_error() == Some(rustix::io::Errno::NOBUFS.raw_os_error()) => {
+                    break;
+                }
                 Ok(_) | Err(_) => {}
             }
         }
@@ -60,7 +64,7 @@ fn open() -> io::Result<AsyncFd<OwnedFd>> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None)?;
     bind(&socket, &SocketAddrNetlink::new(0, GROUPS))?;
-    AsyncFd::new(socket)
+    Ok(AsyncFd::register(socket)?)
 }
 
 /// Whether one of the messages (`struct nlmsghdr`, each padded to 4 bytes) says that something came up.

@@ -30,7 +30,10 @@ impl Proxy {
     ///
     /// # Errors
     /// One sentence, without the credentials that may stand in the URL.
-    pub fn for_host(host: &str, environment: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, String> {
+    pub fn for_host(
+        host: &str,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Result<Option<Self>, String> {
         let either = |upper: &str| {
             environment(upper).or_else(|| environment(&upper.to_ascii_lowercase())).filter(|v| !v.is_empty())
         };
@@ -66,7 +69,10 @@ impl Proxy {
         response.parse(&received).map_err(|e| self.failed(format!("its answer is not HTTP ({e})")))?;
         match response.code {
             Some(200..=299) => Ok(()),
-            Some(407) => Err(self.failed("it asks for a user and a password: HTTPS_PROXY=http://user:password@host:port")),
+            Some(407) => {
+                Err(self
+                    .failed("it asks for a user and a password: HTTPS_PROXY=http://user:password@host:port"))
+            }
             code => Err(self.failed(format!("it refuses the tunnel (HTTP {})", code.unwrap_or(0)))),
         }
     }
@@ -84,7 +90,8 @@ fn parse(url: &str) -> Result<Proxy, String> {
         return Err(format!("{EXPECTED}; other kinds of proxy are not spoken to"));
     }
     let authority = uri.authority().ok_or(EXPECTED)?;
-    let credentials = authority.as_str().rsplit_once('@').map(|(user, _)| BASE64.encode(decoded(user).as_slice()));
+    let credentials =
+        authority.as_str().rsplit_once('@').map(|(user, _)| BASE64.encode(decoded(user).as_slice()));
     let host = authority.host().trim_matches(['[', ']']).to_owned();
     Ok(Proxy { host, port: authority.port_u16().unwrap_or(80), credentials })
 }
@@ -94,7 +101,8 @@ fn decoded(text: &str) -> Vec<u8> {
     let mut bytes = text.bytes();
     let mut out = Vec::with_capacity(text.len());
     while let Some(byte) = bytes.next() {
-        let hex = |b: Option<u8>| b.and_then(|b| char::from(b).to_digit(16)).and_then(|d| u8::try_from(d).ok());
+        let hex =
+            |b: Option<u8>| b.and_then(|b| char::from(b).to_digit(16)).and_then(|d| u8::try_from(d).ok());
         let mut ahead = bytes.clone();
         match (byte, hex(ahead.next()), hex(ahead.next())) {
             (b'%', Some(high), Some(low)) => {
@@ -133,10 +141,16 @@ mod tests {
         let lower = ask("cloud.example", &[("https_proxy", "10.0.0.1:8080")]).unwrap().unwrap();
         assert_eq!((lower.host.as_str(), lower.port), ("10.0.0.1", 8080));
         for list in ["*", "cloud.example", "example", ".example", "a, Cloud.Example"] {
-            assert!(ask("cloud.example", &[("HTTPS_PROXY", "http://p:1"), ("NO_PROXY", list)]).unwrap().is_none(), "{list}");
+            assert!(
+                ask("cloud.example", &[("HTTPS_PROXY", "http://p:1"), ("NO_PROXY", list)]).unwrap().is_none(),
+                "{list}"
+            );
         }
         for list in ["", "loud.example", "other"] {
-            assert!(ask("cloud.example", &[("HTTPS_PROXY", "http://p:1"), ("NO_PROXY", list)]).unwrap().is_some(), "{list}");
+            assert!(
+                ask("cloud.example", &[("HTTPS_PROXY", "http://p:1"), ("NO_PROXY", list)]).unwrap().is_some(),
+                "{list}"
+            );
         }
         assert!(ask("cloud.example", &[]).unwrap().is_none());
     }

@@ -38,12 +38,8 @@ impl Serve {
             .with_writer(std::io::stderr)
             .with_ansi(colours)
             .init();
-        let config = Config {
-            data,
-            tls: self.listen,
-            plain: self.listen_plain,
-            allowed_origins: self.allow_origin,
-        };
+        let config =
+            Config { data, tls: self.listen, plain: self.listen_plain, allowed_origins: self.allow_origin };
         raise_descriptor_limit();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()

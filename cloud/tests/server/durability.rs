@@ -133,7 +133,8 @@ async fn a_stopped_server_says_goodbye_keeps_everything_and_exits_with_0() {
     server.terminate();
     assert_eq!(device.close_code().await, 1012);
     assert_eq!(dashboard.close_code().await, 1012);
-    let status = tokio::time::timeout(PATIENCE, tokio::task::spawn_blocking(|| server.wait())).await.unwrap().unwrap();
+    let status =
+        tokio::time::timeout(PATIENCE, tokio::task::spawn_blocking(|| server.wait())).await.unwrap().unwrap();
     assert_eq!(status.code(), Some(0));
     let server = site.serve();
     assert_eq!(User::login(&server).await.samples(&server, "ems_001").await.len(), 20);
