@@ -64,7 +64,11 @@ fn open() -> io::Result<AsyncFd<OwnedFd>> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None)?;
     bind(&socket, &SocketAddrNetlink::new(0, GROUPS))?;
-    Ok(AsyncFd::register(socket)?)
+    #[expect(
+        deprecated,
+        reason = "unsound only for types that give up their descriptor: an OwnedFd keeps it"
+    )]
+    AsyncFd::new(socket)
 }
 
 /// Whether one of the messages (`struct nlmsghdr`, each padded to 4 bytes) says that something came up.
