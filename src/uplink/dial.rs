@@ -119,9 +119,10 @@ impl Dialer {
         };
         let addresses = resolve(&proxy.host, proxy.port).await?;
         let mut tcp = connect(&format!("the proxy {}", proxy.host), &addresses).await?;
-        let target = match self.host.contains(':') {
-            true => format!("[{}]:{}", self.host, self.port),
-            false => format!("{}:{}", self.host, self.port),
+        let target = if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
         };
         let late = |error: io::Error| DialError::Proxy(proxy.host.clone(), error.to_string());
         limited(CONNECT_LIMIT, proxy.tunnel(&mut tcp, &target), late).await?;

@@ -34,7 +34,7 @@ impl Network {
     pub(super) fn watch() -> Self {
         let reports = open()
             .inspect_err(|error| {
-                warn!("the network's changes cannot be watched ({error}): waits will not be cut short")
+                warn!("the network's changes cannot be watched ({error}): waits will not be cut short");
             })
             .ok();
         Self { reports, not_before: Instant::now() }
