@@ -17,7 +17,7 @@ use crate::sample::{FIRMWARE_VERSION, Identity};
 use crate::sampler::Sampler;
 use crate::sensor;
 use crate::store::{self, Folder, FolderError, Sequence};
-use crate::uplink::{Context, Dialer, TrustError, Uplink};
+use crate::uplink::{Context, Dialer, Proxy, TrustError, Uplink};
 
 /// Why the daemon cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +28,9 @@ pub enum DaemonError {
     /// The server cannot be trusted with these settings.
     #[error(transparent)]
     Trust(#[from] TrustError),
+    /// The environment names a proxy that cannot be used.
+    #[error("{0}")]
+    Proxy(String),
     /// The system refuses what every program gets.
     #[error("the system refuses {0}: {1}")]
     System(&'static str, io::Error),
@@ -57,11 +60,14 @@ async fn serve(config: &Config) -> Result<(), DaemonError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(|e| DaemonError::System("SIGTERM", e))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| DaemonError::System("SIGINT", e))?;
 
+    let proxy = Proxy::for_host(&config.server_url.host(), |key| std::env::var(key).ok())
+        .map_err(DaemonError::Proxy)?;
     let dialer = Dialer::new(
         &config.server_url,
         &config.device_id,
         config.api_token.clone(),
         config.ca_file.as_ref(),
+        proxy,
     )?;
     let folder = claim(config)?;
     let sequence = sequence(config, folder.as_ref());

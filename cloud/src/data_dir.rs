@@ -65,7 +65,12 @@ pub fn write_new(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
         return Err(io::ErrorKind::AlreadyExists.into());
     }
     let partial = path.with_extension("partial");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&partial)?;
+    // Left by a run that was killed; its mode may be another.
+    match fs::remove_file(&partial) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&partial)?;
     file.write_all(content)?;
     file.sync_all()?;
     fs::rename(&partial, path)

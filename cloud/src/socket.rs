@@ -102,7 +102,8 @@ impl Socket {
             .max_write_buffer_size(2 * limits::MAX_FRAME_BYTES)
             .max_frame_size(Some(limits::MAX_FRAME_BYTES))
             .max_message_size(Some(limits::MAX_FRAME_BYTES));
-        let stream = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
+        let stream =
+            WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
         Self { stream, last_frame: Instant::now(), broken: false }
     }
 

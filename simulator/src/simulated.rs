@@ -20,6 +20,8 @@ pub const SHUNT_AMPS: f64 = 100.0;
 pub const DIVIDER: f64 = 2.0;
 
 const TICK: Duration = Duration::from_secs(1);
+/// The pins follow the pack in steps of this, well below a conversion's time: a read is a dozen messages.
+const SHORTEST_STEP: Duration = Duration::from_millis(10);
 /// After a longer pause (a suspended machine) only the last day is lived through.
 const LONGEST_STEP: Duration = Duration::from_hours(24);
 /// Noise of the measurement, as one standard deviation.
@@ -61,12 +63,15 @@ impl Watched {
             time,
             next_tick: time + TICK,
         };
-        watched.catch_up();
+        watched.drive_pins();
         watched
     }
 
     fn catch_up(&mut self) {
         let now = self.clock.now();
+        if now.saturating_sub(self.time) < SHORTEST_STEP {
+            return;
+        }
         if now.saturating_sub(self.time) > LONGEST_STEP {
             self.time = now.saturating_sub(LONGEST_STEP);
             self.next_tick = self.time + TICK;
@@ -82,6 +87,10 @@ impl Watched {
             self.household.tick();
             self.next_tick += TICK;
         }
+        self.drive_pins();
+    }
+
+    fn drive_pins(&mut self) {
         self.terminals.set(
             self.pack.volts() / DIVIDER + PIN_NOISE_VOLTS * self.noise.normal(),
             self.pack.amps() * SHUNT_OHMS + SHUNT_NOISE_VOLTS * self.noise.normal(),

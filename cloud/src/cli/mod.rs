@@ -18,7 +18,13 @@ use crate::data_dir::DataDir;
 #[command(name = "ems-cloud", version, arg_required_else_help = true, after_help = EXAMPLE)]
 struct Arguments {
     /// The data folder: database, keys, certificates
-    #[arg(long, value_name = "DIR", env = "EMS_CLOUD_DATA", default_value = "/var/lib/ems-cloud", global = true)]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "EMS_CLOUD_DATA",
+        default_value = "/var/lib/ems-cloud",
+        global = true
+    )]
     data: PathBuf,
     #[command(subcommand)]
     command: Command,
@@ -95,5 +101,7 @@ pub fn run() -> ExitCode {
 /// Writes lines to standard output.
 fn say(text: impl Display) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| Failure::other(format!("standard output: {error}")))
+    writeln!(out, "{text}")
+        .and_then(|()| out.flush())
+        .map_err(|error| Failure::other(format!("standard output: {error}")))
 }

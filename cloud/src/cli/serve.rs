@@ -1,5 +1,6 @@
 //! `ems-cloud serve`.
 
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 
 use clap::Args;
@@ -31,13 +32,14 @@ impl Serve {
     pub(super) fn run(self, data: DataDir) -> Result<(), Failure> {
         let filter = EnvFilter::try_new(&self.log)
             .map_err(|error| Failure::usage(format!("--log {}: {error}", self.log)))?;
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-        let config = Config {
-            data,
-            tls: self.listen,
-            plain: self.listen_plain,
-            allowed_origins: self.allow_origin,
-        };
+        let colours = std::io::stderr().is_terminal();
+        tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            .with_ansi(colours)
+            .init();
+        let config =
+            Config { data, tls: self.listen, plain: self.listen_plain, allowed_origins: self.allow_origin };
         raise_descriptor_limit();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()

@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use ems_protocol::{
-    CloseCode, CommandAck, DeviceEvent, Envelope, ErrorCode, ErrorMessage, Hello, SeqRanges, Telemetry, Welcome,
-    encode, kind, limits, parse,
+    CloseCode, CommandAck, DeviceEvent, Envelope, ErrorCode, ErrorMessage, Hello, SeqRanges, Telemetry,
+    Welcome, encode, kind, limits, parse,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -104,7 +104,8 @@ impl Connection {
         };
         if batch.samples.len() > limits::MAX_BATCH_SAMPLES {
             let words = format!("a batch has at most {} samples", limits::MAX_BATCH_SAMPLES);
-            let error = ErrorMessage::new(ErrorCode::TooLarge, words).with("limit", limits::MAX_BATCH_SAMPLES);
+            let error =
+                ErrorMessage::new(ErrorCode::TooLarge, words).with("limit", limits::MAX_BATCH_SAMPLES);
             return self.complain(error).await;
         }
         let mut good = Vec::with_capacity(batch.samples.len());
@@ -217,7 +218,8 @@ fn has_type(text: &str) -> bool {
         #[serde(rename = "type", borrow)]
         kind: Option<&'a RawValue>,
     }
-    text.contains("\"type\"") && serde_json::from_str::<Typed<'_>>(text).is_ok_and(|typed| typed.kind.is_some())
+    text.contains("\"type\"")
+        && serde_json::from_str::<Typed<'_>>(text).is_ok_and(|typed| typed.kind.is_some())
 }
 
 fn forwarded(kind: &str, payload: &str) -> Utf8Bytes {
@@ -232,7 +234,9 @@ fn broken_batch(text: &str) -> ErrorMessage {
     }
     match parse::<Shape>(text) {
         Err(error) => error,
-        Ok(_) => ErrorMessage::new(ErrorCode::InvalidMessage, "samples: expected a list of telemetry objects"),
+        Ok(_) => {
+            ErrorMessage::new(ErrorCode::InvalidMessage, "samples: expected a list of telemetry objects")
+        }
     }
 }
 

@@ -61,8 +61,10 @@ async fn open_device(app: &Arc<App>, id: &str, token: &str, request: Request) ->
     };
     let typed = socket::offers_typed(&request);
     let serving = app.clone();
-    socket::upgrade(request, typed, &app.tasks, move |socket| device::serve(serving, device, hash, typed, socket))
-        .unwrap_or_else(|error| Problem::handshake(&error).into_response())
+    socket::upgrade(request, typed, &app.tasks, move |socket| {
+        device::serve(serving, device, hash, typed, socket)
+    })
+    .unwrap_or_else(|error| Problem::handshake(&error).into_response())
 }
 
 async fn open_dashboard(app: Arc<App>, id: &str, token: &str, request: Request) -> Response {

@@ -193,7 +193,9 @@ impl Device {
             return Ok(());
         }
         if let Some((old, old_boot)) = state.live.clone() {
-            if let (Some(new), Some(old_boot)) = (boot_id, old_boot.filter(|old| Some(old.as_str()) != boot_id)) {
+            if let (Some(new), Some(old_boot)) =
+                (boot_id, old_boot.filter(|old| Some(old.as_str()) != boot_id))
+            {
                 if state.evicted.as_ref().is_some_and(|(boot, at)| boot == new && at.elapsed() < CONFLICT) {
                     warn!(device_id = %self.id, "two devices use this identity");
                     state.evicted = Some((new.to_owned(), Instant::now()));

@@ -76,7 +76,8 @@ impl Fleet {
     pub async fn refresh(&self) -> Result<(), StoreError> {
         let known = self.known.locked().revision;
         let loaded: HashSet<i64> = self.known.locked().devices.values().map(|device| device.key).collect();
-        let Some((revision, rows)) = self.store.read(move |db| read_registry(db, known, &loaded)).await? else {
+        let Some((revision, rows)) = self.store.read(move |db| read_registry(db, known, &loaded)).await?
+        else {
             return Ok(());
         };
         self.known.locked().apply(revision, rows);

@@ -82,7 +82,8 @@ pub(super) async fn add(
     }
     app.fleet.refresh().await?;
     info!(device_id = %new.device_id, user = user.username, "device registered");
-    Ok((StatusCode::CREATED, Json(Secret { device_id: new.device_id, token: token.reveal().into() })).into_response())
+    Ok((StatusCode::CREATED, Json(Secret { device_id: new.device_id, token: token.reveal().into() }))
+        .into_response())
 }
 
 pub(super) async fn new_token(

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use axum::Json;
 use axum::extract::{Extension, FromRequestParts, State};
 use axum::http::header::{InvalidHeaderValue, SET_COOKIE};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::Json;
 use serde::{Deserialize, Serialize};
 use tracing::info;
 
@@ -96,9 +96,11 @@ fn me_of(user: User) -> Json<Me> {
 
 fn with_cookie(mut response: Response, token: &str, seconds: u64, tls: bool) -> Result<Response, Problem> {
     let secure = if tls { "; Secure" } else { "" };
-    let cookie = format!("{COOKIE_NAME}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}");
-    let mut value = HeaderValue::try_from(cookie)
-        .map_err(|_: InvalidHeaderValue| Problem::unavailable("the session could not be put into a cookie"))?;
+    let cookie =
+        format!("{COOKIE_NAME}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}");
+    let mut value = HeaderValue::try_from(cookie).map_err(|_: InvalidHeaderValue| {
+        Problem::unavailable("the session could not be put into a cookie")
+    })?;
     value.set_sensitive(true);
     response.headers_mut().insert(SET_COOKIE, value);
     Ok(response)

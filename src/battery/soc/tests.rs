@@ -51,6 +51,24 @@ fn counting_widens_the_interval() {
 }
 
 #[test]
+fn a_day_without_a_current_widens_the_interval_by_what_the_sensor_may_not_see() {
+    let mut soc = started(16.0 * 3.0);
+    let before = soc.estimate;
+    let after = soc.update(48.0, Some(0.0), 24 * HOUR);
+    assert!((after.high - before.high - 3.6).abs() < 1e-6, "{before:?} {after:?}");
+    assert!((after.soc - before.soc).abs() < f64::EPSILON);
+}
+
+#[test]
+fn a_current_no_such_pack_has_is_a_gap() {
+    for amps in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, -1e6] {
+        let mut soc = started(16.0 * 3.0);
+        let mut same = soc.clone();
+        assert_eq!(soc.update(48.0, Some(amps), HOUR / 60), same.gap(HOUR / 60), "{amps}");
+    }
+}
+
+#[test]
 fn without_a_current_the_voltage_alone_speaks_and_the_interval_is_wide() {
     let mut soc = StateOfCharge::new(lfp_16s());
     let low = soc.update(16.0 * 3.0, None, SECOND);
@@ -106,6 +124,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (20.0..70.0, prop::option::weighted(0.9, -300.0..300.0), time())
             .prop_map(|(v, i, dt)| Step::Update(v, i, dt)),
         2 => (any_number(), prop::option::of(any_number()), time()).prop_map(|(v, i, dt)| Step::Update(v, i, dt)),
+        2 => (45.0..58.0, any_number(), time()).prop_map(|(v, i, dt)| Step::Update(v, Some(i), dt)),
         2 => time().prop_map(Step::Gap),
     ]
 }

@@ -12,13 +12,16 @@ use super::*;
 const AMPLE: Duration = Duration::from_secs(20);
 const SHORT: Duration = Duration::from_millis(50);
 
-/// The driver on a thread and a simulated chip, both in real time: a hanging transfer hangs for real.
+/// The driver on a thread and a simulated chip, both in real time: a hanging transfer hangs for real, until
+/// the test or the bench lets it go.
 struct Bench {
     bus: SimulatedBus,
     pins: Terminals,
     faults: Faults,
     opened: Arc<AtomicU32>,
     sensor: SensorHandle,
+    /// Dropped with the bench, or after [`AMPLE`]: then a chip that still hangs is released.
+    _rescue: blocking::SyncSender<()>,
 }
 
 impl Bench {
@@ -34,18 +37,17 @@ impl Bench {
             Ok(Box::new(Ina226Monitor::open(on.clone(), Delay, device("INA226"), wiring)?))
         });
         let sensor = SensorHandle::spawn(device("INA226"), open).unwrap();
-        Self { bus, pins, faults, opened, sensor }
+        let (rescue, dropped) = blocking::sync_channel::<()>(0);
+        let hanging = faults.clone();
+        std::thread::spawn(move || {
+            let _ = dropped.recv_timeout(AMPLE);
+            hanging.heal();
+        });
+        Self { bus, pins, faults, opened, sensor, _rescue: rescue }
     }
 
     async fn volts(&mut self) -> f64 {
         self.sensor.read(AMPLE).await.unwrap().voltage
-    }
-}
-
-/// A stalled chip would keep the bus, and so the thread, past the end of a test that failed.
-impl Drop for Bench {
-    fn drop(&mut self) {
-        self.faults.heal();
     }
 }
 
@@ -113,18 +115,11 @@ async fn a_blocked_chip_does_not_block_the_executor() {
         ticked.store(true, Ordering::Relaxed);
         faults.resume();
     };
-    // If the executor were blocked, nobody else would release the chip.
-    let rescue = bench.faults.clone();
-    let rescued = std::thread::spawn(move || {
-        std::thread::sleep(AMPLE / 2);
-        rescue.resume();
-    });
     let read = async {
-        let result = bench.sensor.read(AMPLE).await;
+        let result = bench.sensor.read(2 * AMPLE).await;
         (result, ticked.load(Ordering::Relaxed))
     };
     let ((result, ticked_before), ()) = tokio::join!(read, other_task);
-    drop(rescued);
     assert!(ticked_before, "the executor stood still during the read");
     assert!(result.is_ok());
 }

@@ -95,11 +95,8 @@ fn end_orphans() {
     }
 }
 
+/// All our children are the main thread's: it alone starts a process, and orphans go to the oldest thread.
 fn children() -> io::Result<Vec<Pid>> {
-    let mut pids = Vec::new();
-    for thread in fs::read_dir("/proc/self/task")? {
-        let listed = fs::read_to_string(thread?.path().join("children"))?;
-        pids.extend(listed.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)));
-    }
-    Ok(pids)
+    let listed = fs::read_to_string(format!("/proc/self/task/{}/children", std::process::id()))?;
+    Ok(listed.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect())
 }

@@ -1,0 +1,9 @@
+//! The built server, its real sockets and its real files.
+
+mod command_line;
+mod dashboard_door;
+mod device_door;
+mod durability;
+mod http;
+mod support;
+mod takeover;
