@@ -60,7 +60,8 @@ pub struct Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         // 0.5 ms (a fast disk) to 8 s (a dying card).
-        let commits = Histogram::new(prometheus_client::metrics::histogram::exponential_buckets(0.0005, 2.0, 15));
+        let commits =
+            Histogram::new(prometheus_client::metrics::histogram::exponential_buckets(0.0005, 2.0, 15));
         let mut metrics = Self {
             registry: Registry::with_prefix("ems"),
             connections: Family::default(),

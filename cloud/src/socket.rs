@@ -102,7 +102,8 @@ impl Socket {
             .max_write_buffer_size(2 * limits::MAX_FRAME_BYTES)
             .max_frame_size(Some(limits::MAX_FRAME_BYTES))
             .max_message_size(Some(limits::MAX_FRAME_BYTES));
-        let stream = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
+        let stream =
+            WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
         Self { stream, last_frame: Instant::now(), broken: false }
     }
 
@@ -116,7 +117,6 @@ impl Socket {
                 Some(Ok(Message::Binary(_))) => return Incoming::Binary,
                 // tungstenite answers Pings by itself.
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
-                Some(Ok(Message::Close(_))) | None => return Incoming::Closed,
                 Some(Err(Error::Capacity(_))) => {
                     self.broken = true;
                     return Incoming::TooLarge;
@@ -125,7 +125,7 @@ impl Socket {
                     self.broken = true;
                     return Incoming::NotUtf8;
                 }
-                Some(Err(_)) => return Incoming::Closed,
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return Incoming::Closed,
             }
         }
     }

@@ -15,7 +15,7 @@ use crate::store::{Store, StoreError, users};
 use crate::sync::Locked;
 
 /// How long a session lives without a refresh.
-pub const LIFETIME: Duration = Duration::from_secs(12 * 3600);
+pub const LIFETIME: Duration = Duration::from_hours(12);
 /// How often the sessions of open sockets are looked up.
 const WATCH: Duration = Duration::from_secs(2);
 
@@ -51,7 +51,11 @@ impl Sessions {
     }
 
     /// Begins a session; None for a wrong name or password, after the same time. The text is the JWT.
-    pub async fn login(&self, username: String, password: String) -> Result<Option<(User, String)>, StoreError> {
+    pub async fn login(
+        &self,
+        username: String,
+        password: String,
+    ) -> Result<Option<(User, String)>, StoreError> {
         let user = self.store.read(move |db| users::find(db, &username)).await?;
         if !self.passwords.verify(password, user.as_ref().map(|u| u.password_hash.clone())).await {
             return Ok(None);
@@ -93,9 +97,11 @@ impl Sessions {
         let Some(claims) = self.key.verify(token) else { return Ok(None) };
         let (session, now) = (claims.jti.clone(), clock::now().millis());
         let row = self.store.read(move |db| users::session(db, &session, now)).await?;
-        Ok(row
-            .filter(|row| row.username == claims.sub)
-            .map(|row| User { username: row.username, role: row.role, session: claims.jti }))
+        Ok(row.filter(|row| row.username == claims.sub).map(|row| User {
+            username: row.username,
+            role: row.role,
+            session: claims.jti,
+        }))
     }
 
     /// Keeps an eye on a session for an open socket.
@@ -137,7 +143,8 @@ impl Sessions {
     }
 
     fn token(&self, username: &str, session: &str, now: i64, expires_at: i64) -> Result<String, StoreError> {
-        let claims = Claims { sub: username.into(), jti: session.into(), iat: now / 1000, exp: expires_at / 1000 };
+        let claims =
+            Claims { sub: username.into(), jti: session.into(), iat: now / 1000, exp: expires_at / 1000 };
         self.key.sign(&claims).map_err(|error| StoreError::Rejected { reason: error.to_string() })
     }
 }

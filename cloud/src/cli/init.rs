@@ -46,8 +46,15 @@ impl Init {
         let missing: Vec<_> = all.iter().filter(|path| !path.exists()).collect();
         match missing.first() {
             None => {
-                let note = if self.hosts.is_empty() { "" } else { " (--host changes nothing: delete server.pem, server.key, ca.pem and ca.key to make new ones)" };
-                say(format_args!("certificate  {} is there already{note}", data.server_certificate().display()))
+                let note = if self.hosts.is_empty() {
+                    ""
+                } else {
+                    " (--host changes nothing: delete server.pem, server.key, ca.pem and ca.key to make new ones)"
+                };
+                say(format_args!(
+                    "certificate  {} is there already{note}",
+                    data.server_certificate().display()
+                ))
             }
             Some(first) if missing.len() < all.len() => Err(Failure::config(format!(
                 "{} is missing, but other certificate files are there: restore it, or delete ca.pem, ca.key, \
@@ -55,14 +62,18 @@ impl Init {
                 first.display()
             ))),
             Some(_) => {
-                let made = certificates::generate(&self.hosts)
-                    .map_err(|error| Failure::usage(format!("--host: no certificate for these names: {error}")))?;
+                let made = certificates::generate(&self.hosts).map_err(|error| {
+                    Failure::usage(format!("--host: no certificate for these names: {error}"))
+                })?;
                 let Certificates { ca_certificate, ca_key, server_certificate, server_key } = made;
                 write(&data.ca_key(), ca_key.as_bytes(), 0o600)?;
                 write(&data.server_key(), server_key.as_bytes(), 0o600)?;
                 write(&data.server_certificate(), server_certificate.as_bytes(), 0o644)?;
                 write(&data.ca_certificate(), ca_certificate.as_bytes(), 0o644)?;
-                say(format_args!("CA           {} (give it to devices as CA_FILE)", data.ca_certificate().display()))
+                say(format_args!(
+                    "CA           {} (give it to devices as CA_FILE)",
+                    data.ca_certificate().display()
+                ))
             }
         }
     }
@@ -70,10 +81,15 @@ impl Init {
     fn first_admin(&self, data: &DataDir) -> Result<(), Failure> {
         let path = data.database();
         let existed = path.exists();
-        let db = open_connection(&path).map_err(|error| Failure::config(format!("{}: {error}", path.display())))?;
+        let db = open_connection(&path)
+            .map_err(|error| Failure::config(format!("{}: {error}", path.display())))?;
         restrict(&path)?;
         let sql = |error| Failure::other(format!("{}: {error}", path.display()));
-        say(format_args!("database     {}{}", path.display(), if existed { " is there already" } else { "" }))?;
+        say(format_args!(
+            "database     {}{}",
+            path.display(),
+            if existed { " is there already" } else { "" }
+        ))?;
         if users::count_admins(&db).map_err(sql)? > 0 {
             return say("admin        there is one already");
         }
@@ -132,6 +148,7 @@ fn random_password() -> Result<String, Failure> {
     let mut bytes = [0; 15];
     getrandom::fill(&mut bytes).map_err(Failure::other)?;
     let text = BASE32_NOPAD.encode(&bytes).to_lowercase();
-    let groups: Vec<&str> = text.as_bytes().chunks(6).filter_map(|group| std::str::from_utf8(group).ok()).collect();
+    let groups: Vec<&str> =
+        text.as_bytes().chunks(6).filter_map(|group| std::str::from_utf8(group).ok()).collect();
     Ok(groups.join("-"))
 }

@@ -18,7 +18,13 @@ use crate::data_dir::DataDir;
 #[command(name = "ems-cloud", version, arg_required_else_help = true, after_help = EXAMPLE)]
 struct Arguments {
     /// The data folder: database, keys, certificates
-    #[arg(long, value_name = "DIR", env = "EMS_CLOUD_DATA", default_value = "/var/lib/ems-cloud", global = true)]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "EMS_CLOUD_DATA",
+        default_value = "/var/lib/ems-cloud",
+        global = true
+    )]
     data: PathBuf,
     #[command(subcommand)]
     command: Command,
@@ -50,12 +56,12 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// Wrong arguments (EX_USAGE).
+    /// Wrong arguments (`EX_USAGE`).
     fn usage(sentence: impl Display) -> Self {
         Self { status: 64, sentence: sentence.to_string() }
     }
 
-    /// The data folder or an address cannot be used (EX_CONFIG).
+    /// The data folder or an address cannot be used (`EX_CONFIG`).
     fn config(sentence: impl Display) -> Self {
         Self { status: 78, sentence: sentence.to_string() }
     }
@@ -95,5 +101,7 @@ pub fn run() -> ExitCode {
 /// Writes lines to standard output.
 fn say(text: impl Display) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| Failure::other(format!("standard output: {error}")))
+    writeln!(out, "{text}")
+        .and_then(|()| out.flush())
+        .map_err(|error| Failure::other(format!("standard output: {error}")))
 }

@@ -108,7 +108,10 @@ mod tests {
     #[test]
     fn other_schemes_and_several_headers_are_nothing() {
         for value in ["Basic abc", "Bearer", "Bearer ", "sk_live_x", ""] {
-            assert!(matches!(Credential::of(&headers(&[("authorization", value)]), &[]), Credential::None), "{value}");
+            assert!(
+                matches!(Credential::of(&headers(&[("authorization", value)]), &[]), Credential::None),
+                "{value}"
+            );
         }
         let twice = headers(&[("authorization", "Bearer sk_a"), ("authorization", "Bearer sk_b")]);
         assert!(matches!(Credential::of(&twice, &[]), Credential::None));

@@ -3,9 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use ems_protocol::{
-    CloseCode, DeviceId, Envelope, ErrorCode, ErrorMessage, Timestamp, encode, kind, limits,
-};
+use ems_protocol::{CloseCode, DeviceId, Envelope, ErrorCode, ErrorMessage, Timestamp, encode, kind, limits};
 use serde::Serialize;
 
 use super::budget::Budget;
@@ -36,7 +34,13 @@ struct Watching {
 }
 
 /// Serves a dashboard until it leaves, its session ends, or the server stops.
-pub(super) async fn serve(app: Arc<App>, device: Arc<Device>, session: SessionWatch, typed: bool, socket: Socket) {
+pub(super) async fn serve(
+    app: Arc<App>,
+    device: Arc<Device>,
+    session: SessionWatch,
+    typed: bool,
+    socket: Socket,
+) {
     let _connected = app.metrics.connected(Door::Dashboard);
     let subscriber = Arc::new(Subscriber::new(typed));
     device.subscribe(subscriber.clone());
@@ -113,7 +117,10 @@ impl Watching {
             self.send(encode(kind::BACKFILL, &message).into()).await?;
         }
         if slot.overflowed {
-            return ControlFlow::Break(Some((CloseCode::SlowConsumer, "events came faster than they were read")));
+            return ControlFlow::Break(Some((
+                CloseCode::SlowConsumer,
+                "events came faster than they were read",
+            )));
         }
         ControlFlow::Continue(())
     }
@@ -130,11 +137,15 @@ impl Watching {
                 let error =
                     ErrorMessage::new(ErrorCode::TooLarge, words).with("limit", limits::MAX_FRAME_BYTES);
                 self.send(error_frame(&error)).await?;
-                return ControlFlow::Break(Some((CloseCode::MessageTooBig, "the frame is larger than 256 KiB")));
+                return ControlFlow::Break(Some((
+                    CloseCode::MessageTooBig,
+                    "the frame is larger than 256 KiB",
+                )));
             }
-            Incoming::Binary => {
-                ErrorMessage::new(ErrorCode::InvalidJson, "binary frames are not taken: send JSON as a text frame")
-            }
+            Incoming::Binary => ErrorMessage::new(
+                ErrorCode::InvalidJson,
+                "binary frames are not taken: send JSON as a text frame",
+            ),
             Incoming::Text(text) => match Envelope::parse(&text) {
                 Ok(envelope) if envelope.kind == kind::ERROR => return ControlFlow::Continue(()),
                 Ok(envelope) => {

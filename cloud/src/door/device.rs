@@ -112,7 +112,8 @@ impl Connection {
                 self.complain(error).await
             }
             Incoming::TooLarge => {
-                let words = format!("a frame has at most {} bytes: send smaller batches", limits::MAX_FRAME_BYTES);
+                let words =
+                    format!("a frame has at most {} bytes: send smaller batches", limits::MAX_FRAME_BYTES);
                 let error =
                     ErrorMessage::new(ErrorCode::TooLarge, words).with("limit", limits::MAX_FRAME_BYTES);
                 let _ = self.complain(error).await;

@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use ems_protocol::{
-    CloseCode, CommandAck, DeviceEvent, Envelope, ErrorCode, ErrorMessage, Hello, SeqRanges, Telemetry, Welcome,
-    encode, kind, limits, parse,
+    CloseCode, CommandAck, DeviceEvent, Envelope, ErrorCode, ErrorMessage, Hello, SeqRanges, Telemetry,
+    Welcome, encode, kind, limits, parse,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -104,7 +104,8 @@ impl Connection {
         };
         if batch.samples.len() > limits::MAX_BATCH_SAMPLES {
             let words = format!("a batch has at most {} samples", limits::MAX_BATCH_SAMPLES);
-            let error = ErrorMessage::new(ErrorCode::TooLarge, words).with("limit", limits::MAX_BATCH_SAMPLES);
+            let error =
+                ErrorMessage::new(ErrorCode::TooLarge, words).with("limit", limits::MAX_BATCH_SAMPLES);
             return self.complain(error).await;
         }
         let mut good = Vec::with_capacity(batch.samples.len());
@@ -169,18 +170,17 @@ impl Connection {
         let (link, device, metrics) = (self.link.clone(), self.device.clone(), self.app.metrics.clone());
         let arrival = Arrival { device: device.key, received_at: now.millis(), samples };
         link.begin();
-        let done = move |result: Result<Stored, _>| match result {
-            Ok(stored) => {
-                metrics.samples(Outcome::Stored, stored.new);
-                metrics.samples(Outcome::Duplicate, stored.duplicates);
-                link.stored(acks);
-                if let Some((from, to)) = stored.span.filter(|_| late) {
-                    device.backfilled(from, to);
-                }
-            }
-            Err(_) => {
+        let done = move |result: Result<Stored, _>| {
+            let Ok(stored) = result else {
                 metrics.samples(Outcome::Unavailable, count);
                 link.not_stored(count);
+                return;
+            };
+            metrics.samples(Outcome::Stored, stored.new);
+            metrics.samples(Outcome::Duplicate, stored.duplicates);
+            link.stored(acks);
+            if let Some((from, to)) = stored.span.filter(|_| late) {
+                device.backfilled(from, to);
             }
         };
         self.app.store.write_samples(arrival, done).await;
@@ -217,7 +217,8 @@ fn has_type(text: &str) -> bool {
         #[serde(rename = "type", borrow)]
         kind: Option<&'a RawValue>,
     }
-    text.contains("\"type\"") && serde_json::from_str::<Typed<'_>>(text).is_ok_and(|typed| typed.kind.is_some())
+    text.contains("\"type\"")
+        && serde_json::from_str::<Typed<'_>>(text).is_ok_and(|typed| typed.kind.is_some())
 }
 
 fn forwarded(kind: &str, payload: &str) -> Utf8Bytes {
@@ -232,7 +233,9 @@ fn broken_batch(text: &str) -> ErrorMessage {
     }
     match parse::<Shape>(text) {
         Err(error) => error,
-        Ok(_) => ErrorMessage::new(ErrorCode::InvalidMessage, "samples: expected a list of telemetry objects"),
+        Ok(_) => {
+            ErrorMessage::new(ErrorCode::InvalidMessage, "samples: expected a list of telemetry objects")
+        }
     }
 }
 

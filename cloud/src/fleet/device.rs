@@ -18,7 +18,7 @@ use crate::store::samples::StoredSample;
 use crate::sync::Locked;
 
 /// A boot that was evicted and is back within this time fights with the one that evicted it.
-const CONFLICT: Duration = Duration::from_secs(60);
+const CONFLICT: Duration = Duration::from_mins(1);
 /// Authenticated connections of one device, of which one is live.
 const MAX_LINKS: usize = 8;
 
@@ -193,7 +193,9 @@ impl Device {
             return Ok(());
         }
         if let Some((old, old_boot)) = state.live.clone() {
-            if let (Some(new), Some(old_boot)) = (boot_id, old_boot.filter(|old| Some(old.as_str()) != boot_id)) {
+            if let (Some(new), Some(old_boot)) =
+                (boot_id, old_boot.filter(|old| Some(old.as_str()) != boot_id))
+            {
                 if state.evicted.as_ref().is_some_and(|(boot, at)| boot == new && at.elapsed() < CONFLICT) {
                     warn!(device_id = %self.id, "two devices use this identity");
                     state.evicted = Some((new.to_owned(), Instant::now()));

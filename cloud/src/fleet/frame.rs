@@ -56,6 +56,9 @@ mod tests {
     fn the_payload_keeps_its_bytes_and_skipped_samples_are_counted_beside_it() {
         let frame = Frame::new(Utf8Bytes::from_static(r#"{"b": 1.50}"#));
         assert_eq!(frame.typed().as_str(), r#"{"type":"telemetry","payload":{"b": 1.50}}"#);
-        assert_eq!(frame.typed_after(7).as_str(), r#"{"type":"telemetry","payload":{"b": 1.50},"skipped":7}"#);
+        assert_eq!(
+            frame.typed_after(7).as_str(),
+            r#"{"type":"telemetry","payload":{"b": 1.50},"skipped":7}"#
+        );
     }
 }

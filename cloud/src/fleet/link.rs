@@ -41,12 +41,7 @@ impl Link {
         let mut id = [0; 8];
         // Only a label: should the kernel have no random bits, it is zero.
         let _ = getrandom::fill(&mut id);
-        Self {
-            session_id: HEXLOWER.encode(&id),
-            token,
-            outbox: Mutex::default(),
-            wake: Notify::new(),
-        }
+        Self { session_id: HEXLOWER.encode(&id), token, outbox: Mutex::default(), wake: Notify::new() }
     }
 
     /// Returns when there may be something in the outbox.

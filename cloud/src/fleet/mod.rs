@@ -40,13 +40,22 @@ impl Fleet {
         Ok(fleet)
     }
 
-    /// The device of that name.
-    pub fn get(&self, id: &DeviceId) -> Option<Arc<Device>> {
+    /// The device of that name, also one that the command line registered a moment ago.
+    pub async fn find(&self, id: &DeviceId) -> Option<Arc<Device>> {
+        if let Some(device) = self.get(id) {
+            return Some(device);
+        }
+        self.refresh_or_warn().await;
+        self.get(id)
+    }
+
+    fn get(&self, id: &DeviceId) -> Option<Arc<Device>> {
         self.known.locked().devices.get(id).cloned()
     }
 
     /// All devices by name.
-    pub fn all(&self) -> Vec<Arc<Device>> {
+    pub async fn all(&self) -> Vec<Arc<Device>> {
+        self.refresh_or_warn().await;
         let mut all: Vec<_> = self.known.locked().devices.values().cloned().collect();
         all.sort_by(|a, b| a.id.cmp(&b.id));
         all
@@ -58,9 +67,7 @@ impl Fleet {
         if let Some(device) = self.matching(id, presented) {
             return Some(device);
         }
-        if let Err(error) = self.refresh().await {
-            warn!(%error, "the registry of devices could not be read");
-        }
+        self.refresh_or_warn().await;
         self.matching(id, presented)
     }
 
@@ -72,11 +79,18 @@ impl Fleet {
         device.filter(|device| matches && device.is_enabled())
     }
 
+    async fn refresh_or_warn(&self) {
+        if let Err(error) = self.refresh().await {
+            warn!(%error, "the registry of devices could not be read");
+        }
+    }
+
     /// Takes over what changed in the registry: connections with void tokens are closed.
     pub async fn refresh(&self) -> Result<(), StoreError> {
         let known = self.known.locked().revision;
         let loaded: HashSet<i64> = self.known.locked().devices.values().map(|device| device.key).collect();
-        let Some((revision, rows)) = self.store.read(move |db| read_registry(db, known, &loaded)).await? else {
+        let Some((revision, rows)) = self.store.read(move |db| read_registry(db, known, &loaded)).await?
+        else {
             return Ok(());
         };
         self.known.locked().apply(revision, rows);
@@ -91,6 +105,7 @@ impl Fleet {
             tick.tick().await;
             if let Err(error) = self.refresh().await {
                 warn!(%error, "the registry of devices could not be read");
+                // Once in a while is enough to say so.
                 tokio::time::sleep(WATCH * 20).await;
             }
         }

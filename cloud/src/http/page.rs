@@ -37,7 +37,11 @@ async fn serve(request: Request) -> Response {
     if let Some(file) = Dist::get(path).filter(|_| path != "index.html") {
         // Vite puts the content's hash into the names under assets/.
         let forever = path.starts_with("assets/");
-        return respond(&request, file, if forever { "public, max-age=31536000, immutable" } else { "no-cache" });
+        return respond(
+            &request,
+            file,
+            if forever { "public, max-age=31536000, immutable" } else { "no-cache" },
+        );
     }
     // A missing asset must not be answered with a page.
     if path.starts_with("assets/") {

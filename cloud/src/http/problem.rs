@@ -89,8 +89,10 @@ impl Problem {
 
     /// 429.
     pub fn too_many(wait: Duration) -> Self {
-        let mut problem =
-            Self::new(StatusCode::TOO_MANY_REQUESTS, "too many attempts to log in: wait a moment and try again");
+        let mut problem = Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too many attempts to log in: wait a moment and try again",
+        );
         problem.retry_after = Some(wait);
         problem
     }

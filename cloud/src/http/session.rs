@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use axum::Json;
 use axum::extract::{Extension, FromRequestParts, State};
 use axum::http::header::{InvalidHeaderValue, SET_COOKIE};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::Json;
 use serde::{Deserialize, Serialize};
 use tracing::info;
 
@@ -54,16 +54,12 @@ pub(super) async fn login(
         info!(address = %peer.address.ip(), "refused: too many attempts to log in");
         Problem::too_many(wait)
     })?;
-    match app.sessions.login(login.username, login.password).await? {
-        Some((user, token)) => {
-            info!(user = user.username, address = %peer.address.ip(), "logged in");
-            with_cookie(me_of(user).into_response(), &token, LIFETIME.as_secs(), peer.tls)
-        }
-        None => {
-            info!(address = %peer.address.ip(), "refused: wrong user name or password");
-            Err(Problem::unauthenticated("wrong user name or password"))
-        }
-    }
+    let Some((user, token)) = app.sessions.login(login.username, login.password).await? else {
+        info!(address = %peer.address.ip(), "refused: wrong user name or password");
+        return Err(Problem::unauthenticated("wrong user name or password"));
+    };
+    info!(user = user.username, address = %peer.address.ip(), "logged in");
+    with_cookie(me_of(user).into_response(), &token, LIFETIME.as_secs(), peer.tls)
 }
 
 pub(super) async fn logout(
@@ -96,9 +92,11 @@ fn me_of(user: User) -> Json<Me> {
 
 fn with_cookie(mut response: Response, token: &str, seconds: u64, tls: bool) -> Result<Response, Problem> {
     let secure = if tls { "; Secure" } else { "" };
-    let cookie = format!("{COOKIE_NAME}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}");
-    let mut value = HeaderValue::try_from(cookie)
-        .map_err(|_: InvalidHeaderValue| Problem::unavailable("the session could not be put into a cookie"))?;
+    let cookie =
+        format!("{COOKIE_NAME}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}");
+    let mut value = HeaderValue::try_from(cookie).map_err(|_: InvalidHeaderValue| {
+        Problem::unavailable("the session could not be put into a cookie")
+    })?;
     value.set_sensitive(true);
     response.headers_mut().insert(SET_COOKIE, value);
     Ok(response)

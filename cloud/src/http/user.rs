@@ -44,7 +44,11 @@ impl FromRequestParts<Arc<App>> for Admin {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
         let LoggedIn(user) = LoggedIn::from_request_parts(parts, app).await?;
         if user.role < Role::Admin {
-            tracing::info!(user = user.username, path = parts.uri.path(), "refused: only an admin may do this");
+            tracing::info!(
+                user = user.username,
+                path = parts.uri.path(),
+                "refused: only an admin may do this"
+            );
             return Err(Problem::role("only an admin may do this"));
         }
         Ok(Self(user))

@@ -54,7 +54,9 @@ impl Seen {
         let key = match known {
             Some(key) => key,
             None => db
-                .prepare_cached("INSERT INTO boots (device, boot_id, first_seen) VALUES (?, ?, ?) RETURNING key")?
+                .prepare_cached(
+                    "INSERT INTO boots (device, boot_id, first_seen) VALUES (?, ?, ?) RETURNING key",
+                )?
                 .query_row(params![device, boot_id, now], |row| row.get(0))?,
         };
         if self.boots.len() >= CACHED_BOOTS {
@@ -78,8 +80,18 @@ impl Seen {
             }
             write(db, boot, interval)?;
         }
-        let below = neighbour(db, "SELECT first, last FROM seen WHERE boot = ? AND first <= ? ORDER BY first DESC LIMIT 1", boot, seq)?;
-        let above = neighbour(db, "SELECT first, last FROM seen WHERE boot = ? AND first > ? ORDER BY first LIMIT 1", boot, seq)?;
+        let below = neighbour(
+            db,
+            "SELECT first, last FROM seen WHERE boot = ? AND first <= ? ORDER BY first DESC LIMIT 1",
+            boot,
+            seq,
+        )?;
+        let above = neighbour(
+            db,
+            "SELECT first, last FROM seen WHERE boot = ? AND first > ? ORDER BY first LIMIT 1",
+            boot,
+            seq,
+        )?;
         let (interval, new) = place(db, boot, seq, below, above)?;
         self.intervals.insert(boot, interval);
         Ok(new)
@@ -96,8 +108,11 @@ impl Seen {
 
 fn write(db: &Connection, boot: i64, interval: &mut Interval) -> rusqlite::Result<()> {
     if interval.dirty {
-        db.prepare_cached("UPDATE seen SET last = ? WHERE boot = ? AND first = ?")?
-            .execute(params![interval.last, boot, interval.first])?;
+        db.prepare_cached("UPDATE seen SET last = ? WHERE boot = ? AND first = ?")?.execute(params![
+            interval.last,
+            boot,
+            interval.first
+        ])?;
         interval.dirty = false;
     }
     Ok(())
@@ -123,10 +138,16 @@ fn place(
     let joins_above = above.filter(|&(first, _)| seq.checked_add(1) == Some(first));
     let mut last = seq;
     if let Some((above_first, above_last)) = joins_above {
-        db.prepare_cached("DELETE FROM seen WHERE boot = ? AND first = ?")?.execute(params![boot, above_first])?;
+        db.prepare_cached("DELETE FROM seen WHERE boot = ? AND first = ?")?
+            .execute(params![boot, above_first])?;
         last = above_last;
-        next = neighbour(db, "SELECT first, last FROM seen WHERE boot = ? AND first > ? ORDER BY first LIMIT 1", boot, last)?
-            .map(|(first, _)| first);
+        next = neighbour(
+            db,
+            "SELECT first, last FROM seen WHERE boot = ? AND first > ? ORDER BY first LIMIT 1",
+            boot,
+            last,
+        )?
+        .map(|(first, _)| first);
     }
     let first = joins_below.map_or(seq, |(first, _)| first);
     db.prepare_cached("INSERT INTO seen VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET last = ?3")?

@@ -29,7 +29,13 @@ pub struct SessionRow {
 }
 
 /// Adds a user; false when the name is taken.
-pub fn add(db: &Connection, username: &str, password_hash: &str, role: Role, now: i64) -> rusqlite::Result<bool> {
+pub fn add(
+    db: &Connection,
+    username: &str,
+    password_hash: &str,
+    role: Role,
+    now: i64,
+) -> rusqlite::Result<bool> {
     let changed = db.execute(
         "INSERT INTO users (username, password_hash, role, created_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
         params![username, password_hash, role.as_str(), now],
@@ -39,7 +45,9 @@ pub fn add(db: &Connection, username: &str, password_hash: &str, role: Role, now
 
 /// How many admins there are.
 pub fn count_admins(db: &Connection) -> rusqlite::Result<i64> {
-    db.query_row("SELECT count(*) FROM users WHERE role = 'admin' AND disabled_at IS NULL", [], |row| row.get(0))
+    db.query_row("SELECT count(*) FROM users WHERE role = 'admin' AND disabled_at IS NULL", [], |row| {
+        row.get(0)
+    })
 }
 
 /// The user of that name who may log in.

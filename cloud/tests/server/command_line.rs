@@ -21,14 +21,16 @@ fn init_makes_a_closed_folder_and_shows_a_random_password_once() {
     for name in ["ca.key", "server.key", "jwt.key", "ems.db"] {
         assert_eq!(fs::metadata(data.join(name)).unwrap().permissions().mode() & 0o777, 0o600, "{name}");
     }
-    let before: Vec<_> = ["ca.pem", "server.pem", "jwt.key"].map(|name| fs::read(data.join(name)).unwrap()).into();
+    let before: Vec<_> =
+        ["ca.pem", "server.pem", "jwt.key"].map(|name| fs::read(data.join(name)).unwrap()).into();
     let files = contents(&data);
     assert!(!files.windows(password.len()).any(|window| window == password.as_bytes()));
 
     let second = ems_cloud(&data, &["init", "--host", "other.example.org"]);
     assert!(second.status.success());
     assert!(!text(&second.stdout).contains("password"), "{}", text(&second.stdout));
-    let after: Vec<_> = ["ca.pem", "server.pem", "jwt.key"].map(|name| fs::read(data.join(name)).unwrap()).into();
+    let after: Vec<_> =
+        ["ca.pem", "server.pem", "jwt.key"].map(|name| fs::read(data.join(name)).unwrap()).into();
     assert_eq!(before, after);
 }
 
@@ -38,16 +40,34 @@ fn the_certificates_are_a_ca_and_a_leaf_for_the_given_names() {
     let data = dir.path().join("data");
     assert!(ems_cloud(&data, &["init", "--host", "ems.example.org", "--host", "192.0.2.7"]).status.success());
     let openssl = |arguments: &[&str]| {
-        let output = Command::new("openssl").args(arguments).current_dir(&data).output().expect("openssl is installed");
+        let output = Command::new("openssl")
+            .args(arguments)
+            .current_dir(&data)
+            .output()
+            .expect("openssl is installed");
         text(&output.stdout) + &text(&output.stderr)
     };
     let leaf = openssl(&["x509", "-in", "server.pem", "-noout", "-text"]);
-    for name in ["DNS:localhost", "IP Address:127.0.0.1", "IP Address:0:0:0:0:0:0:0:1", "DNS:ems.example.org", "IP Address:192.0.2.7"] {
+    for name in [
+        "DNS:localhost",
+        "IP Address:127.0.0.1",
+        "IP Address:0:0:0:0:0:0:0:1",
+        "DNS:ems.example.org",
+        "IP Address:192.0.2.7",
+    ] {
         assert!(leaf.contains(name), "{name}: {leaf}");
     }
     assert!(leaf.contains("CA:FALSE") && leaf.contains("TLS Web Server Authentication"), "{leaf}");
     assert!(openssl(&["x509", "-in", "ca.pem", "-noout", "-text"]).contains("CA:TRUE"));
-    let verified = openssl(&["verify", "-x509_strict", "-CAfile", "ca.pem", "-verify_hostname", "ems.example.org", "server.pem"]);
+    let verified = openssl(&[
+        "verify",
+        "-x509_strict",
+        "-CAfile",
+        "ca.pem",
+        "-verify_hostname",
+        "ems.example.org",
+        "server.pem",
+    ]);
     assert!(verified.contains("server.pem: OK"), "{verified}");
 }
 
@@ -130,5 +150,8 @@ async fn the_registry_lists_devices_and_never_their_tokens() {
     assert_eq!((lines[0][0], lines[0][1]), ("ems_001", "enabled"));
     assert_eq!((lines[1][0], lines[1][1], lines[1][3]), ("ems_002", "disabled", "Garage"));
     assert!(!list.contains("sk_"));
-    Client::greeted_device(&site, &server, "ems_001", &token, "b").await.store(&[sample("ems_001", "b", 1)]).await;
+    Client::greeted_device(&site, &server, "ems_001", &token, "b")
+        .await
+        .store(&[sample("ems_001", "b", 1)])
+        .await;
 }

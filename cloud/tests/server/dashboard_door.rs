@@ -69,14 +69,23 @@ async fn a_typed_dashboard_is_told_of_presence_and_of_late_samples() {
     let user = User::login(&server).await;
     let mut dashboard = user.watch(&server, "ems_001", true).await;
     let status = dashboard.expect("device.status").await;
-    assert_eq!((&status["device_id"], &status["online"], &status["last_seen"]), (&json!("ems_001"), &json!(false), &Value::Null));
+    assert_eq!(
+        (&status["device_id"], &status["online"], &status["last_seen"]),
+        (&json!("ems_001"), &json!(false), &Value::Null)
+    );
     let mut device = Client::greeted_device(&site, &server, "ems_001", &token, "boot-a").await;
     let status = dashboard.expect("device.status").await;
-    assert!(status["online"] == true && status["last_seen"].is_string() && status["since"].is_string(), "{status}");
+    assert!(
+        status["online"] == true && status["last_seen"].is_string() && status["since"].is_string(),
+        "{status}"
+    );
     let (first, last) = (sample("ems_001", "boot-a", 10), sample("ems_001", "boot-a", 20));
     device.store(&[first.clone(), last.clone()]).await;
     let backfill = dashboard.expect("telemetry.backfill").await;
-    assert_eq!(backfill, json!({"device_id": "ems_001", "from": first["timestamp"], "to": last["timestamp"]}));
+    assert_eq!(
+        backfill,
+        json!({"device_id": "ems_001", "from": first["timestamp"], "to": last["timestamp"]})
+    );
     drop(device);
     assert_eq!(dashboard.expect("device.status").await["online"], false);
 }
@@ -183,10 +192,36 @@ async fn a_dashboard_that_talks_is_answered_and_stays() {
         let mut dashboard = user.watch(&server, "ems_001", typed).await;
         let deep = "[".repeat(100_000);
         let frames: Vec<&str> = vec![
-            "", "x", "{", "}", "[]", "null", "true", "1", "\"\"", "{}", "{\"type\":1}", "{\"type\":null}", "{\"type\":\"x\"}",
-            "{\"type\":\"command\",\"payload\":{}}", "{\"type\":\"telemetry\"}", "{\"payload\":{}}", "NaN", "{\"type\":NaN}",
-            "{\"type\":\"\\ud800\"}", "{\"a\":1}{}", "{'type':'x'}", "\u{0}", "{\"type\":\"ping\"}", "[{\"type\":\"x\"}]",
-            "{\"type\":\"x\",\"type\":\"y\"}", "{\"type\":{}}", "{\"type\":[]}", "{\"type\":true}", "\u{feff}{}", &deep,
+            "",
+            "x",
+            "{",
+            "}",
+            "[]",
+            "null",
+            "true",
+            "1",
+            "\"\"",
+            "{}",
+            "{\"type\":1}",
+            "{\"type\":null}",
+            "{\"type\":\"x\"}",
+            "{\"type\":\"command\",\"payload\":{}}",
+            "{\"type\":\"telemetry\"}",
+            "{\"payload\":{}}",
+            "NaN",
+            "{\"type\":NaN}",
+            "{\"type\":\"\\ud800\"}",
+            "{\"a\":1}{}",
+            "{'type':'x'}",
+            "\u{0}",
+            "{\"type\":\"ping\"}",
+            "[{\"type\":\"x\"}]",
+            "{\"type\":\"x\",\"type\":\"y\"}",
+            "{\"type\":{}}",
+            "{\"type\":[]}",
+            "{\"type\":true}",
+            "\u{feff}{}",
+            &deep,
         ];
         assert!(frames.len() >= 30);
         for frame in frames {

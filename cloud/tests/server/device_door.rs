@@ -1,10 +1,9 @@
 //! Who may publish, and what becomes of what they publish.
 
-
-use futures_util::SinkExt;
-use serde_json::{Value, json};
 use crate::support::client::{Client, User, guide, sample};
 use crate::support::{Site, contents};
+use futures_util::SinkExt;
+use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 #[tokio::test]
@@ -34,6 +33,7 @@ async fn everybody_without_the_right_token_gets_the_same_403() {
         ("unknown", None),
         ("Bad%20Id", bearer(&token)),
         ("..%2f..", None),
+        ("%00%ff", bearer(&token)),
     ];
     let mut refusals = Vec::new();
     for (id, authorization) in &cases {
@@ -67,7 +67,8 @@ async fn the_guides_client_is_stored_every_time_where_it_arrived() {
         device.send(guide("ems_001")).await;
     }
     let user = User::login(&server).await;
-    crate::support::eventually("three samples", async || user.samples(&server, "ems_001").await.len() == 3).await;
+    crate::support::eventually("three samples", async || user.samples(&server, "ems_001").await.len() == 3)
+        .await;
     // The default is the last quarter of an hour by the time of receipt, not by the constant timestamp.
     let recent = user.get(&server, "/api/devices/ems_001/telemetry").await;
     assert_eq!(recent["samples"].as_array().unwrap().len(), 3);
@@ -92,7 +93,10 @@ async fn a_typed_device_is_welcomed_and_its_samples_are_acknowledged_once_durabl
 
     let batch: Vec<Value> = [1, 2, 3, 5, 6].map(|seq| sample("ems_001", "boot-a", seq)).into();
     device.say(json!({"type": "telemetry.batch", "payload": {"samples": batch}})).await;
-    assert_eq!(device.expect("telemetry.ack").await, json!({"boot_id": "boot-a", "ranges": [[1, 3], [5, 6]]}));
+    assert_eq!(
+        device.expect("telemetry.ack").await,
+        json!({"boot_id": "boot-a", "ranges": [[1, 3], [5, 6]]})
+    );
 
     let user = User::login(&server).await;
     let seqs: Vec<_> =
@@ -275,7 +279,8 @@ async fn a_day_of_backlog_is_taken() {
     let mut under_way = 0;
     while !acknowledged.contains(day - 1) || acknowledged.iter().count() != 1 {
         while next < day && under_way < 6 {
-            let batch: Vec<Value> = (next..day.min(next + 500)).map(|seq| sample("ems_001", "boot-a", seq)).collect();
+            let batch: Vec<Value> =
+                (next..day.min(next + 500)).map(|seq| sample("ems_001", "boot-a", seq)).collect();
             next += 500;
             under_way += 1;
             device.say(json!({"type": "telemetry.batch", "payload": {"samples": batch}})).await;

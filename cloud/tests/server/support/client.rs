@@ -81,7 +81,13 @@ impl Client {
     }
 
     /// A device in typed mode that was welcomed.
-    pub(crate) async fn greeted_device(site: &Site, server: &Server, id: &str, token: &str, boot: &str) -> Self {
+    pub(crate) async fn greeted_device(
+        site: &Site,
+        server: &Server,
+        id: &str,
+        token: &str,
+        boot: &str,
+    ) -> Self {
         let mut device = Self::typed_device(site, server, id, token).await;
         device.hello(boot).await;
         assert_eq!(device.json().await["type"], "device.welcome");
@@ -89,7 +95,8 @@ impl Client {
     }
 
     pub(crate) async fn hello(&mut self, boot: &str) {
-        self.say(json!({"type": "device.hello", "payload": {"boot_id": boot, "firmware_version": "1.0.0"}})).await;
+        self.say(json!({"type": "device.hello", "payload": {"boot_id": boot, "firmware_version": "1.0.0"}}))
+            .await;
     }
 
     pub(crate) async fn say(&mut self, message: Value) {
@@ -102,7 +109,12 @@ impl Client {
 
     pub(crate) async fn message(&mut self) -> Message {
         loop {
-            match timeout(PATIENCE, self.0.next()).await.expect("nothing came").expect("the stream ended").unwrap() {
+            match timeout(PATIENCE, self.0.next())
+                .await
+                .expect("nothing came")
+                .expect("the stream ended")
+                .unwrap()
+            {
                 Message::Ping(_) | Message::Pong(_) => {}
                 message => return message,
             }
@@ -234,7 +246,9 @@ impl User {
 
     /// All stored samples of a device, whatever their time.
     pub(crate) async fn samples(&self, server: &Server, id: &str) -> Vec<Value> {
-        let path = format!("/api/devices/{id}/telemetry?from=1970-01-01T00:00:00Z&to=2100-01-01T00:00:00Z&limit=20000");
+        let path = format!(
+            "/api/devices/{id}/telemetry?from=1970-01-01T00:00:00Z&to=2100-01-01T00:00:00Z&limit=20000"
+        );
         let mut history = self.get(server, &path).await;
         assert_eq!(history["truncated"], false);
         history["samples"].take().as_array().unwrap().clone()
@@ -245,7 +259,13 @@ impl User {
         self.watch_slowly(server, id, typed, None).await
     }
 
-    pub(crate) async fn watch_slowly(&self, server: &Server, id: &str, typed: bool, buffer: Option<u32>) -> Client {
+    pub(crate) async fn watch_slowly(
+        &self,
+        server: &Server,
+        id: &str,
+        typed: bool,
+        buffer: Option<u32>,
+    ) -> Client {
         let origin = format!("http://{}", server.http);
         let mut headers = vec![("cookie", self.cookie.as_str()), ("origin", origin.as_str())];
         if typed {
@@ -266,5 +286,7 @@ pub(crate) fn sample(id: &str, boot: &str, seq: u64) -> Value {
 
 /// The sample of the EMS guide.
 pub(crate) fn guide(id: &str) -> String {
-    format!(r#"{{"device_id": "{id}", "timestamp": "2026-02-03T12:00:00Z", "battery": {{"voltage": 53.2, "soc": 85}}}}"#)
+    format!(
+        r#"{{"device_id": "{id}", "timestamp": "2026-02-03T12:00:00Z", "battery": {{"voltage": 53.2, "soc": 85}}}}"#
+    )
 }

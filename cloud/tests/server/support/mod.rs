@@ -73,7 +73,14 @@ impl Site {
     pub(crate) fn serve_with(&self, mut command: Command) -> Server {
         let log = self.dir.path().join(format!("log-{}", fs::read_dir(self.dir.path()).unwrap().count()));
         command
-            .args(["--listen", "127.0.0.1:0", "--listen-plain", "127.0.0.1:0", "--log", "info,ems_cloud=debug"])
+            .args([
+                "--listen",
+                "127.0.0.1:0",
+                "--listen-plain",
+                "127.0.0.1:0",
+                "--log",
+                "info,ems_cloud=debug",
+            ])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(fs::File::create(&log).unwrap());
