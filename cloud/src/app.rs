@@ -30,6 +30,6 @@ pub struct App {
     pub started: Instant,
     /// Cancelled when the server stops.
     pub stop: CancellationToken,
-    /// Open WebSockets.
+    /// Tasks of open `WebSocket`s.
     pub tasks: TaskTracker,
 }

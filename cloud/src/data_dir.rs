@@ -1,9 +1,11 @@
 //! The data folder: what lies where, and who may read it.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
 
 /// Where the server keeps its database, keys and certificates.
 #[derive(Debug, Clone)]
@@ -48,6 +50,16 @@ impl DataDir {
     /// The key that signs the tokens of users.
     pub fn jwt_key(&self) -> PathBuf {
         self.0.join("jwt.key")
+    }
+
+    /// Takes the folder for this server alone, until the file is dropped.
+    ///
+    /// The writer remembers in memory which samples are stored: a second one on the same file would store twice.
+    pub fn lock(&self) -> io::Result<File> {
+        let path = self.0.join("serve.lock");
+        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+        Ok(file)
     }
 
     /// Makes the folder, closed to others (0700), unless it is there.

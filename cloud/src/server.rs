@@ -1,5 +1,6 @@
 //! Listens, accepts, and hands connections to the router; stops in order.
 
+use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -76,6 +77,12 @@ pub enum StartError {
         /// What is wrong.
         reason: String,
     },
+    /// Another server runs on the same folder.
+    #[error("{folder}: another ems-cloud serve uses this data folder: stop it, or name another with --data")]
+    InUse {
+        /// The folder.
+        folder: String,
+    },
     /// The database cannot be used.
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),
@@ -88,6 +95,7 @@ pub enum StartError {
 pub struct Server {
     app: Arc<App>,
     listeners: Vec<Listener>,
+    lock: File,
 }
 
 struct Listener {
@@ -109,6 +117,10 @@ impl Server {
             let file = data.database().display().to_string();
             return Err(StartError::Data { file, reason: "there is no database".into() });
         }
+        let lock = data.lock().map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => StartError::InUse { folder: data.path().display().to_string() },
+            _ => StartError::Data { file: data.path().display().to_string(), reason: error.to_string() },
+        })?;
         let metrics = Arc::new(Metrics::default());
         let store = Store::open(&data.database(), metrics.clone())?;
         let mut listeners = Vec::new();
@@ -129,7 +141,7 @@ impl Server {
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
-        Ok(Self { app: Arc::new(app), listeners })
+        Ok(Self { app: Arc::new(app), listeners, lock })
     }
 
     /// The real addresses, and whether each speaks TLS.
@@ -139,7 +151,7 @@ impl Server {
 
     /// Serves until `stop` is ready; then closes what is open (1012) and makes durable what is queued.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let Self { app, listeners } = self;
+        let Self { app, listeners, lock } = self;
         let router = http::router(app.clone());
         let requests = TaskTracker::new();
         let mut background = tokio::task::JoinSet::new();
@@ -161,6 +173,7 @@ impl Server {
             warn!("some connections did not end in time");
         }
         app.store.stop().await;
+        drop(lock);
         info!("stopped");
     }
 }

@@ -117,7 +117,6 @@ impl Socket {
                 Some(Ok(Message::Binary(_))) => return Incoming::Binary,
                 // tungstenite answers Pings by itself.
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
-                Some(Ok(Message::Close(_))) | None => return Incoming::Closed,
                 Some(Err(Error::Capacity(_))) => {
                     self.broken = true;
                     return Incoming::TooLarge;
@@ -126,7 +125,7 @@ impl Socket {
                     self.broken = true;
                     return Incoming::NotUtf8;
                 }
-                Some(Err(_)) => return Incoming::Closed,
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return Incoming::Closed,
             }
         }
     }

@@ -15,7 +15,7 @@ use crate::store::{Store, StoreError, users};
 use crate::sync::Locked;
 
 /// How long a session lives without a refresh.
-pub const LIFETIME: Duration = Duration::from_secs(12 * 3600);
+pub const LIFETIME: Duration = Duration::from_hours(12);
 /// How often the sessions of open sockets are looked up.
 const WATCH: Duration = Duration::from_secs(2);
 

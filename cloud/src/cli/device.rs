@@ -16,7 +16,7 @@ const MAX_NAME: usize = crate::http::MAX_DEVICE_NAME;
 pub(super) enum Device {
     /// Register a device and print its token, once
     Add {
-        /// 1 to 63 characters of a-z, 0-9, '_' and '-', for example ems_001
+        /// 1 to 63 characters of a-z, 0-9, '_' and '-', for example `ems_001`
         id: DeviceId,
         /// A name for people
         #[arg(long, value_name = "TEXT")]

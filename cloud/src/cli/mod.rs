@@ -56,12 +56,12 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// Wrong arguments (EX_USAGE).
+    /// Wrong arguments (`EX_USAGE`).
     fn usage(sentence: impl Display) -> Self {
         Self { status: 64, sentence: sentence.to_string() }
     }
 
-    /// The data folder or an address cannot be used (EX_CONFIG).
+    /// The data folder or an address cannot be used (`EX_CONFIG`).
     fn config(sentence: impl Display) -> Self {
         Self { status: 78, sentence: sentence.to_string() }
     }

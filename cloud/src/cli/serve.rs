@@ -20,10 +20,10 @@ pub(super) struct Serve {
     /// Loopback address and port without TLS, for a browser or a proxy on this machine; may be repeated
     #[arg(long, value_name = "ADDR:PORT")]
     listen_plain: Vec<SocketAddr>,
-    /// Origin besides the server's own whose pages may use the session cookie, as https://host[:port]; may be repeated
+    /// Origin besides the server's own whose pages may use the session cookie, as `https://host[:port]`; may be repeated
     #[arg(long, value_name = "ORIGIN")]
     allow_origin: Vec<String>,
-    /// What to log, for example info or ems_cloud=debug
+    /// What to log, for example `info` or `ems_cloud=debug`
     #[arg(long, value_name = "FILTER", env = "LOG_LEVEL", default_value = "info")]
     log: String,
 }

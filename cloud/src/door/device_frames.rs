@@ -170,18 +170,17 @@ impl Connection {
         let (link, device, metrics) = (self.link.clone(), self.device.clone(), self.app.metrics.clone());
         let arrival = Arrival { device: device.key, received_at: now.millis(), samples };
         link.begin();
-        let done = move |result: Result<Stored, _>| match result {
-            Ok(stored) => {
-                metrics.samples(Outcome::Stored, stored.new);
-                metrics.samples(Outcome::Duplicate, stored.duplicates);
-                link.stored(acks);
-                if let Some((from, to)) = stored.span.filter(|_| late) {
-                    device.backfilled(from, to);
-                }
-            }
-            Err(_) => {
+        let done = move |result: Result<Stored, _>| {
+            let Ok(stored) = result else {
                 metrics.samples(Outcome::Unavailable, count);
                 link.not_stored(count);
+                return;
+            };
+            metrics.samples(Outcome::Stored, stored.new);
+            metrics.samples(Outcome::Duplicate, stored.duplicates);
+            link.stored(acks);
+            if let Some((from, to)) = stored.span.filter(|_| late) {
+                device.backfilled(from, to);
             }
         };
         self.app.store.write_samples(arrival, done).await;

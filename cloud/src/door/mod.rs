@@ -1,4 +1,4 @@
-//! Where WebSockets come in: devices and dashboards at the same address, told apart by what they show.
+//! Where each WebSocket comes in: devices and dashboards at the same address, told apart by what they show.
 
 mod budget;
 mod credentials;
@@ -9,7 +9,7 @@ mod device_frames;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use ems_protocol::{DeviceId, ErrorMessage, Heartbeat, encode, kind};
 use tracing::{debug, info};
@@ -17,7 +17,7 @@ use tracing::{debug, info};
 use crate::app::App;
 use crate::auth::token::TokenHash;
 use crate::clock;
-use crate::fleet::device::Device;
+use crate::http::id::RawId;
 use crate::http::problem::Problem;
 use crate::metrics::Door;
 use crate::socket::{self, Utf8Bytes};
@@ -29,11 +29,7 @@ const PING_BEATS: u64 = 2;
 const HEARTBEAT_BEATS: u64 = 3;
 
 /// `GET /ws/device/{id}`: a device with its token, or a user.
-pub async fn device_or_user(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    request: Request,
-) -> Response {
+pub async fn device_or_user(State(app): State<Arc<App>>, RawId(id): RawId, request: Request) -> Response {
     match Credential::of(request.headers(), &app.allowed_origins) {
         Credential::DeviceToken(token) => open_device(&app, &id, &token, request).await,
         Credential::UserToken(token) => open_dashboard(app, &id, &token, request).await,
@@ -46,7 +42,7 @@ pub async fn device_or_user(
 }
 
 /// `GET /ws/dashboard/{id}`: a user.
-pub async fn user(State(app): State<Arc<App>>, Path(id): Path<String>, request: Request) -> Response {
+pub async fn user(State(app): State<Arc<App>>, RawId(id): RawId, request: Request) -> Response {
     match Credential::of(request.headers(), &app.allowed_origins) {
         Credential::UserToken(token) => open_dashboard(app, &id, &token, request).await,
         _ => refuse(&app, Door::Dashboard, &id),
@@ -73,7 +69,10 @@ async fn open_dashboard(app: Arc<App>, id: &str, token: &str, request: Request) 
         Ok(None) => return refuse(&app, Door::Dashboard, id),
         Err(error) => return Problem::from(error).into_response(),
     };
-    let device: Option<Arc<Device>> = id.parse().ok().and_then(|id: DeviceId| app.fleet.get(&id));
+    let device = match id.parse() {
+        Ok(id) => app.fleet.find(&id).await,
+        Err(_) => None,
+    };
     let Some(device) = device else { return Problem::no_device(id).into_response() };
     let typed = socket::offers_typed(&request);
     let serving = app.clone();
@@ -89,9 +88,10 @@ async fn open_dashboard(app: Arc<App>, id: &str, token: &str, request: Request) 
 fn refuse(app: &App, door: Door, id: &str) -> Response {
     app.metrics.refused(door);
     // The path may hold anything; the name of a possible device is all that is worth a line.
-    match id.parse::<DeviceId>() {
-        Ok(id) => info!(device_id = %id, ?door, "refused: no valid credentials"),
-        Err(_) => debug!(?door, "refused: no valid credentials"),
+    if let Ok(id) = id.parse::<DeviceId>() {
+        info!(device_id = %id, ?door, "refused: no valid credentials");
+    } else {
+        debug!(?door, "refused: no valid credentials");
     }
     Problem::forbidden().into_response()
 }

@@ -18,7 +18,7 @@ use crate::store::samples::StoredSample;
 use crate::sync::Locked;
 
 /// A boot that was evicted and is back within this time fights with the one that evicted it.
-const CONFLICT: Duration = Duration::from_secs(60);
+const CONFLICT: Duration = Duration::from_mins(1);
 /// Authenticated connections of one device, of which one is live.
 const MAX_LINKS: usize = 8;
 

@@ -40,13 +40,22 @@ impl Fleet {
         Ok(fleet)
     }
 
-    /// The device of that name.
-    pub fn get(&self, id: &DeviceId) -> Option<Arc<Device>> {
+    /// The device of that name, also one that the command line registered a moment ago.
+    pub async fn find(&self, id: &DeviceId) -> Option<Arc<Device>> {
+        if let Some(device) = self.get(id) {
+            return Some(device);
+        }
+        self.refresh_or_warn().await;
+        self.get(id)
+    }
+
+    fn get(&self, id: &DeviceId) -> Option<Arc<Device>> {
         self.known.locked().devices.get(id).cloned()
     }
 
     /// All devices by name.
-    pub fn all(&self) -> Vec<Arc<Device>> {
+    pub async fn all(&self) -> Vec<Arc<Device>> {
+        self.refresh_or_warn().await;
         let mut all: Vec<_> = self.known.locked().devices.values().cloned().collect();
         all.sort_by(|a, b| a.id.cmp(&b.id));
         all
@@ -58,9 +67,7 @@ impl Fleet {
         if let Some(device) = self.matching(id, presented) {
             return Some(device);
         }
-        if let Err(error) = self.refresh().await {
-            warn!(%error, "the registry of devices could not be read");
-        }
+        self.refresh_or_warn().await;
         self.matching(id, presented)
     }
 
@@ -70,6 +77,12 @@ impl Fleet {
         let expected = device.as_ref().map_or(TokenHash::from_bytes([0; 32]), |device| device.token());
         let matches = presented.matches(&expected);
         device.filter(|device| matches && device.is_enabled())
+    }
+
+    async fn refresh_or_warn(&self) {
+        if let Err(error) = self.refresh().await {
+            warn!(%error, "the registry of devices could not be read");
+        }
     }
 
     /// Takes over what changed in the registry: connections with void tokens are closed.
@@ -92,6 +105,7 @@ impl Fleet {
             tick.tick().await;
             if let Err(error) = self.refresh().await {
                 warn!(%error, "the registry of devices could not be read");
+                // Once in a while is enough to say so.
                 tokio::time::sleep(WATCH * 20).await;
             }
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use ems_protocol::{DeviceId, Timestamp};
@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use tracing::info;
 
 use super::body::JsonBody;
+use super::id::RawId;
 use super::problem::Problem;
 use super::user::{Admin, LoggedIn};
 use crate::app::App;
@@ -54,16 +55,16 @@ struct Secret {
 }
 
 pub(super) async fn list(State(app): State<Arc<App>>, _: LoggedIn) -> Response {
-    let devices = app.fleet.all().iter().map(|device| DeviceView::of(device)).collect();
+    let devices = app.fleet.all().await.iter().map(|device| DeviceView::of(device)).collect();
     Json(DeviceList { devices }).into_response()
 }
 
 pub(super) async fn show(
     State(app): State<Arc<App>>,
     _: LoggedIn,
-    Path(id): Path<String>,
+    RawId(id): RawId,
 ) -> Result<Response, Problem> {
-    Ok(Json(DeviceView::of(&*find(&app, &id)?)).into_response())
+    Ok(Json(DeviceView::of(&*find(&app, &id).await?)).into_response())
 }
 
 pub(super) async fn add(
@@ -89,9 +90,9 @@ pub(super) async fn add(
 pub(super) async fn new_token(
     State(app): State<Arc<App>>,
     Admin(user): Admin,
-    Path(id): Path<String>,
+    RawId(id): RawId,
 ) -> Result<Response, Problem> {
-    let device = find(&app, &id)?;
+    let device = find(&app, &id).await?;
     let token = new_secret()?;
     let (id, hash) = (device.id.clone(), token.hash());
     if !app.store.write(move |db| devices::set_token(db, &id, &hash)).await? {
@@ -106,9 +107,9 @@ pub(super) async fn new_token(
 pub(super) async fn remove(
     State(app): State<Arc<App>>,
     Admin(user): Admin,
-    Path(id): Path<String>,
+    RawId(id): RawId,
 ) -> Result<StatusCode, Problem> {
-    let device = find(&app, &id)?;
+    let device = find(&app, &id).await?;
     let id = device.id.clone();
     if !app.store.write(move |db| devices::remove(db, &id)).await? {
         return Err(Problem::no_device(device.id.as_str()));
@@ -119,8 +120,12 @@ pub(super) async fn remove(
 }
 
 /// The device of that name.
-pub(super) fn find(app: &App, id: &str) -> Result<Arc<Device>, Problem> {
-    id.parse().ok().and_then(|id: DeviceId| app.fleet.get(&id)).ok_or_else(|| Problem::no_device(id))
+pub(super) async fn find(app: &App, id: &str) -> Result<Arc<Device>, Problem> {
+    let device = match id.parse() {
+        Ok(id) => app.fleet.find(&id).await,
+        Err(_) => None,
+    };
+    device.ok_or_else(|| Problem::no_device(id))
 }
 
 fn new_secret() -> Result<Token, Problem> {

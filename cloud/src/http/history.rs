@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use ems_protocol::{DeviceEvent, DeviceId, Telemetry, Timestamp};
 use serde::Serialize;
 
 use super::devices::find;
+use super::id::RawId;
 use super::problem::Problem;
 use super::user::LoggedIn;
 use crate::app::App;
@@ -24,7 +25,7 @@ const DEFAULT_EVENTS: usize = 100;
 const MAX_EVENTS: usize = 1_000;
 
 #[derive(Serialize)]
-struct Samples {
+struct Page {
     device_id: DeviceId,
     /// Oldest first.
     samples: Vec<Sample>,
@@ -50,10 +51,10 @@ struct Events {
 pub(super) async fn telemetry(
     State(app): State<Arc<App>>,
     _: LoggedIn,
-    Path(id): Path<String>,
+    RawId(id): RawId,
     Query(query): Query<HashMap<String, String>>,
 ) -> Result<Response, Problem> {
-    let device = find(&app, &id)?;
+    let device = find(&app, &id).await?;
     let to = time(&query, "to")?.unwrap_or_else(|| clock::now().millis());
     let from = time(&query, "from")?.unwrap_or(to - DEFAULT_SPAN_MS);
     if from > to {
@@ -67,17 +68,17 @@ pub(super) async fn telemetry(
         received_at: Timestamp::from_millis(stored.received_at),
     });
     let body =
-        Samples { device_id: device.id.clone(), samples: samples.collect(), truncated: history.truncated };
+        Page { device_id: device.id.clone(), samples: samples.collect(), truncated: history.truncated };
     Ok(Json(body).into_response())
 }
 
 pub(super) async fn events(
     State(app): State<Arc<App>>,
     _: LoggedIn,
-    Path(id): Path<String>,
+    RawId(id): RawId,
     Query(query): Query<HashMap<String, String>>,
 ) -> Result<Response, Problem> {
-    let device = find(&app, &id)?;
+    let device = find(&app, &id).await?;
     let limit = limit(&query, DEFAULT_EVENTS, MAX_EVENTS)?;
     let key = device.key;
     let events = app.store.read(move |db| events::list(db, key, limit)).await?;

@@ -4,6 +4,7 @@ mod body;
 mod devices;
 mod headers;
 mod history;
+pub mod id;
 mod page;
 mod probes;
 pub mod problem;

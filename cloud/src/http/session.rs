@@ -54,16 +54,12 @@ pub(super) async fn login(
         info!(address = %peer.address.ip(), "refused: too many attempts to log in");
         Problem::too_many(wait)
     })?;
-    match app.sessions.login(login.username, login.password).await? {
-        Some((user, token)) => {
-            info!(user = user.username, address = %peer.address.ip(), "logged in");
-            with_cookie(me_of(user).into_response(), &token, LIFETIME.as_secs(), peer.tls)
-        }
-        None => {
-            info!(address = %peer.address.ip(), "refused: wrong user name or password");
-            Err(Problem::unauthenticated("wrong user name or password"))
-        }
-    }
+    let Some((user, token)) = app.sessions.login(login.username, login.password).await? else {
+        info!(address = %peer.address.ip(), "refused: wrong user name or password");
+        return Err(Problem::unauthenticated("wrong user name or password"));
+    };
+    info!(user = user.username, address = %peer.address.ip(), "logged in");
+    with_cookie(me_of(user).into_response(), &token, LIFETIME.as_secs(), peer.tls)
 }
 
 pub(super) async fn logout(

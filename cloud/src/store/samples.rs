@@ -287,7 +287,7 @@ impl Columns<'_, '_> {
     }
 }
 
-fn place<T: PartialEq>(names: &[T], name: T) -> Option<usize> {
+fn place<T: Copy + PartialEq>(names: &[T], name: T) -> Option<usize> {
     names.iter().position(|n| *n == name)
 }
 

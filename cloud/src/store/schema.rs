@@ -17,7 +17,14 @@ const MIGRATIONS: &[&str] = &[include_str!("schema_1.sql")];
 pub fn open(path: &Path) -> Result<Connection, StoreError> {
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(BUSY)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    // Readers must not wait for the writer. Some network file systems cannot do it; memory is for tests.
+    if mode != "wal" && mode != "memory" {
+        return Err(StoreError::Unavailable {
+            reason: format!("the file system cannot hold a write-ahead log (journal mode {mode})"),
+            reopen: true,
+        });
+    }
     // An acknowledged sample must survive the loss of power: each commit is synchronised to the disk.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;

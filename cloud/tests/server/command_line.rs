@@ -138,6 +138,18 @@ fn a_missing_certificate_is_not_silently_replaced() {
     assert_eq!(site.run(&["serve", "--listen", "127.0.0.1:0"]).status.code(), Some(78));
 }
 
+#[test]
+fn a_second_server_on_the_same_folder_is_refused() {
+    let site = Site::new();
+    let server = site.serve();
+    let second = site.run(&["serve", "--listen", "127.0.0.1:0"]);
+    assert_eq!(second.status.code(), Some(78));
+    assert!(text(&second.stderr).contains("another ems-cloud serve"), "{}", text(&second.stderr));
+    // The lock dies with its holder.
+    server.kill();
+    site.serve();
+}
+
 #[tokio::test]
 async fn the_registry_lists_devices_and_never_their_tokens() {
     let site = Site::new();

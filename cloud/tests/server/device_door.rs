@@ -33,6 +33,7 @@ async fn everybody_without_the_right_token_gets_the_same_403() {
         ("unknown", None),
         ("Bad%20Id", bearer(&token)),
         ("..%2f..", None),
+        ("%00%ff", bearer(&token)),
     ];
     let mut refusals = Vec::new();
     for (id, authorization) in &cases {

@@ -71,14 +71,14 @@ async fn a_full_disk_acknowledges_nothing_says_so_and_recovers_by_itself() {
     let mut device = Client::greeted_device(&site, &server, "ems_001", &token, "boot-a").await;
     device.store(&[sample("ems_001", "boot-a", 1)]).await;
     let filler = format!("{inside}/filler");
-    let mut size = 1 << 20;
+    let mut step = 1 << 20;
     let mut content = Vec::new();
-    while size >= 512 {
+    while step >= 512 {
         // Every last block.
-        content.resize(content.len() + size, 0_u8);
+        content.resize(content.len() + step, 0_u8);
         if fs::write(&filler, &content).is_err() {
-            content.truncate(content.len() - size);
-            size /= 2;
+            content.truncate(content.len() - step);
+            step /= 2;
         }
     }
     let before = user.samples(&server, "ems_001").await.len();

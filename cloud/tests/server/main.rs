@@ -1,4 +1,5 @@
 //! The built server, its real sockets and its real files.
+#![cfg(test)]
 
 mod command_line;
 mod dashboard_door;
