@@ -3,11 +3,11 @@
 //! One directive a line, words separated by blanks, `#` begins a comment. The README has the grammar.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::str::{FromStr, SplitWhitespace};
+use std::str::FromStr;
 use std::time::Duration;
 
-/// A 7-bit address, without the reserved ones at both ends (I2C specification UM10204, table 3).
-const ADDRESSES: std::ops::RangeInclusive<u64> = 0x03..=0x77;
+use crate::words::{Words, number, word16};
+
 /// The errno values that Linux has.
 const ERRNOS: std::ops::RangeInclusive<u64> = 1..=133;
 
@@ -101,8 +101,8 @@ impl FromStr for Control {
         // Lines about a chip may stand before the chip's own.
         for of_a_chip in [false, true] {
             for (line, directive) in lines() {
-                let mut words = Words(directive.split_whitespace());
-                let keyword = words.0.next().unwrap_or_default();
+                let (keyword, rest) = directive.split_once(char::is_whitespace).unwrap_or((directive, ""));
+                let mut words = Words::of(rest);
                 if matches!(keyword, "id" | "reset") == of_a_chip {
                     control
                         .apply(keyword, &mut words)
@@ -213,58 +213,6 @@ fn chip(words: &mut Words<'_>) -> Result<ChipLine, String> {
         }
     }
     Ok(ChipLine { model, input })
-}
-
-/// The words of a line that have not been used yet.
-struct Words<'a>(SplitWhitespace<'a>);
-
-impl<'a> Words<'a> {
-    fn next(&mut self, what: &str) -> Result<&'a str, String> {
-        self.0.next().ok_or_else(|| format!("{what} is missing"))
-    }
-
-    fn number(&mut self, what: &str, range: std::ops::RangeInclusive<u64>) -> Result<u64, String> {
-        number(self.next(what)?, what, range)
-    }
-
-    fn word16(&mut self, what: &str) -> Result<u16, String> {
-        word16(self.next(what)?)
-    }
-
-    fn address(&mut self) -> Result<u8, String> {
-        let address = self.number("the address", ADDRESSES)?;
-        u8::try_from(address).map_err(|error| error.to_string())
-    }
-
-    /// An address, if more than `needed` words are left.
-    fn scope_before(&mut self, needed: usize) -> Result<Scope, String> {
-        (self.0.clone().count() > needed).then(|| self.address()).transpose()
-    }
-
-    fn setting(&mut self, form: &str) -> Result<Option<(&'a str, &'a str)>, String> {
-        let Some(word) = self.0.next() else { return Ok(None) };
-        word.split_once('=').map(Some).ok_or_else(|| format!("`{word}` does not have the form {form}"))
-    }
-
-    fn end(&mut self) -> Result<(), String> {
-        self.0.next().map_or(Ok(()), |word| Err(format!("`{word}` is one word too many")))
-    }
-}
-
-fn word16(text: &str) -> Result<u16, String> {
-    let value = number(text, "a 16-bit value", 0..=0xffff)?;
-    u16::try_from(value).map_err(|error| error.to_string())
-}
-
-fn number(text: &str, what: &str, range: std::ops::RangeInclusive<u64>) -> Result<u64, String> {
-    let value = match text.strip_prefix("0x") {
-        Some(hex) => u64::from_str_radix(hex, 16),
-        None => text.parse(),
-    };
-    let (first, last) = (range.start(), range.end());
-    value.ok().filter(|value| range.contains(value)).ok_or_else(|| {
-        format!("{what} must be a number from {first} to {last} ({first:#04x} to {last:#04x}), not `{text}`")
-    })
 }
 
 #[cfg(test)]

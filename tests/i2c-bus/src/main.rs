@@ -16,6 +16,7 @@ mod smbus;
 mod supervisor;
 mod transfer_log;
 mod wire;
+mod words;
 
 use std::error::Error;
 use std::ffi::OsString;
