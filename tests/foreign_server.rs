@@ -1,5 +1,11 @@
-//! `ems-edge` against a server that was written from the EMS guide: FastAPI under uvicorn, plain mode, TLS.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+//! `ems-edge` against a server that was written from the EMS guide: `FastAPI` under uvicorn, plain mode, TLS.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -153,7 +159,7 @@ fn assert_complete(server: &Server, edge: &mut Edge) {
     until("every number to be there", || {
         let numbers = server.numbers();
         let (first, last) = (numbers.first()?, numbers.last()?);
-        let complete = (last - first + 1) as usize == numbers.len();
+        let complete = last - first + 1 == numbers.len() as u64;
         // A stop delivers the last samples: a number that comes later would move `last`.
         let settled = std::mem::replace(&mut seen, numbers.len()) == numbers.len();
         (complete && settled).then_some(())

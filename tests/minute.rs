@@ -1,5 +1,11 @@
 //! A minute at 1 Hz, counted at the cloud: as it should be, and with the connection cut or held up in the middle.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};

@@ -43,5 +43,5 @@ pub use programs::{chromium, program, repository, target_dir};
 pub use proxy::{Cut, Proxy};
 pub use sample::Sample;
 pub use settings::Settings;
-pub use socket::{Received, Socket};
+pub use socket::{Frame, Received, Socket};
 pub use wait::{PATIENCE, until, until_within};
