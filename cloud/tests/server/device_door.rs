@@ -4,6 +4,7 @@ use crate::support::client::{Client, User, guide, sample};
 use crate::support::{Site, contents};
 use futures_util::SinkExt;
 use serde_json::{Value, json};
+use tokio::io::AsyncReadExt;
 use tokio_tungstenite::tungstenite::Message;
 
 #[tokio::test]
@@ -240,6 +241,13 @@ async fn a_frame_beyond_the_limit_is_named_and_closes_with_1009() {
         }
     }
     assert!(server.memory() < before + 20_000);
+    // The reason reaches the peer: the server takes what is still on its way, rather than reset the connection.
+    let bearer = format!("Bearer {token}");
+    let headers = [("authorization", bearer.as_str())];
+    let mut device = Client::open_plain(&server, "/ws/device/ems_001", &headers, None).await.unwrap();
+    device.send("x".repeat(2 * 1024 * 1024)).await;
+    assert_eq!(device.close_code().await, 1009);
+    assert_eq!(device.0.get_mut().read(&mut [0]).await.unwrap(), 0);
     // Just below it is only wrong.
     let mut device = Client::device(&site, &server, "ems_001", &token).await;
     device.send("x".repeat(256 * 1024)).await;
