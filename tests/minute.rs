@@ -21,9 +21,12 @@ const BACK: Duration = Duration::from_secs(30);
 /// beat; a beat that drifts or takes its time from the one before is soon further off.
 const TOLERANCE_MS: i64 = 250;
 
+/// Something that happens to the connection.
+type Act = fn(&Proxy);
+
 /// Runs the daemon for a minute with a proxy in front of the cloud, and trouble in the middle: `hold` three seconds
 /// before `cut`, so that there are samples on their way. Gives what the cloud has, oldest first.
-fn a_minute(hold: impl FnOnce(&Proxy), cut: impl FnOnce(&Proxy)) -> Vec<Sample> {
+fn a_minute(hold: Act, cut: Act) -> Vec<Sample> {
     let cloud = Cloud::start();
     let proxy = Proxy::start(cloud.tls());
     let settings = Settings::of(cloud.device()).to(proxy.address(), &cloud.ca_file());
@@ -66,7 +69,7 @@ fn a_minute_at_1_hz_is_60_samples_at_the_cloud_each_once_and_on_the_second() {
 #[test]
 fn ten_seconds_without_a_connection_cost_no_sample_and_double_none() {
     // Together: each takes a minute.
-    let runs: [(&str, fn(&Proxy), fn(&Proxy)); 3] = [
+    let runs: [(&str, Act, Act); 3] = [
         ("cut with samples that have not arrived", Proxy::hold, cut),
         ("cut with acknowledgements that have not arrived", Proxy::hold_answers, cut),
         ("held up, not cut", Proxy::hold, |_| {}),

@@ -104,6 +104,12 @@ impl Edge {
         &mut self.process
     }
 
+    /// Resident memory in KiB.
+    #[track_caller]
+    pub fn resident_kib(&self) -> u64 {
+        self.process.resident_kib()
+    }
+
     /// What it tells the service manager.
     pub fn notify(&self) -> &Notify {
         &self.notify

@@ -1,11 +1,10 @@
-//! A WebSocket client for tests: blocking, with time limits.
+//! A WebSocket for tests: blocking, with time limits.
 
 use std::io::Write as _;
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tungstenite::http::Response;
 use tungstenite::{Error, Message, WebSocket};
 
 use crate::handshake::{Stream, is_timeout};
@@ -39,9 +38,8 @@ pub enum Received {
 }
 
 impl Socket {
-    pub(crate) fn new(socket: WebSocket<Box<dyn Stream>>, answer: &Response<Option<Vec<u8>>>) -> Self {
-        let protocol = answer.headers().get("sec-websocket-protocol");
-        Self { socket, protocol: protocol.map(|value| value.to_str().expect("ASCII").to_owned()) }
+    pub(crate) fn new(socket: WebSocket<Box<dyn Stream>>, protocol: Option<String>) -> Self {
+        Self { socket, protocol }
     }
 
     /// The subprotocol that the server picked.
