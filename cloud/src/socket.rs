@@ -15,6 +15,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -47,6 +48,8 @@ pub enum Incoming {
     TooLarge,
     /// A text frame that is not UTF-8; nothing can be received after it.
     NotUtf8,
+    /// A frame that RFC 6455 forbids; nothing can be received after it.
+    Malformed,
     /// The peer is gone.
     Closed,
 }
@@ -124,6 +127,14 @@ impl Socket {
                 Some(Err(Error::Utf8(_))) => {
                     self.broken = true;
                     return Incoming::NotUtf8;
+                }
+                // Gone without a word, or with a word after it: nobody is left to be told.
+                Some(Err(Error::Protocol(
+                    ProtocolError::ResetWithoutClosingHandshake | ProtocolError::ReceivedAfterClosing,
+                ))) => return Incoming::Closed,
+                Some(Err(Error::Protocol(_))) => {
+                    self.broken = true;
+                    return Incoming::Malformed;
                 }
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return Incoming::Closed,
             }
