@@ -184,6 +184,27 @@ fn broken_messages() -> Vec<BrokenText> {
         ("a batch of one number", json!("telemetry.batch"), json!({"samples": [7]}), INVALID_JSON, "object"),
         ("a batch of 501", json!("telemetry.batch"), many, TOO_LARGE, "500"),
         ("a hello without a boot", json!("device.hello"), json!({}), INVALID_MESSAGE, "boot_id"),
+        (
+            "a hello with a boot of 10 kB",
+            json!("device.hello"),
+            json!({"boot_id": "b".repeat(10_000), "firmware_version": "0"}),
+            INVALID_MESSAGE,
+            "boot_id",
+        ),
+        (
+            "a hello with an empty boot",
+            json!("device.hello"),
+            json!({"boot_id": "", "firmware_version": "0"}),
+            INVALID_MESSAGE,
+            "boot_id",
+        ),
+        (
+            "a hello with a version of 10 kB",
+            json!("device.hello"),
+            json!({"boot_id": "b", "firmware_version": "0".repeat(10_000)}),
+            INVALID_MESSAGE,
+            "firmware_version",
+        ),
         ("an answer to no command", json!("command.ack"), json!({}), INVALID_MESSAGE, "command_id"),
         ("an event without words", json!("device.event"), json!({}), INVALID_MESSAGE, "timestamp"),
     ]

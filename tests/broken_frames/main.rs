@@ -64,8 +64,10 @@ fn expect_error(socket: &mut Socket, door: Door, code: &str, words: &str) -> Res
             Received::Text(text) => {
                 let answer: Value = serde_json::from_str(&text).unwrap();
                 // Heartbeats and, at a dashboard, the device's doings come in between.
-                if answer["type"] == "error" {
-                    break (text, answer);
+                match answer["type"].as_str() {
+                    Some("error") => break (text, answer),
+                    Some("device.welcome") => return Err(format!("a welcome: {text}")),
+                    _ => {}
                 }
             }
             Received::Closed(why) => return Err(format!("closed ({why:?}) instead of an error {code}")),
@@ -182,4 +184,30 @@ fn the_memory_stays_flat_however_much_nonsense_comes() {
     rounds(5);
     let after = cloud.resident_kib();
     assert!(after < before + 8 * 1024, "resident memory grew from {before} to {after} KiB in 5 rounds");
+}
+
+#[test]
+fn a_device_cannot_write_lines_of_its_own_or_long_ones_into_the_log() {
+    let cloud = Cloud::start();
+    for evil in ["x\nERROR forged".to_owned(), "\u{1b}[2Jforged".to_owned(), "forged".repeat(10_000)] {
+        let device = Handshake::plain(cloud.plain(), "/ws/device/ems_001").bearer(&cloud.device().token);
+        let mut socket = device.typed().connect();
+        for key in ["boot_id", "firmware_version", "hardware_model", "sensor"] {
+            let mut hello = json!({"boot_id": "b", "firmware_version": "0"});
+            hello[key] = json!(evil);
+            socket.send_typed("device.hello", &hello);
+            // Whether it is welcome or not.
+            socket.json();
+        }
+        socket.send_typed(&evil, &json!({}));
+        socket.next_of("error");
+        socket.close();
+        cloud.api().post("/api/login", &json!({"username": evil, "password": "not the password"}));
+        cloud.api().get(&format!("/api/devices/{}", "forged".repeat(1000)));
+    }
+    let log = cloud.log();
+    assert!(!log.lines().any(|line| line.starts_with("ERROR forged")), "a forged line");
+    assert!(!log.contains('\u{1b}'), "a control character");
+    let longest = log.lines().map(str::len).max().unwrap();
+    assert!(longest < 1000, "a line of {longest} bytes");
 }
