@@ -141,7 +141,7 @@ impl Connection {
     }
 
     /// Sends what others have put into the outbox.
-    async fn flush(&mut self) -> ControlFlow<End> {
+    pub(super) async fn flush(&mut self) -> ControlFlow<End> {
         let Outbox { acks, unavailable, close, .. } = self.link.take();
         if self.typed {
             for (boot_id, ranges) in acks {
