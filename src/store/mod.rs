@@ -1,5 +1,6 @@
 //! What must outlive a connection, a process or a boot.
 
+mod card;
 mod codec;
 mod folder;
 mod notice;
@@ -8,6 +9,7 @@ mod record;
 mod sequence;
 mod spool;
 
+pub use card::{BootClock, Card, CardError, Chunk, Cursor, Dropped, Limits, Stats};
 pub use folder::{Folder, FolderError, make};
 pub use notice::Notice;
 pub use outbox::{Outbox, Pick};

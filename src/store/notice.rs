@@ -55,8 +55,8 @@ pub enum Notice {
     },
     /// Stored bytes that are no samples were removed.
     BlockDamaged {
-        /// How many samples they should have held.
-        samples: u64,
+        /// How many blocks: each held about a minute.
+        blocks: u64,
     },
 }
 
@@ -112,9 +112,10 @@ impl fmt::Display for Notice {
                 f,
                 "the last writes to the card were cut short (loss of power?); {samples} samples of them could be kept"
             ),
-            Self::BlockDamaged { samples } => {
-                write!(f, "{samples} stored samples cannot be read any more and were removed")
-            }
+            Self::BlockDamaged { blocks } => write!(
+                f,
+                "{blocks} stored blocks of samples (about a minute each) cannot be read any more and were removed"
+            ),
         }
     }
 }

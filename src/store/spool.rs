@@ -178,7 +178,8 @@ impl Spool {
             return Ok(());
         }
         let new = path.with_extension("new");
-        let mut file = File::options().create(true).truncate(true).write(true).open(&new)?;
+        let (mut file, _) = append_to(&new)?;
+        file.set_len(0)?;
         let (mut bytes, mut samples, mut named) = (0, 0, None);
         self.buffer.clear();
         for (boot_id, sample) in waiting {
@@ -199,7 +200,6 @@ impl Spool {
         fs::rename(&new, path)?;
         self.named = named == Some(self.boot_id.as_str());
         (self.bytes, self.samples) = (bytes, samples);
-        // Its position is its end: nobody else writes it.
         self.file = Some(file);
         Ok(())
     }
@@ -317,6 +317,10 @@ mod tests {
         assert_eq!(other.rewrite(waiting), None);
         fill(&mut other, 7..8);
         assert_eq!(numbers(&left(dir.path()).0), [(BOOT_ID, vec![1]), ("other", vec![5, 6, 7])]);
+        assert_eq!(other.rewrite([]), None);
+        fill(&mut other, 8..9);
+        let (runs, notices) = left(dir.path());
+        assert_eq!((numbers(&runs), notices), (vec![("other", vec![8])], vec![]));
     }
 
     #[test]
