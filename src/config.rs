@@ -75,8 +75,8 @@ pub fn load_from(
 }
 
 /// Whether this wiring can measure this pack: warnings, or the sentence that refuses it.
-fn cross_check(_wiring: &Wiring, _pack: &Pack) -> Result<Vec<String>, String> {
-    Ok(Vec::new())
+fn cross_check(wiring: &Wiring, pack: &Pack) -> Result<Vec<String>, String> {
+    wiring.check(pack)
 }
 
 impl Config {

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::LocalSet;
 use tracing::{info, warn};
 
-use crate::battery::{Label, StateOfCharge};
+use crate::battery::StateOfCharge;
 use crate::clock::{Clock, SystemTime, TimeSource as _};
 use crate::config::Config;
 use crate::health::{Health, LinkState, Progress};
@@ -17,7 +17,7 @@ use crate::sample::{FIRMWARE_VERSION, Identity};
 use crate::sampler::Sampler;
 use crate::sensor;
 use crate::store::{self, Folder, FolderError, Sequence};
-use crate::uplink::{Context, Dialer, TrustError, Uplink};
+use crate::uplink::{Context, Dialer, Proxy, TrustError, Uplink};
 
 /// Why the daemon cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +28,9 @@ pub enum DaemonError {
     /// The server cannot be trusted with these settings.
     #[error(transparent)]
     Trust(#[from] TrustError),
+    /// The environment names a proxy that cannot be used.
+    #[error("{0}")]
+    Proxy(String),
     /// The system refuses what every program gets.
     #[error("the system refuses {0}: {1}")]
     System(&'static str, io::Error),
@@ -57,15 +60,19 @@ async fn serve(config: &Config) -> Result<(), DaemonError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(|e| DaemonError::System("SIGTERM", e))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| DaemonError::System("SIGINT", e))?;
 
+    let proxy = Proxy::for_host(&config.server_url.host(), |key| std::env::var(key).ok())
+        .map_err(DaemonError::Proxy)?;
     let dialer = Dialer::new(
         &config.server_url,
         &config.device_id,
         config.api_token.clone(),
         config.ca_file.as_ref(),
+        proxy,
     )?;
     let folder = claim(config)?;
     let sequence = sequence(config, folder.as_ref());
-    let wiring = config.wiring();
+    let sensor = sensor::open(&config.wiring()).map_err(|e| DaemonError::System("a thread", e))?;
+    let device = sensor.device().to_string();
     let identity = Identity { device_id: config.device_id.clone(), boot_id: sequence.boot_id().to_owned() };
     let (sample_sender, sample_watch) = watch::channel(None);
     let (link_sender, link_watch) = watch::channel(LinkState::default());
@@ -80,10 +87,10 @@ async fn serve(config: &Config) -> Result<(), DaemonError> {
         sample_interval: config.sample_interval,
     };
     let sampler = Sampler {
-        sensor: sensor::open(&wiring),
+        sensor,
         interval: config.sample_interval,
         battery: StateOfCharge::new(config.pack()),
-        label: Label::new(config.pack()),
+        pack: config.pack(),
         sequence,
         time: Rc::new(SystemTime),
         progress: health.sampler.clone(),
@@ -92,13 +99,13 @@ async fn serve(config: &Config) -> Result<(), DaemonError> {
     let context = Context {
         identity,
         clock: Clock::new(SystemTime),
-        sensor: wiring.to_string(),
+        sensor: device.clone(),
         hardware_model: hardware_model(),
         progress: health.uplink.clone(),
         link: link_sender,
     };
     info!(
-        "ems-edge {FIRMWARE_VERSION} runs as {}: {wiring}, a sample each {:?}, to {}",
+        "ems-edge {FIRMWARE_VERSION} runs as {}: {device}, a sample each {:?}, to {}",
         config.device_id, config.sample_interval, config.server_url
     );
     let sampler = tokio::task::spawn_local(sampler.run(samples, stopping));

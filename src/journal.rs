@@ -12,7 +12,11 @@ use tracing_subscriber::registry::LookupSpan;
 pub fn start(level: Level) {
     // The journal reads the priority from the line's beginning (sd-daemon(3)) and has the time itself.
     let for_journal = std::env::var_os("JOURNAL_STREAM").is_some() && !std::io::stderr().is_terminal();
-    let builder = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr);
+    // A reader of standard error that has gone must not end the daemon: such errors are not reported there again.
+    let builder = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false);
     let result = if for_journal {
         builder.with_ansi(false).event_format(ForJournal).try_init()
     } else {

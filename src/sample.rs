@@ -15,8 +15,8 @@ pub enum Outcome {
         reading: Reading,
         /// State of charge.
         estimate: Estimate,
-        /// What the battery does.
-        state: State,
+        /// What the battery does, where the wiring measures current.
+        state: Option<State>,
     },
     /// No reading; the flag of `ems_protocol::flag` that says why.
     Gap(&'static str),
@@ -65,7 +65,7 @@ impl Sample {
         };
         match self.outcome {
             Outcome::Measured { reading, estimate, state } => {
-                status.state = Some(state);
+                status.state = state;
                 telemetry.battery = battery(reading, estimate);
             }
             Outcome::Gap(flag) => status.error_flags.push(flag.to_owned()),

@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, info, warn};
 
-use crate::battery::{Label, StateOfCharge};
+use crate::battery::{self, Pack, StateOfCharge};
 use crate::clock::TimeSource;
 use crate::health::Progress;
 use crate::sample::{Outcome, Sample};
@@ -27,8 +27,8 @@ pub struct Sampler {
     pub interval: Duration,
     /// What is known of the battery.
     pub battery: StateOfCharge,
-    /// What the battery does.
-    pub label: Label,
+    /// What the label on the pack says.
+    pub pack: Pack,
     /// Numbers for the samples.
     pub sequence: Sequence,
     /// The clock that stamps the samples.
@@ -78,7 +78,8 @@ impl Sampler {
                     elapsed
                 };
                 let estimate = self.battery.update(reading.voltage, reading.current, elapsed);
-                Outcome::Measured { reading, estimate, state: self.label.update(reading.current) }
+                let state = reading.current.and_then(|amps| battery::state(amps, &self.pack));
+                Outcome::Measured { reading, estimate, state }
             }
             Err(error) => {
                 self.battery.gap(elapsed);

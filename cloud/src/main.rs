@@ -1,3 +1,7 @@
-//! The cloud.
+//! The server that devices report to and dashboards watch.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ems_cloud::cli::run()
+}

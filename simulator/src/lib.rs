@@ -5,5 +5,23 @@
 //! `/dev/i2c-N` ioctls with the test tool `i2c-bus`.
 
 mod bus;
+mod clock;
+mod faults;
+mod household;
+mod ina219;
+mod ina226;
+mod noise;
+mod pack;
+mod registers;
+pub mod simulated;
+mod terminals;
 
 pub use bus::{BusFault, Chip, Message, SimulatedBus, errno};
+pub use clock::{Clock, ManualClock};
+pub use faults::Faults;
+pub use household::Household;
+pub use ina219::Ina219;
+pub use ina226::Ina226;
+pub use noise::Noise;
+pub use pack::{Pack, PackParameters};
+pub use terminals::{Levels, Terminals};

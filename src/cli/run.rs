@@ -27,7 +27,7 @@ pub(super) fn run(path: Option<&Path>) -> ExitCode {
         Err(problem) => {
             error!("{problem}");
             match problem {
-                DaemonError::Trust(_) => ExitCode::from(EX_CONFIG),
+                DaemonError::Trust(_) | DaemonError::Proxy(_) => ExitCode::from(EX_CONFIG),
                 DaemonError::Folder(_) | DaemonError::System(..) => ExitCode::FAILURE,
             }
         }

@@ -116,3 +116,16 @@ impl From<io::Error> for ReadError {
         Self::Io(error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_others_may_read_is_said_with_the_way_to_read_it() {
+        let error = ReadError::from(io::Error::from(ErrorKind::PermissionDenied));
+        assert!(!error.is_absence());
+        assert!(error.to_string().contains("cannot be read"));
+        assert!(error.remedy().contains("sudo"));
+    }
+}

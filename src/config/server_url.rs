@@ -50,11 +50,8 @@ impl fmt::Display for ServerUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (scheme, usual_port) = if self.tls { ("wss", 443) } else { ("ws", 80) };
         let host = self.name.to_str();
-        if host.contains(':') {
-            write!(f, "{scheme}://[{host}]")?;
-        } else {
-            write!(f, "{scheme}://{host}")?;
-        }
+        let (open, close) = if host.contains(':') { ("[", "]") } else { ("", "") };
+        write!(f, "{scheme}://{open}{host}{close}")?;
         if self.port == usual_port { Ok(()) } else { write!(f, ":{}", self.port) }
     }
 }

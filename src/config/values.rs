@@ -13,6 +13,10 @@ use crate::battery::Chemistry;
 use crate::sensor::{CurrentSign, SensorKind};
 
 pub(super) fn device_id(text: &str) -> Result<DeviceId, Refusal> {
+    // It would be a valid name, and travel in URLs.
+    if text.starts_with("sk_") {
+        return Err("looks like a token, which goes into API_TOKEN; expected this device's name".into());
+    }
     text.parse().map_err(|_| {
         "expected 1 to 63 characters of a-z, 0-9, '_' and '-', beginning with a letter or digit".into()
     })
@@ -75,7 +79,7 @@ pub(super) fn capacity_ah(text: &str) -> Result<f64, Refusal> {
 }
 
 pub(super) fn sample_interval(text: &str) -> Result<Duration, Refusal> {
-    duration(text, Duration::from_millis(100)..=Duration::from_secs(60))
+    duration(text, Duration::from_millis(100)..=Duration::from_mins(1))
         .ok_or_else(|| "expected a time from 100ms to 60s".into())
 }
 

@@ -1,5 +1,124 @@
 //! Measuring chips behind one trait.
+//!
+//! A chip's driver blocks, for about a second when the bus is stuck and for ever when the controller is. It
+//! therefore runs on a thread of its own (`bus.rs`), and the rest of the daemon sees a [`SensorHandle`] that
+//! answers by a deadline.
 
+mod bus;
+mod check;
+mod convert;
+mod device;
+mod errno;
+mod error;
+mod ina219;
+mod ina226;
+mod linux;
+#[cfg(test)]
+mod testing;
 mod wiring;
 
+use std::path::Path;
+
+use ems_simulator::Clock;
+use ems_simulator::simulated::simulated_pack;
+use linux_embedded_hal::Delay;
+
+pub use bus::{Opener, SensorHandle};
+pub use convert::OutOfRange;
+pub use device::Device;
+pub use errno::Errno;
+pub use error::{RetryHint, SensorError};
 pub use wiring::{CurrentSign, SensorKind, Shunt, Wiring};
+
+/// A chip that measures a battery.
+pub trait BatteryMonitor: Send {
+    /// The chip and where it is: `INA226 at 0x40 on /dev/i2c-1`.
+    fn describe(&self) -> String;
+
+    /// Measures now. Blocks for as long as the bus does.
+    ///
+    /// # Errors
+    /// There is never an old or doubtful value: what could not be measured afresh is an error.
+    fn read(&mut self) -> Result<Reading, SensorError>;
+}
+
+/// One measurement of the pack.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reading {
+    /// Voltage of the pack in V.
+    pub voltage: f64,
+    /// Current in A, + = charging; `None` if this wiring cannot measure it.
+    pub current: Option<f64>,
+    /// Temperature of the battery in °C, if the sensor has a probe.
+    pub temperature: Option<f64>,
+}
+
+/// Starts the sensor's thread for `wiring`, which has passed [`Wiring::check`]. The chip is opened with the
+/// first read, so a sensor that is missing now is an error of that read and may be plugged in later.
+///
+/// # Errors
+/// If the system gives no thread.
+pub fn open(wiring: &Wiring) -> std::io::Result<SensorHandle> {
+    let device = wiring.device();
+    let opener: Opener = match wiring.kind {
+        SensorKind::Ina219 => {
+            let (device, wiring) = (device.clone(), wiring.clone());
+            Box::new(move || linux::open_ina219(device.clone(), wiring.clone()))
+        }
+        SensorKind::Ina226 => {
+            let (device, wiring) = (device.clone(), wiring.clone());
+            Box::new(move || linux::open_ina226(device.clone(), wiring.clone()))
+        }
+        SensorKind::Simulated => {
+            let device = device.clone();
+            let bus = simulated_pack(Clock::monotonic());
+            Box::new(move || {
+                let wiring = Wiring::simulated();
+                Ok(Box::new(ina226::Ina226Monitor::open(bus.clone(), Delay, device.clone(), wiring)?))
+            })
+        }
+    };
+    SensorHandle::spawn(device, opener)
+}
+
+impl Wiring {
+    fn device(&self) -> Device {
+        let (chip, address, bus) = match self.kind {
+            SensorKind::Ina219 => ("INA219", self.address, self.bus.as_path()),
+            SensorKind::Ina226 => ("INA226", self.address, self.bus.as_path()),
+            SensorKind::Simulated => {
+                ("INA226", ems_simulator::simulated::ADDRESS, Path::new("the simulated bus"))
+            }
+        };
+        Device { chip, address, bus: bus.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const AMPLE: Duration = Duration::from_secs(20);
+
+    #[tokio::test]
+    async fn the_simulated_sensor_reads_a_16s_pack_through_the_driver() {
+        let mut sensor = open(&Wiring::simulated()).unwrap();
+        assert_eq!(sensor.device().to_string(), "INA226 at 0x40 on the simulated bus");
+        for _ in 0..3 {
+            let reading = sensor.read(AMPLE).await.unwrap();
+            assert!((50.0..57.0).contains(&reading.voltage), "{reading:?}");
+            assert!(reading.current.unwrap().abs() < 80.0, "{reading:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_bus_that_is_missing_at_start_is_an_error_of_the_reading() {
+        for kind in [SensorKind::Ina219, SensorKind::Ina226] {
+            let wiring = Wiring { kind, bus: "/dev/i2c-does-not-exist".into(), ..Wiring::simulated() };
+            let error = open(&wiring).unwrap().read(AMPLE).await.unwrap_err();
+            assert_eq!((error.flag(), error.errno()), ("SENSOR_LOST", Some(2)));
+        }
+    }
+}

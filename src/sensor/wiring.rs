@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use ems_simulator::simulated;
+
 /// The measuring chip, or what stands in for one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SensorKind {
@@ -46,4 +48,30 @@ pub struct Wiring {
     pub current_sign: CurrentSign,
     /// Effective ratio of the pack's voltage to the voltage at the chip's bus pin; 1 without a divider.
     pub divider: f64,
+}
+
+impl Shunt {
+    /// The voltage across the shunt at its rated current in V, if it is rated.
+    pub fn rated_volts(&self) -> Option<f64> {
+        self.rated_amps.map(|amps| amps * self.ohms)
+    }
+}
+
+impl Wiring {
+    /// The wiring of `SENSOR=simulated`.
+    pub fn simulated() -> Self {
+        Self {
+            kind: SensorKind::Simulated,
+            bus: PathBuf::from("the simulated bus"),
+            address: simulated::ADDRESS,
+            shunt: Shunt { ohms: simulated::SHUNT_OHMS, rated_amps: Some(simulated::SHUNT_AMPS) },
+            current_sign: CurrentSign::Normal,
+            divider: simulated::DIVIDER,
+        }
+    }
+
+    /// Whether the chip's bus pin is at the pack's own voltage.
+    pub fn is_undivided(&self) -> bool {
+        (self.divider - 1.0).abs() < f64::EPSILON
+    }
 }

@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
+use super::proxy::Proxy;
 use super::tls::{self, TlsSettings, TrustError};
 use super::upgrade::{Mode, upgrade};
 use super::wire::Wire;
@@ -33,6 +34,9 @@ pub enum DialError {
     /// Nobody answers at any address.
     #[error("no connection to {0} ({1}): check the network, and whether the server runs")]
     Connect(String, io::Error),
+    /// The proxy does not help.
+    #[error("the proxy {0} of HTTPS_PROXY: {1}")]
+    Proxy(String, String),
     /// No trust.
     #[error("no TLS with {0}: {1}")]
     Tls(String, String),
@@ -64,6 +68,8 @@ pub struct Dialer {
     authority: String,
     path: String,
     token: Secret,
+    /// Asked for a tunnel, where the environment names one.
+    proxy: Option<Proxy>,
     /// `None` when the endpoint is plain ws on loopback.
     tls: Option<TlsSettings>,
 }
@@ -75,6 +81,7 @@ impl Dialer {
         device_id: &DeviceId,
         token: Secret,
         authorities: Option<&CaFile>,
+        proxy: Option<Proxy>,
     ) -> Result<Self, TrustError> {
         let tls = if server.is_tls() {
             Some(tls::settings(server.server_name().clone(), authorities)?)
@@ -84,7 +91,7 @@ impl Dialer {
         let url = server.to_string();
         let authority = url.split_once("://").map_or("", |(_, authority)| authority).to_owned();
         let path = format!("/ws/device/{device_id}");
-        Ok(Self { host: server.host(), port: server.port(), authority, path, token, tls })
+        Ok(Self { host: server.host(), port: server.port(), authority, path, token, proxy, tls })
     }
 
     /// The server, for log lines.
@@ -94,8 +101,7 @@ impl Dialer {
 
     /// One attempt.
     pub async fn dial(&self) -> Result<(Wire, Mode), DialError> {
-        let addresses = self.resolve().await?;
-        let tcp = self.connect(&addresses).await?;
+        let tcp = self.reach().await?;
         let stream: Box<dyn Stream> = match &self.tls {
             None => Box::new(tcp),
             Some(tls) => Box::new(self.handshake(tls, tcp).await?),
@@ -105,30 +111,22 @@ impl Dialer {
         Ok((Wire::new(socket), mode))
     }
 
-    async fn resolve(&self) -> Result<Vec<SocketAddr>, DialError> {
-        let failed = |error| DialError::Dns(self.host.clone(), error);
-        let lookup = async {
-            let found = tokio::net::lookup_host((self.host.as_str(), self.port)).await;
-            found.map(Iterator::collect::<Vec<_>>).map_err(failed)
+    /// A TCP connection to the server, or through the proxy to it.
+    async fn reach(&self) -> Result<TcpStream, DialError> {
+        let Some(proxy) = &self.proxy else {
+            let addresses = resolve(&self.host, self.port).await?;
+            return connect(&self.authority, &addresses).await;
         };
-        limited(DNS_LIMIT, lookup, failed).await
-    }
-
-    async fn connect(&self, addresses: &[SocketAddr]) -> Result<TcpStream, DialError> {
-        let failed = |error| DialError::Connect(self.authority.clone(), error);
-        let mut last = failed(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
-        for address in addresses {
-            let attempt = async { TcpStream::connect(address).await.map_err(failed) };
-            match limited(CONNECT_LIMIT, attempt, failed).await {
-                Ok(tcp) => {
-                    // A sample a second: waiting to fill a segment would only delay it.
-                    tcp.set_nodelay(true).map_err(failed)?;
-                    return Ok(tcp);
-                }
-                Err(error) => last = error,
-            }
-        }
-        Err(last)
+        let addresses = resolve(&proxy.host, proxy.port).await?;
+        let mut tcp = connect(&format!("the proxy {}", proxy.host), &addresses).await?;
+        let target = if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        };
+        let late = |error: io::Error| DialError::Proxy(proxy.host.clone(), error.to_string());
+        limited(CONNECT_LIMIT, proxy.tunnel(&mut tcp, &target), late).await?;
+        Ok(tcp)
     }
 
     async fn handshake(&self, tls: &TlsSettings, tcp: TcpStream) -> Result<TlsStream<TcpStream>, DialError> {
@@ -136,6 +134,32 @@ impl Dialer {
         let attempt = async { tls.connector.connect(tls.name.clone(), tcp).await.map_err(failed) };
         limited(TLS_LIMIT, attempt, failed).await
     }
+}
+
+async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, DialError> {
+    let failed = |error| DialError::Dns(host.to_owned(), error);
+    let lookup = async {
+        tokio::net::lookup_host((host, port)).await.map(Iterator::collect::<Vec<_>>).map_err(failed)
+    };
+    limited(DNS_LIMIT, lookup, failed).await
+}
+
+/// The first address that answers; `whom` is for the error.
+async fn connect(whom: &str, addresses: &[SocketAddr]) -> Result<TcpStream, DialError> {
+    let failed = |error| DialError::Connect(whom.to_owned(), error);
+    let mut last = failed(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
+    for address in addresses {
+        let attempt = async { TcpStream::connect(address).await.map_err(failed) };
+        match limited(CONNECT_LIMIT, attempt, failed).await {
+            Ok(tcp) => {
+                // A sample a second: waiting to fill a segment would only delay it.
+                tcp.set_nodelay(true).map_err(failed)?;
+                return Ok(tcp);
+            }
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 async fn limited<T>(

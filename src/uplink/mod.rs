@@ -3,6 +3,8 @@
 mod backoff;
 mod context;
 mod dial;
+mod network;
+mod proxy;
 mod session;
 mod tls;
 mod upgrade;
@@ -21,6 +23,8 @@ use crate::store::Outbox;
 use backoff::Backoff;
 pub use context::Context;
 pub use dial::{DialError, Dialer};
+use network::Network;
+pub use proxy::Proxy;
 use session::{End, Session};
 pub use tls::TrustError;
 pub use upgrade::Mode;
@@ -38,6 +42,8 @@ pub struct Uplink {
     failures: u32,
     /// Connections in a row that ended at once: they must not fill the log either.
     flaps: u32,
+    /// Cuts a wait short.
+    network: Network,
 }
 
 /// The first wait after a refusal, which only a person can mend; doubled at each refusal up to [`REFUSED_CAP`].
@@ -47,6 +53,8 @@ const REFUSED_CAP: Duration = Duration::from_secs(15 * 60);
 const RETRY_AFTER_CAP: Duration = Duration::from_secs(15 * 60);
 /// What is added to the wait after "try again later".
 const BUSY_FLOOR: Duration = Duration::from_secs(5);
+/// The longest pause after the network came up.
+const RETURN_JITTER: Duration = Duration::from_millis(400);
 /// The loop shows health that it lives at least this often, also while it dials or waits.
 const PROGRESS_TICK: Duration = Duration::from_secs(5);
 
@@ -72,6 +80,7 @@ impl Uplink {
             batch_limit: MAX_BATCH_SAMPLES / 4,
             failures: 0,
             flaps: 0,
+            network: Network::watch(),
         }
     }
 
@@ -92,7 +101,7 @@ impl Uplink {
             };
             let wait = self.next_wait(failure);
             debug!("next attempt in {wait:.1?}");
-            if self.wait(wait, &mut samples).await.is_none() {
+            if self.wait(wait, failure, &mut samples).await.is_none() {
                 break;
             }
         }
@@ -111,8 +120,31 @@ impl Uplink {
     }
 
     /// A pause; `None` when the daemon stops meanwhile.
-    async fn wait(&mut self, wait: Duration, samples: &mut mpsc::Receiver<Sample>) -> Option<()> {
-        collect_while(&self.context, &mut self.outbox, samples, sleep(wait)).await
+    ///
+    /// The network coming back ends it, unless the server itself has asked for it.
+    async fn wait(
+        &mut self,
+        wait: Duration,
+        failure: Failure,
+        samples: &mut mpsc::Receiver<Sample>,
+    ) -> Option<()> {
+        let network = &mut self.network;
+        let pause = async {
+            match failure {
+                Failure::Busy(_) | Failure::Refused => sleep(wait).await,
+                Failure::Transient => {
+                    tokio::select! {
+                        () = sleep(wait) => {}
+                        () = network.came_up() => {
+                            debug!("the network came up: dialling at once");
+                            // A street of devices that a power cut has silenced comes back in the same second.
+                            sleep(return_jitter(wait)).await;
+                        }
+                    }
+                }
+            }
+        };
+        collect_while(&self.context, &mut self.outbox, samples, pause).await
     }
 
     /// A connection from its upgrade to its end; `None` when the daemon stops.
@@ -236,12 +268,18 @@ async fn collect_while<T>(
     }
 }
 
+/// A pause up to [`RETURN_JITTER`]: the wait was drawn at random, so its finest digits are random too.
+fn return_jitter(wait: Duration) -> Duration {
+    RETURN_JITTER.mul_f64(f64::from(wait.subsec_nanos() % 1_000_000) / 1e6)
+}
+
 fn of_dial(error: &DialError) -> Failure {
     match error {
         DialError::Refused(_) => Failure::Refused,
         DialError::Unavailable(_, retry_after) => Failure::Busy(*retry_after),
         DialError::Dns(..)
         | DialError::Connect(..)
+        | DialError::Proxy(..)
         | DialError::Tls(..)
         | DialError::Upgrade(_)
         | DialError::NotWebSocket(_) => Failure::Transient,

@@ -2,12 +2,15 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{ServerName, UnixTime};
+use rustls::time_provider::TimeProvider;
 use rustls::{CertificateError, ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
 use tracing::warn;
 
+use crate::clock::{SystemTime, TimeSource as _};
 use crate::config::CaFile;
 
 /// Trust that cannot be established: a configuration error.
@@ -33,6 +36,24 @@ impl std::fmt::Debug for TlsSettings {
     }
 }
 
+/// The time that certificates are checked against: a board without a clock battery wakes up in the past, and a
+/// certificate made since then would be "not yet valid".
+#[derive(Debug)]
+struct NotBefore {
+    /// Seconds since 1970 that have certainly passed: this program was built then.
+    floor: u64,
+}
+
+/// When this program was built, in seconds since 1970 (`build.rs`).
+const BUILT: &str = env!("EMS_BUILD_SECONDS");
+
+impl TimeProvider for NotBefore {
+    fn current_time(&self) -> Option<UnixTime> {
+        let system = u64::try_from(SystemTime.realtime_ms() / 1000).unwrap_or(0);
+        Some(UnixTime::since_unix_epoch(Duration::from_secs(system.max(self.floor))))
+    }
+}
+
 /// TLS settings for a server called `name`, trusting `authorities` alone, or the system's authorities without one.
 pub(super) fn settings(
     name: ServerName<'static>,
@@ -48,7 +69,8 @@ pub(super) fn settings(
         None => roots_of_system()?,
     };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
+    let time = Arc::new(NotBefore { floor: BUILT.parse().unwrap_or(0) });
+    let config = ClientConfig::builder_with_details(provider, time)
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)
         .with_no_client_auth();

@@ -1,0 +1,100 @@
+//! Slows down those who guess passwords.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use crate::sync::Locked;
+
+/// Attempts at once for one user from one address.
+const PER_USER: f64 = 10.0;
+/// Attempts at once from one address.
+const PER_ADDRESS: f64 = 30.0;
+/// One more attempt is granted after this time.
+const REFILL: Duration = Duration::from_secs(6);
+/// Buckets that are remembered; full ones are forgotten first.
+const REMEMBERED: usize = 10_000;
+
+/// Token buckets by address, and by address and user name.
+#[derive(Default)]
+pub struct LoginLimiter(Mutex<HashMap<Key, Bucket>>);
+
+type Key = (IpAddr, Option<String>);
+
+struct Bucket {
+    left: f64,
+    filled: Instant,
+}
+
+impl LoginLimiter {
+    /// Takes one attempt.
+    ///
+    /// # Errors
+    /// How long to wait when there is none left.
+    pub fn attempt(&self, address: IpAddr, username: &str, now: Instant) -> Result<(), Duration> {
+        let mut buckets = self.0.locked();
+        if buckets.len() >= REMEMBERED {
+            buckets.retain(|key, bucket| bucket.level(capacity(key), now) < capacity(key));
+            if buckets.len() >= REMEMBERED {
+                return Err(REFILL);
+            }
+        }
+        // Case does not tell users apart, and a long name needs no memory.
+        let name = username.chars().take(64).flat_map(char::to_lowercase).collect();
+        for key in [(address, None), (address, Some(name))] {
+            let capacity = capacity(&key);
+            buckets.entry(key).or_insert(Bucket { left: capacity, filled: now }).take(capacity, now)?;
+        }
+        Ok(())
+    }
+}
+
+const fn capacity(key: &Key) -> f64 {
+    if key.1.is_some() { PER_USER } else { PER_ADDRESS }
+}
+
+impl Bucket {
+    fn level(&self, capacity: f64, now: Instant) -> f64 {
+        let gained = now.saturating_duration_since(self.filled).as_secs_f64() / REFILL.as_secs_f64();
+        (self.left + gained).min(capacity)
+    }
+
+    fn take(&mut self, capacity: f64, now: Instant) -> Result<(), Duration> {
+        self.left = self.level(capacity, now);
+        self.filled = now;
+        if self.left < 1.0 {
+            return Err(REFILL.mul_f64(1.0 - self.left));
+        }
+        self.left -= 1.0;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn guesses_run_out_and_come_back_one_by_one_for_each_user() {
+        let limiter = LoginLimiter::default();
+        let (address, start) = (IpAddr::from([127, 0, 0, 1]), Instant::now());
+        for _ in 0..10 {
+            limiter.attempt(address, "Ada", start).unwrap();
+        }
+        assert_eq!(limiter.attempt(address, "ada", start), Err(REFILL));
+        limiter.attempt(address, "bob", start).unwrap();
+        limiter.attempt(address, "ada", start + REFILL).unwrap();
+        assert!(limiter.attempt(address, "ada", start + REFILL).is_err());
+    }
+
+    #[test]
+    fn many_addresses_do_not_grow_the_memory_for_ever() {
+        let limiter = LoginLimiter::default();
+        let start = Instant::now();
+        for n in 0..40_000_u32 {
+            let _ = limiter.attempt(IpAddr::from(n.to_be_bytes()), "x", start + REFILL * n);
+        }
+        assert!(limiter.0.locked().len() <= REMEMBERED + 1);
+    }
+}

@@ -1,0 +1,97 @@
+//! `ems-cloud device …`: the registry, also while the server runs on the same file.
+
+use clap::Subcommand;
+use ems_protocol::DeviceId;
+use rusqlite::Connection;
+
+use super::{Failure, say};
+use crate::auth::token::Token;
+use crate::data_dir::DataDir;
+use crate::store::{devices, open_connection};
+
+/// The longest name for people, in bytes; as in the API.
+const MAX_NAME: usize = crate::http::MAX_DEVICE_NAME;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Device {
+    /// Register a device and print its token, once
+    Add {
+        /// 1 to 63 characters of a-z, 0-9, '_' and '-', for example `ems_001`
+        id: DeviceId,
+        /// A name for people
+        #[arg(long, value_name = "TEXT")]
+        name: Option<String>,
+    },
+    /// List the registered devices
+    List,
+    /// Make a new token and print it, once; the old one is void and its connection is closed
+    Token {
+        /// The device
+        id: DeviceId,
+    },
+    /// Turn a device away until it is enabled again
+    Disable {
+        /// The device
+        id: DeviceId,
+    },
+    /// Let a disabled device connect again
+    Enable {
+        /// The device
+        id: DeviceId,
+    },
+}
+
+impl Device {
+    pub(super) fn run(self, data: &DataDir) -> Result<(), Failure> {
+        let path = data.database();
+        if !path.exists() {
+            return Err(Failure::config(format!(
+                "{}: there is no database; run `ems-cloud init` first, or name the folder with --data",
+                path.display()
+            )));
+        }
+        let failed = |error| Failure::config(format!("{}: {error}", path.display()));
+        let db = open_connection(&path).map_err(failed)?;
+        let sql = |error: rusqlite::Error| Failure::other(format!("{}: {error}", path.display()));
+        match self {
+            Self::Add { id, name } => {
+                if name.as_ref().is_some_and(|name| name.len() > MAX_NAME) {
+                    return Err(Failure::usage(format!("--name: at most {MAX_NAME} bytes")));
+                }
+                let token = Token::generate().map_err(Failure::other)?;
+                if !devices::add(&db, &id, name.as_deref(), &token.hash()).map_err(sql)? {
+                    return Err(Failure::usage(format!(
+                        "there is a device {id} already; `ems-cloud device token {id}` makes a new token"
+                    )));
+                }
+                show_token(&id, &token)
+            }
+            Self::Token { id } => {
+                let token = Token::generate().map_err(Failure::other)?;
+                existing(&id, devices::set_token(&db, &id, &token.hash()).map_err(sql)?)?;
+                show_token(&id, &token)
+            }
+            Self::Disable { id } => existing(&id, devices::set_enabled(&db, &id, false).map_err(sql)?),
+            Self::Enable { id } => existing(&id, devices::set_enabled(&db, &id, true).map_err(sql)?),
+            Self::List => list(&db).map_err(sql)?.into_iter().try_for_each(say),
+        }
+    }
+}
+
+fn show_token(id: &DeviceId, token: &Token) -> Result<(), Failure> {
+    say("# The token is shown only now. Lines for the device's config.env:")?;
+    say(format_args!("DEVICE_ID={id}"))?;
+    say(format_args!("API_TOKEN={}", token.reveal()))
+}
+
+fn existing(id: &DeviceId, exists: bool) -> Result<(), Failure> {
+    if exists { Ok(()) } else { Err(Failure::usage(format!("there is no device {id}"))) }
+}
+
+fn list(db: &Connection) -> rusqlite::Result<Vec<String>> {
+    let lines = devices::list(db)?.into_iter().map(|device| {
+        let state = if device.enabled { "enabled" } else { "disabled" };
+        format!("{}\t{state}\t{}\t{}", device.id, device.created_at, device.name.unwrap_or_default())
+    });
+    Ok(lines.collect())
+}

@@ -1,0 +1,154 @@
+//! `ems-cloud init`.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use data_encoding::BASE32_NOPAD;
+
+use super::{Failure, say};
+use crate::auth::password;
+use crate::auth::role::Role;
+use crate::certificates::{self, Certificates};
+use crate::clock;
+use crate::data_dir::{DataDir, write_new};
+use crate::store::{open_connection, users};
+
+#[derive(Debug, Args)]
+pub(super) struct Init {
+    /// A name or address by which devices reach this server, for its certificate; may be repeated
+    #[arg(long = "host", value_name = "NAME")]
+    hosts: Vec<String>,
+    /// Name of the first admin
+    #[arg(long, value_name = "NAME", default_value = "admin")]
+    admin: String,
+    /// File with the first admin's password, '-' for standard input; without it a random one is printed once
+    #[arg(long, value_name = "FILE")]
+    admin_password_file: Option<PathBuf>,
+}
+
+impl Init {
+    pub(super) fn run(&self, data: &DataDir) -> Result<(), Failure> {
+        if self.admin.is_empty() || self.admin.len() > 64 || self.admin.chars().any(char::is_control) {
+            return Err(Failure::usage("--admin: a user name has 1 to 64 characters"));
+        }
+        let failed = |error| Failure::config(format!("{}: {error}", data.path().display()));
+        data.create().map_err(failed)?;
+        say(format_args!("data folder  {}", data.path().display()))?;
+        self.certificates(data)?;
+        jwt_key(data)?;
+        self.first_admin(data)
+    }
+
+    fn certificates(&self, data: &DataDir) -> Result<(), Failure> {
+        let all = [data.ca_certificate(), data.ca_key(), data.server_certificate(), data.server_key()];
+        let missing: Vec<_> = all.iter().filter(|path| !path.exists()).collect();
+        match missing.first() {
+            None => {
+                let note = if self.hosts.is_empty() {
+                    ""
+                } else {
+                    " (--host changes nothing: delete server.pem, server.key, ca.pem and ca.key to make new ones)"
+                };
+                say(format_args!(
+                    "certificate  {} is there already{note}",
+                    data.server_certificate().display()
+                ))
+            }
+            Some(first) if missing.len() < all.len() => Err(Failure::config(format!(
+                "{} is missing, but other certificate files are there: restore it, or delete ca.pem, ca.key, \
+                 server.pem and server.key to make new ones (devices then need the new ca.pem)",
+                first.display()
+            ))),
+            Some(_) => {
+                let made = certificates::generate(&self.hosts).map_err(|error| {
+                    Failure::usage(format!("--host: no certificate for these names: {error}"))
+                })?;
+                let Certificates { ca_certificate, ca_key, server_certificate, server_key } = made;
+                write(&data.ca_key(), ca_key.as_bytes(), 0o600)?;
+                write(&data.server_key(), server_key.as_bytes(), 0o600)?;
+                write(&data.server_certificate(), server_certificate.as_bytes(), 0o644)?;
+                write(&data.ca_certificate(), ca_certificate.as_bytes(), 0o644)?;
+                say(format_args!(
+                    "CA           {} (give it to devices as CA_FILE)",
+                    data.ca_certificate().display()
+                ))
+            }
+        }
+    }
+
+    fn first_admin(&self, data: &DataDir) -> Result<(), Failure> {
+        let path = data.database();
+        let existed = path.exists();
+        let db = open_connection(&path)
+            .map_err(|error| Failure::config(format!("{}: {error}", path.display())))?;
+        restrict(&path)?;
+        let sql = |error| Failure::other(format!("{}: {error}", path.display()));
+        say(format_args!(
+            "database     {}{}",
+            path.display(),
+            if existed { " is there already" } else { "" }
+        ))?;
+        if users::count_admins(&db).map_err(sql)? > 0 {
+            return say("admin        there is one already");
+        }
+        let (secret, random) = match &self.admin_password_file {
+            Some(file) => (read_password(file)?, false),
+            None => (random_password()?, true),
+        };
+        let hash = password::hash(&secret).map_err(Failure::usage)?;
+        let added = users::add(&db, &self.admin, &hash, Role::Admin, clock::now().millis()).map_err(sql)?;
+        if !added {
+            return Err(Failure::usage(format!("--admin: there is a user {} who is no admin", self.admin)));
+        }
+        say(format_args!("admin        {}", self.admin))?;
+        if random {
+            say(format_args!("password     {secret} (shown only now)"))?;
+        }
+        Ok(())
+    }
+}
+
+fn jwt_key(data: &DataDir) -> Result<(), Failure> {
+    let path = data.jwt_key();
+    if path.exists() {
+        return say(format_args!("session key  {} is there already", path.display()));
+    }
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(Failure::other)?;
+    write(&path, &key, 0o600)?;
+    say(format_args!("session key  {}", path.display()))
+}
+
+/// The database is made by SQLite with the usual permissions, and its side files inherit them.
+fn restrict(path: &Path) -> Result<(), Failure> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))
+        .map_err(|error| Failure::config(format!("{}: {error}", path.display())))
+}
+
+fn write(path: &Path, content: &[u8], mode: u32) -> Result<(), Failure> {
+    write_new(path, content, mode).map_err(|error| Failure::config(format!("{}: {error}", path.display())))
+}
+
+fn read_password(file: &Path) -> Result<String, Failure> {
+    let mut text = String::new();
+    if file == Path::new("-") {
+        io::stdin().take(64 * 1024).read_to_string(&mut text).map(|_| ())
+    } else {
+        fs::read_to_string(file).map(|content| text = content)
+    }
+    .map_err(|error| Failure::usage(format!("--admin-password-file {}: {error}", file.display())))?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// 120 bits in letters that are not mistaken for each other when read out.
+fn random_password() -> Result<String, Failure> {
+    let mut bytes = [0; 15];
+    getrandom::fill(&mut bytes).map_err(Failure::other)?;
+    let text = BASE32_NOPAD.encode(&bytes).to_lowercase();
+    let groups: Vec<&str> =
+        text.as_bytes().chunks(6).filter_map(|group| std::str::from_utf8(group).ok()).collect();
+    Ok(groups.join("-"))
+}

@@ -1,0 +1,184 @@
+//! The device door: one connection of one device, from its first frame to its last.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use ems_protocol::{CloseCode, ErrorCode, ErrorMessage, TelemetryAck, encode, kind, limits};
+use tracing::{debug, info};
+
+use super::budget::Budget;
+use super::{HEARTBEAT_BEATS, PING_BEATS, beats, error_frame, heartbeat};
+use crate::app::App;
+use crate::auth::token::TokenHash;
+use crate::fleet::device::Device;
+use crate::fleet::link::{Link, Outbox};
+use crate::metrics::Door;
+use crate::socket::{Gone, Incoming, Socket, Utf8Bytes};
+
+/// Why a connection ends.
+pub(super) type End = Option<(CloseCode, &'static str)>;
+
+/// One connection.
+pub(super) struct Connection {
+    pub(super) app: Arc<App>,
+    pub(super) device: Arc<Device>,
+    pub(super) link: Arc<Link>,
+    pub(super) typed: bool,
+    pub(super) socket: Socket,
+    pub(super) samples: Budget,
+    errors: Budget,
+    unsaid_errors: u64,
+}
+
+/// Serves a device until it leaves, is closed, or the server stops.
+pub(super) async fn serve(app: Arc<App>, device: Arc<Device>, token: TokenHash, typed: bool, socket: Socket) {
+    let link = Arc::new(Link::new(token));
+    let _connected = app.metrics.connected(Door::Device);
+    device.admit(&link);
+    info!(device_id = %device.id, session_id = link.session_id, typed, "device connected");
+    // Also when the task is dropped half way.
+    let _presence = Presence { device: device.clone(), link: link.clone() };
+    let mut connection = Connection {
+        app,
+        device,
+        link,
+        typed,
+        socket,
+        samples: Budget::of_samples(),
+        errors: Budget::of_errors(),
+        unsaid_errors: 0,
+    };
+    let end = connection.run().await;
+    let Connection { device, link, socket, .. } = connection;
+    info!(device_id = %device.id, session_id = link.session_id, reason = end.map(|(_, words)| words), "device disconnected");
+    device.detach(&link);
+    if let Some((code, reason)) = end {
+        socket.close(code, reason).await;
+    }
+}
+
+/// A connection in its device's books.
+struct Presence {
+    device: Arc<Device>,
+    link: Arc<Link>,
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        self.device.detach(&self.link);
+    }
+}
+
+impl Connection {
+    async fn run(&mut self) -> End {
+        let mut beats = beats();
+        let mut count = 0;
+        let app = self.app.clone();
+        let link = self.link.clone();
+        loop {
+            let full = link.is_full();
+            let step = tokio::select! {
+                () = link.woken() => self.flush().await,
+                incoming = self.socket.receive(), if !full => self.take(incoming).await,
+                _ = beats.tick() => {
+                    count += 1;
+                    if full {
+                        self.socket.excuse_silence();
+                    }
+                    self.beat(count).await
+                }
+                () = app.stop.cancelled() => {
+                    ControlFlow::Break(Some((CloseCode::ServiceRestart, "the server restarts")))
+                }
+            };
+            if let ControlFlow::Break(end) = step {
+                return end;
+            }
+        }
+    }
+
+    async fn take(&mut self, incoming: Incoming) -> ControlFlow<End> {
+        match incoming {
+            Incoming::Text(text) => {
+                self.app.metrics.received(Door::Device);
+                self.frame(&text).await
+            }
+            Incoming::Binary => {
+                self.app.metrics.received(Door::Device);
+                let error = ErrorMessage::new(
+                    ErrorCode::InvalidJson,
+                    "binary frames are not taken: send JSON as a text frame",
+                );
+                self.complain(error).await
+            }
+            Incoming::TooLarge => {
+                let words =
+                    format!("a frame has at most {} bytes: send smaller batches", limits::MAX_FRAME_BYTES);
+                let error =
+                    ErrorMessage::new(ErrorCode::TooLarge, words).with("limit", limits::MAX_FRAME_BYTES);
+                let _ = self.complain(error).await;
+                ControlFlow::Break(Some((CloseCode::MessageTooBig, "the frame is larger than 256 KiB")))
+            }
+            Incoming::NotUtf8 => {
+                ControlFlow::Break(Some((CloseCode::PolicyViolation, "a text frame must be UTF-8")))
+            }
+            Incoming::Closed => ControlFlow::Break(None),
+        }
+    }
+
+    async fn beat(&mut self, count: u64) -> ControlFlow<End> {
+        if self.socket.is_dead() {
+            info!(device_id = %self.device.id, "no sign of life for {} s", limits::DEAD_PEER_SECONDS);
+            return ControlFlow::Break(None);
+        }
+        if self.typed && count.is_multiple_of(HEARTBEAT_BEATS) {
+            self.send(heartbeat(&self.app)).await?;
+        }
+        if count.is_multiple_of(PING_BEATS) && self.socket.ping().await.is_err() {
+            return ControlFlow::Break(None);
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Sends what others have put into the outbox.
+    async fn flush(&mut self) -> ControlFlow<End> {
+        let Outbox { acks, unavailable, close, .. } = self.link.take();
+        if self.typed {
+            for (boot_id, ranges) in acks {
+                self.send(encode(kind::ACK, &TelemetryAck { boot_id, ranges }).into()).await?;
+            }
+        }
+        if unavailable > 0 {
+            let words = "the server cannot store samples at the moment: keep them and send them again later";
+            let error = ErrorMessage::new(ErrorCode::Unavailable, words).with("samples", unavailable);
+            self.complain(error).await?;
+        }
+        match close {
+            Some(end) => ControlFlow::Break(Some(end)),
+            None => ControlFlow::Continue(()),
+        }
+    }
+
+    /// Tells the device about a frame that could not be used, unless it has heard enough of it.
+    pub(super) async fn complain(&mut self, mut error: ErrorMessage) -> ControlFlow<End> {
+        debug!(device_id = %self.device.id, code = ?error.code, reason = error.message, "frame refused");
+        if !self.errors.spend() {
+            self.unsaid_errors += 1;
+            return ControlFlow::Continue(());
+        }
+        if self.unsaid_errors > 0 {
+            error = error.with("errors_not_sent", std::mem::take(&mut self.unsaid_errors));
+        }
+        self.send(error_frame(&error)).await
+    }
+
+    pub(super) async fn send(&mut self, text: Utf8Bytes) -> ControlFlow<End> {
+        match self.socket.send(text).await {
+            Ok(()) => {
+                self.app.metrics.sent(Door::Device);
+                ControlFlow::Continue(())
+            }
+            Err(Gone) => ControlFlow::Break(None),
+        }
+    }
+}

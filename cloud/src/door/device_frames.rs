@@ -1,0 +1,263 @@
+//! What a device may say.
+
+use std::ops::ControlFlow;
+
+use ems_protocol::{
+    CloseCode, CommandAck, DeviceEvent, Envelope, ErrorCode, ErrorMessage, Hello, SeqRanges, Telemetry,
+    Welcome, encode, kind, limits, parse,
+};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tracing::info;
+
+use super::device::{Connection, End};
+use super::error_frame;
+use crate::clock;
+use crate::metrics::Outcome;
+use crate::socket::Utf8Bytes;
+use crate::store::{Arrival, Stored, events};
+
+const CONFLICT: (CloseCode, &str) =
+    (CloseCode::Conflict, "another device uses this DEVICE_ID: give each its own id and token");
+
+impl Connection {
+    /// One text frame.
+    pub(super) async fn frame(&mut self, text: &Utf8Bytes) -> ControlFlow<End> {
+        // A bare object with a type is no telemetry, in plain mode either.
+        if !self.typed && !has_type(text) {
+            return self.telemetry(text, Some(text)).await;
+        }
+        let envelope = match Envelope::parse(text) {
+            Ok(envelope) => envelope,
+            Err(error) => return self.complain(error).await,
+        };
+        match envelope.kind.as_ref() {
+            kind::TELEMETRY => self.telemetry(envelope.payload_text(), None).await,
+            kind::BATCH => self.batch(envelope.payload_text()).await,
+            kind::HELLO => match envelope.payload() {
+                Ok(hello) => self.hello(hello).await,
+                Err(error) => self.complain(error).await,
+            },
+            kind::EVENT => match checked_event(&envelope) {
+                Ok(event) => self.event(event, envelope.payload_text()).await,
+                Err(error) => self.complain(error).await,
+            },
+            kind::COMMAND_ACK => match envelope.payload() {
+                Ok(ack) => self.command_ack(&ack, envelope.payload_text()).await,
+                Err(error) => self.complain(error).await,
+            },
+            // An answer to an error would be answered in turn.
+            kind::ERROR => ControlFlow::Continue(()),
+            unknown => {
+                let name: String = unknown.chars().take(64).collect();
+                let error = ErrorMessage::new(
+                    ErrorCode::UnknownType,
+                    format!("the device door does not know the type {name:?}"),
+                );
+                self.complain(error.with("type", name)).await
+            }
+        }
+    }
+
+    async fn hello(&mut self, hello: Hello) -> ControlFlow<End> {
+        self.attach(Some(&hello.boot_id))?;
+        info!(
+            device_id = %self.device.id,
+            session_id = self.link.session_id,
+            firmware_version = hello.firmware_version,
+            hardware_model = hello.hardware_model,
+            sensor = hello.sensor,
+            backlog = hello.backlog,
+            "hello"
+        );
+        let welcome = Welcome {
+            server_time: clock::now(),
+            heartbeat_seconds: limits::HEARTBEAT_SECONDS,
+            max_batch: limits::MAX_BATCH_SAMPLES,
+            session_id: self.link.session_id.clone(),
+        };
+        self.send(encode(kind::WELCOME, &welcome).into()).await
+    }
+
+    /// One live sample; `frame` is the whole frame where that is the sample itself.
+    async fn telemetry(&mut self, text: &str, frame: Option<&Utf8Bytes>) -> ControlFlow<End> {
+        let sample = match Telemetry::parse(text, &self.device.id) {
+            Ok(sample) => sample,
+            Err(error) => return self.refuse(error, text).await,
+        };
+        self.attach(sample.boot_id.as_deref())?;
+        let shared = frame.cloned().unwrap_or_else(|| text.into());
+        let live = self.device.publish(&self.link, &sample, shared);
+        self.store(vec![sample], !live).await
+    }
+
+    /// Samples from the backlog.
+    async fn batch(&mut self, text: &str) -> ControlFlow<End> {
+        #[derive(Deserialize)]
+        struct Batch<'a> {
+            #[serde(borrow)]
+            samples: Vec<&'a RawValue>,
+        }
+        let batch: Batch<'_> = match serde_json::from_str(text) {
+            Ok(batch) => batch,
+            Err(_) => return self.complain(broken_batch(text)).await,
+        };
+        if batch.samples.len() > limits::MAX_BATCH_SAMPLES {
+            let words = format!("a batch has at most {} samples", limits::MAX_BATCH_SAMPLES);
+            let error =
+                ErrorMessage::new(ErrorCode::TooLarge, words).with("limit", limits::MAX_BATCH_SAMPLES);
+            return self.complain(error).await;
+        }
+        let mut good = Vec::with_capacity(batch.samples.len());
+        for raw in batch.samples {
+            match Telemetry::parse(raw.get(), &self.device.id) {
+                Ok(sample) => good.push(sample),
+                Err(error) => self.refuse(error, raw.get()).await?,
+            }
+        }
+        // The backlog may be of earlier boots: it says nothing about the present one.
+        self.attach(None)?;
+        self.store(good, true).await
+    }
+
+    async fn event(&mut self, event: DeviceEvent, text: &str) -> ControlFlow<End> {
+        self.attach(None)?;
+        let now = clock::now();
+        let key = self.device.key;
+        self.device.heard(now);
+        self.device.forward(&forwarded(kind::EVENT, text));
+        let stored = self.app.store.write(move |db| events::add(db, key, now.millis(), &event)).await;
+        self.report(stored.is_err()).await
+    }
+
+    /// Commands themselves come later; what devices answer is kept from the start.
+    async fn command_ack(&mut self, ack: &CommandAck, text: &str) -> ControlFlow<End> {
+        self.attach(None)?;
+        let now = clock::now();
+        let (key, id, text) = (self.device.key, ack.command_id.clone(), text.to_owned());
+        self.device.heard(now);
+        let stored =
+            self.app.store.write(move |db| events::add_command_ack(db, key, now.millis(), &id, &text)).await;
+        self.report(stored.is_err()).await
+    }
+
+    async fn report(&mut self, failed: bool) -> ControlFlow<End> {
+        if !failed {
+            return ControlFlow::Continue(());
+        }
+        let words = "the server cannot store this message at the moment: send it again later";
+        self.complain(ErrorMessage::new(ErrorCode::Unavailable, words)).await
+    }
+
+    /// From here on this connection speaks for the device.
+    fn attach(&mut self, boot_id: Option<&str>) -> ControlFlow<End> {
+        match self.device.attach(&self.link, boot_id) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(Some(CONFLICT)),
+        }
+    }
+
+    /// Hands samples to the store, which acknowledges them through the link when they are durable.
+    async fn store(&mut self, samples: Vec<Telemetry>, late: bool) -> ControlFlow<End> {
+        let now = clock::now();
+        self.device.heard(now);
+        let count = samples.len();
+        if count == 0 {
+            return ControlFlow::Continue(());
+        }
+        let pause = self.samples.debit(count);
+        let acks = by_boot(&samples);
+        let (link, device, metrics) = (self.link.clone(), self.device.clone(), self.app.metrics.clone());
+        let arrival = Arrival { device: device.key, received_at: now.millis(), samples };
+        link.begin();
+        let done = move |result: Result<Stored, _>| {
+            let Ok(stored) = result else {
+                metrics.samples(Outcome::Unavailable, count);
+                link.not_stored(count);
+                return;
+            };
+            metrics.samples(Outcome::Stored, stored.new);
+            metrics.samples(Outcome::Duplicate, stored.duplicates);
+            link.stored(acks);
+            if let Some((from, to)) = stored.span.filter(|_| late) {
+                device.backfilled(from, to);
+            }
+        };
+        self.app.store.write_samples(arrival, done).await;
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// A sample that will never be stored. In typed mode the device is told which, so that it can set it aside;
+    /// that is never left out, or the device would send it for ever.
+    async fn refuse(&mut self, mut error: ErrorMessage, text: &str) -> ControlFlow<End> {
+        #[derive(Deserialize, Default)]
+        struct Name {
+            boot_id: Option<String>,
+            seq: Option<u64>,
+        }
+        self.app.metrics.samples(Outcome::Refused, 1);
+        let name: Name = serde_json::from_str(text).unwrap_or_default();
+        match (name.boot_id.filter(|boot_id| boot_id.len() <= 64), name.seq) {
+            (Some(boot_id), Some(seq)) if self.typed => {
+                error = error.with("boot_id", boot_id).with("seq", seq);
+                self.send(error_frame(&error)).await
+            }
+            _ => self.complain(error).await,
+        }
+    }
+}
+
+/// Whether a frame has a `type` at its top. Most have not even the letters.
+fn has_type(text: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Typed<'a> {
+        #[serde(rename = "type", borrow)]
+        kind: Option<&'a RawValue>,
+    }
+    text.contains("\"type\"")
+        && serde_json::from_str::<Typed<'_>>(text).is_ok_and(|typed| typed.kind.is_some())
+}
+
+fn forwarded(kind: &str, payload: &str) -> Utf8Bytes {
+    format!("{{\"type\":\"{kind}\",\"payload\":{payload}}}").into()
+}
+
+fn broken_batch(text: &str) -> ErrorMessage {
+    #[derive(Deserialize)]
+    struct Shape {
+        #[expect(dead_code, reason = "only its type matters")]
+        samples: Vec<serde::de::IgnoredAny>,
+    }
+    match parse::<Shape>(text) {
+        Err(error) => error,
+        Ok(_) => {
+            ErrorMessage::new(ErrorCode::InvalidMessage, "samples: expected a list of telemetry objects")
+        }
+    }
+}
+
+fn checked_event(envelope: &Envelope<'_>) -> Result<DeviceEvent, ErrorMessage> {
+    let event: DeviceEvent = envelope.payload()?;
+    for (field, text) in [("code", &event.code), ("message", &event.message)] {
+        if text.is_empty() || text.len() > limits::MAX_TEXT_BYTES {
+            let words = format!("{field} has {} bytes, expected 1 to {}", text.len(), limits::MAX_TEXT_BYTES);
+            return Err(ErrorMessage::new(ErrorCode::InvalidMessage, words).with("field", field));
+        }
+    }
+    Ok(event)
+}
+
+fn by_boot(samples: &[Telemetry]) -> Vec<(String, SeqRanges)> {
+    let mut all: Vec<(String, SeqRanges)> = Vec::new();
+    for sample in samples {
+        let (Some(boot_id), Some(seq)) = (&sample.boot_id, sample.seq) else { continue };
+        match all.iter_mut().find(|(known, _)| known == boot_id) {
+            Some((_, ranges)) => _ = ranges.insert(seq),
+            None => all.push((boot_id.clone(), [seq].into_iter().collect())),
+        }
+    }
+    all
+}

@@ -1,0 +1,114 @@
+//! Where each WebSocket comes in: devices and dashboards at the same address, told apart by what they show.
+
+mod budget;
+mod credentials;
+mod dashboard;
+mod device;
+mod device_frames;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use ems_protocol::{DeviceId, ErrorMessage, Heartbeat, encode, kind};
+use tracing::{debug, info};
+
+use crate::app::App;
+use crate::auth::token::TokenHash;
+use crate::clock;
+use crate::http::id::RawId;
+use crate::http::problem::Problem;
+use crate::metrics::Door;
+use crate::socket::{self, Utf8Bytes};
+pub use credentials::{COOKIE_NAME, Credential, cookie_token, origin_is_ours};
+
+/// The rhythm of an open socket: every second beat a Ping, every third a heartbeat.
+const BEAT: Duration = Duration::from_secs(10);
+const PING_BEATS: u64 = 2;
+const HEARTBEAT_BEATS: u64 = 3;
+
+/// `GET /ws/device/{id}`: a device with its token, or a user.
+pub async fn device_or_user(State(app): State<Arc<App>>, RawId(id): RawId, request: Request) -> Response {
+    match Credential::of(request.headers(), &app.allowed_origins) {
+        Credential::DeviceToken(token) => open_device(&app, &id, &token, request).await,
+        Credential::UserToken(token) => open_dashboard(app, &id, &token, request).await,
+        Credential::None => {
+            // The same work as for a wrong token.
+            let _ = app.fleet.authenticate(None, &TokenHash::of("")).await;
+            refuse(&app, Door::Device, &id)
+        }
+    }
+}
+
+/// `GET /ws/dashboard/{id}`: a user.
+pub async fn user(State(app): State<Arc<App>>, RawId(id): RawId, request: Request) -> Response {
+    match Credential::of(request.headers(), &app.allowed_origins) {
+        Credential::UserToken(token) => open_dashboard(app, &id, &token, request).await,
+        _ => refuse(&app, Door::Dashboard, &id),
+    }
+}
+
+async fn open_device(app: &Arc<App>, id: &str, token: &str, request: Request) -> Response {
+    let hash = TokenHash::of(token);
+    let name: Option<DeviceId> = id.parse().ok();
+    let Some(device) = app.fleet.authenticate(name.as_ref(), &hash).await else {
+        return refuse(app, Door::Device, id);
+    };
+    let typed = socket::offers_typed(&request);
+    let serving = app.clone();
+    socket::upgrade(request, typed, &app.tasks, move |socket| {
+        device::serve(serving, device, hash, typed, socket)
+    })
+    .unwrap_or_else(|error| Problem::handshake(&error).into_response())
+}
+
+async fn open_dashboard(app: Arc<App>, id: &str, token: &str, request: Request) -> Response {
+    let user = match app.sessions.authenticate(token).await {
+        Ok(Some(user)) => user,
+        Ok(None) => return refuse(&app, Door::Dashboard, id),
+        Err(error) => return Problem::from(error).into_response(),
+    };
+    let device = match id.parse() {
+        Ok(id) => app.fleet.find(&id).await,
+        Err(_) => None,
+    };
+    let Some(device) = device else { return Problem::no_device(id).into_response() };
+    let typed = socket::offers_typed(&request);
+    let serving = app.clone();
+    let watch = app.sessions.watch(&user);
+    info!(device_id = %device.id, user = user.username, typed, "dashboard connected");
+    socket::upgrade(request, typed, &app.tasks, move |socket| {
+        dashboard::serve(serving, device, watch, typed, socket)
+    })
+    .unwrap_or_else(|error| Problem::handshake(&error).into_response())
+}
+
+/// One answer for all who may not pass: it must not tell which devices exist.
+fn refuse(app: &App, door: Door, id: &str) -> Response {
+    app.metrics.refused(door);
+    // The path may hold anything; the name of a possible device is all that is worth a line.
+    if let Ok(id) = id.parse::<DeviceId>() {
+        info!(device_id = %id, ?door, "refused: no valid credentials");
+    } else {
+        debug!(?door, "refused: no valid credentials");
+    }
+    Problem::forbidden().into_response()
+}
+
+fn error_frame(error: &ErrorMessage) -> Utf8Bytes {
+    encode(kind::ERROR, error).into()
+}
+
+fn heartbeat(app: &App) -> Utf8Bytes {
+    let now = clock::now();
+    let uptime_seconds = app.started.elapsed().as_secs();
+    encode(kind::HEARTBEAT, &Heartbeat { timestamp: now, server_time: now, uptime_seconds }).into()
+}
+
+/// The beats of one socket.
+fn beats() -> tokio::time::Interval {
+    let mut beats = tokio::time::interval_at(tokio::time::Instant::now() + BEAT, BEAT);
+    beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    beats
+}

@@ -1,0 +1,320 @@
+//! One device: its live connection, its latest sample, its subscribers.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use ems_protocol::{CloseCode, DeviceId, Telemetry, Timestamp, encode, kind};
+use serde::Serialize;
+use tracing::{info, warn};
+
+use super::frame::Frame;
+use super::link::Link;
+use super::subscriber::Subscriber;
+use crate::auth::token::TokenHash;
+use crate::clock;
+use crate::socket::Utf8Bytes;
+use crate::store::devices::DeviceRow;
+use crate::store::samples::StoredSample;
+use crate::sync::Locked;
+
+/// A boot that was evicted and is back within this time fights with the one that evicted it.
+const CONFLICT: Duration = Duration::from_mins(1);
+/// Authenticated connections of one device, of which one is live.
+const MAX_LINKS: usize = 8;
+
+/// A device as the registry has it, with its last sample.
+pub struct Registered {
+    /// The registry's row.
+    pub row: DeviceRow,
+    /// The last sample on its time axis.
+    pub latest: Option<StoredSample>,
+}
+
+/// A registered device.
+pub struct Device {
+    /// Its name.
+    pub id: DeviceId,
+    /// Its key in the store.
+    pub key: i64,
+    state: Mutex<State>,
+}
+
+struct State {
+    name: Option<String>,
+    token: TokenHash,
+    enabled: bool,
+    removed: bool,
+    /// All authenticated connections.
+    links: Vec<Arc<Link>>,
+    /// The one of them that speaks for the device, and its boot.
+    live: Option<(Arc<Link>, Option<String>)>,
+    /// The boot that was evicted last by another one.
+    evicted: Option<(String, Instant)>,
+    conflict: Option<Timestamp>,
+    latest: Option<Arc<Frame>>,
+    /// Boot and number of `latest`.
+    newest: Option<(String, u64)>,
+    since: Timestamp,
+    last_seen: Option<Timestamp>,
+    subscribers: Vec<Arc<Subscriber>>,
+}
+
+/// Another device uses the same identity: its connection stays, this one is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Conflict;
+
+/// `device.status`: the payload for dashboards.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// Whose.
+    pub device_id: DeviceId,
+    /// Whether it has a live connection.
+    pub online: bool,
+    /// Since when it is online or offline.
+    pub since: Timestamp,
+    /// When it was last heard of, by the server's clock.
+    pub last_seen: Option<Timestamp>,
+    /// When two devices last fought for this identity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conflict: Option<Timestamp>,
+}
+
+/// What the registry says and what is going on now.
+pub struct Snapshot {
+    /// For people.
+    pub name: Option<String>,
+    /// Whether it may connect.
+    pub enabled: bool,
+    /// Its presence.
+    pub status: Status,
+    /// Its latest sample.
+    pub latest: Option<Arc<Frame>>,
+}
+
+impl Device {
+    pub(super) fn new(registered: Registered) -> Self {
+        let Registered { row, latest } = registered;
+        let last_seen = latest.as_ref().map(|sample| Timestamp::from_millis(sample.received_at));
+        let newest = latest.as_ref().and_then(|s| s.telemetry.boot_id.clone().zip(s.telemetry.seq));
+        // Our own types always serialise.
+        let text = latest.and_then(|sample| serde_json::to_string(&sample.telemetry).ok());
+        Self {
+            id: row.id,
+            key: row.key,
+            state: Mutex::new(State {
+                name: row.name,
+                token: row.token_hash,
+                enabled: row.enabled,
+                removed: false,
+                links: Vec::new(),
+                live: None,
+                evicted: None,
+                conflict: None,
+                latest: text.map(|text| Arc::new(Frame::new(text.into()))),
+                newest,
+                since: last_seen.unwrap_or(row.created_at),
+                last_seen,
+                subscribers: Vec::new(),
+            }),
+        }
+    }
+
+    /// Of the token that is valid now.
+    pub fn token(&self) -> TokenHash {
+        self.state.locked().token
+    }
+
+    /// Whether the device may connect.
+    pub fn is_enabled(&self) -> bool {
+        self.state.locked().enabled
+    }
+
+    /// All about it.
+    pub fn snapshot(&self) -> Snapshot {
+        let state = self.state.locked();
+        Snapshot {
+            name: state.name.clone(),
+            enabled: state.enabled,
+            status: state.status(&self.id),
+            latest: state.latest.clone(),
+        }
+    }
+
+    /// Takes over what the registry says now.
+    pub(super) fn update(&self, row: &DeviceRow) {
+        let mut state = self.state.locked();
+        state.name.clone_from(&row.name);
+        state.token = row.token_hash;
+        state.enabled = row.enabled;
+        for link in &state.links {
+            if !row.enabled {
+                link.close(CloseCode::Revoked, "this device is disabled");
+            } else if !link.token.matches(&row.token_hash) {
+                link.close(CloseCode::Revoked, "this token was replaced by a new one");
+            }
+        }
+    }
+
+    /// Ends everything about a device that is no longer registered.
+    pub(super) fn remove(&self) {
+        let mut state = self.state.locked();
+        state.enabled = false;
+        state.removed = true;
+        for link in &state.links {
+            link.close(CloseCode::Revoked, "this device is no longer registered");
+        }
+        for subscriber in &state.subscribers {
+            subscriber.removed();
+        }
+    }
+
+    /// A connection was authenticated. It does not speak for the device before [`Self::attach`].
+    pub fn admit(&self, link: &Arc<Link>) {
+        let mut state = self.state.locked();
+        if state.links.len() >= MAX_LINKS {
+            let idle = state.links.iter().find(|link| !state.is_live(link));
+            idle.inspect(|idle| idle.close(CloseCode::TooMany, "too many connections of this device"));
+        }
+        state.links.push(link.clone());
+        // The token may have been replaced since it was checked.
+        if !state.enabled || !link.token.matches(&state.token) {
+            link.close(CloseCode::Revoked, "this token is no longer valid");
+        }
+    }
+
+    /// The connection's first usable message: from now on it speaks for the device, and the one before it is closed.
+    ///
+    /// # Errors
+    /// [`Conflict`] when the boot was evicted within the last minute by the one that is live: two devices with one
+    /// identity. A connection that does not name its boot cannot be told from its successor: it takes over.
+    pub fn attach(&self, link: &Arc<Link>, boot_id: Option<&str>) -> Result<(), Conflict> {
+        let mut state = self.state.locked();
+        if state.is_live(link) {
+            return Ok(());
+        }
+        if let Some((old, old_boot)) = state.live.clone() {
+            if let (Some(new), Some(old_boot)) =
+                (boot_id, old_boot.filter(|old| Some(old.as_str()) != boot_id))
+            {
+                if state.evicted.as_ref().is_some_and(|(boot, at)| boot == new && at.elapsed() < CONFLICT) {
+                    warn!(device_id = %self.id, "two devices use this identity");
+                    state.evicted = Some((new.to_owned(), Instant::now()));
+                    state.conflict = Some(clock::now());
+                    state.announce(&self.id);
+                    return Err(Conflict);
+                }
+                state.evicted = Some((old_boot, Instant::now()));
+            }
+            info!(device_id = %self.id, old = old.session_id, new = link.session_id, "connection superseded");
+            old.close(CloseCode::Superseded, "another connection of this device took over");
+        } else {
+            state.since = clock::now();
+        }
+        state.live = Some((link.clone(), boot_id.map(str::to_owned)));
+        state.last_seen = Some(clock::now());
+        state.announce(&self.id);
+        Ok(())
+    }
+
+    /// The connection is gone. Its successor, if there is one, is not touched.
+    pub fn detach(&self, link: &Arc<Link>) {
+        let mut state = self.state.locked();
+        state.links.retain(|other| !Arc::ptr_eq(other, link));
+        if state.is_live(link) {
+            state.live = None;
+            state.since = clock::now();
+            state.announce(&self.id);
+        }
+    }
+
+    /// Something usable came from the device.
+    pub fn heard(&self, received_at: Timestamp) {
+        self.state.locked().last_seen = Some(received_at);
+    }
+
+    /// Passes a sample on to subscribers, if it is live: of the boot that speaks for the device, and newer than all
+    /// before. `text` is the sample as the device wrote it.
+    pub fn publish(&self, link: &Arc<Link>, sample: &Telemetry, text: Utf8Bytes) -> bool {
+        let mut state = self.state.locked();
+        let Some((live, boot)) = &mut state.live else { return false };
+        if !Arc::ptr_eq(live, link) {
+            return false;
+        }
+        if let (Some(sample_boot), Some(seq)) = (&sample.boot_id, sample.seq) {
+            // In plain mode the first sample names the boot.
+            let current = boot.get_or_insert_with(|| sample_boot.clone());
+            if current != sample_boot {
+                return false;
+            }
+            if state.newest.as_ref().is_some_and(|(boot, newest)| boot == sample_boot && seq <= *newest) {
+                return false;
+            }
+            state.newest = Some((sample_boot.clone(), seq));
+        }
+        let frame = Arc::new(Frame::new(text));
+        for subscriber in &state.subscribers {
+            subscriber.telemetry(&frame);
+        }
+        state.latest = Some(frame);
+        true
+    }
+
+    /// Late samples are in the history now.
+    pub fn backfilled(&self, from: i64, to: i64) {
+        for subscriber in &self.state.locked().subscribers {
+            subscriber.backfill(from, to);
+        }
+    }
+
+    /// Passes a typed message on to the subscribers that take them.
+    pub fn forward(&self, message: &Utf8Bytes) {
+        for subscriber in &self.state.locked().subscribers {
+            subscriber.event(message);
+        }
+    }
+
+    /// Adds a subscriber, which finds the presence and the latest sample at once.
+    pub fn subscribe(&self, subscriber: Arc<Subscriber>) {
+        let mut state = self.state.locked();
+        subscriber.status(&state.status_message(&self.id));
+        if let Some(latest) = &state.latest {
+            subscriber.telemetry(latest);
+        }
+        if state.removed {
+            subscriber.removed();
+        }
+        state.subscribers.push(subscriber);
+    }
+
+    /// Takes a subscriber away.
+    pub fn unsubscribe(&self, subscriber: &Arc<Subscriber>) {
+        self.state.locked().subscribers.retain(|other| !Arc::ptr_eq(other, subscriber));
+    }
+}
+
+impl State {
+    fn is_live(&self, link: &Arc<Link>) -> bool {
+        self.live.as_ref().is_some_and(|(live, _)| Arc::ptr_eq(live, link))
+    }
+
+    fn status(&self, id: &DeviceId) -> Status {
+        Status {
+            device_id: id.clone(),
+            online: self.live.is_some(),
+            since: self.since,
+            last_seen: self.last_seen,
+            conflict: self.conflict,
+        }
+    }
+
+    fn status_message(&self, id: &DeviceId) -> Utf8Bytes {
+        encode(kind::STATUS, &self.status(id)).into()
+    }
+
+    fn announce(&self, id: &DeviceId) {
+        let message = self.status_message(id);
+        for subscriber in &self.subscribers {
+            subscriber.status(&message);
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! The devices as they are now: who is connected, what each said last, who watches.
+
+pub mod device;
+pub mod frame;
+pub mod link;
+pub mod subscriber;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ems_protocol::DeviceId;
+use tracing::{info, warn};
+
+use crate::auth::token::TokenHash;
+use crate::store::{Store, StoreError, devices, samples};
+use crate::sync::Locked;
+use device::{Device, Registered};
+
+/// How often the registry is looked at for changes that the command line made.
+const WATCH: Duration = Duration::from_millis(500);
+
+/// All registered devices.
+pub struct Fleet {
+    store: Store,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    revision: Option<i64>,
+    devices: HashMap<DeviceId, Arc<Device>>,
+}
+
+impl Fleet {
+    /// Reads the registry.
+    pub async fn open(store: Store) -> Result<Self, StoreError> {
+        let fleet = Self { store, known: Mutex::default() };
+        fleet.refresh().await?;
+        Ok(fleet)
+    }
+
+    /// The device of that name, also one that the command line registered a moment ago.
+    pub async fn find(&self, id: &DeviceId) -> Option<Arc<Device>> {
+        if let Some(device) = self.get(id) {
+            return Some(device);
+        }
+        self.refresh_or_warn().await;
+        self.get(id)
+    }
+
+    fn get(&self, id: &DeviceId) -> Option<Arc<Device>> {
+        self.known.locked().devices.get(id).cloned()
+    }
+
+    /// All devices by name.
+    pub async fn all(&self) -> Vec<Arc<Device>> {
+        self.refresh_or_warn().await;
+        let mut all: Vec<_> = self.known.locked().devices.values().cloned().collect();
+        all.sort_by(|a, b| a.id.cmp(&b.id));
+        all
+    }
+
+    /// The device whose current token this is. Before anybody is turned away the registry is read again: a device
+    /// may connect in the moment after the command line registered it.
+    pub async fn authenticate(&self, id: Option<&DeviceId>, presented: &TokenHash) -> Option<Arc<Device>> {
+        if let Some(device) = self.matching(id, presented) {
+            return Some(device);
+        }
+        self.refresh_or_warn().await;
+        self.matching(id, presented)
+    }
+
+    fn matching(&self, id: Option<&DeviceId>, presented: &TokenHash) -> Option<Arc<Device>> {
+        let device = id.and_then(|id| self.get(id));
+        // Compared also for unknown devices, so that the time tells nothing.
+        let expected = device.as_ref().map_or(TokenHash::from_bytes([0; 32]), |device| device.token());
+        let matches = presented.matches(&expected);
+        device.filter(|device| matches && device.is_enabled())
+    }
+
+    async fn refresh_or_warn(&self) {
+        if let Err(error) = self.refresh().await {
+            warn!(%error, "the registry of devices could not be read");
+        }
+    }
+
+    /// Takes over what changed in the registry: connections with void tokens are closed.
+    pub async fn refresh(&self) -> Result<(), StoreError> {
+        let known = self.known.locked().revision;
+        let loaded: HashSet<i64> = self.known.locked().devices.values().map(|device| device.key).collect();
+        let Some((revision, rows)) = self.store.read(move |db| read_registry(db, known, &loaded)).await?
+        else {
+            return Ok(());
+        };
+        self.known.locked().apply(revision, rows);
+        Ok(())
+    }
+
+    /// Follows the registry for as long as the server runs.
+    pub async fn keep_watch(&self) {
+        let mut tick = tokio::time::interval(WATCH);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            if let Err(error) = self.refresh().await {
+                warn!(%error, "the registry of devices could not be read");
+                // Once in a while is enough to say so.
+                tokio::time::sleep(WATCH * 20).await;
+            }
+        }
+    }
+}
+
+/// The registry, unless it is still at revision `known`; the last sample only of devices that are not `loaded`.
+fn read_registry(
+    db: &rusqlite::Connection,
+    known: Option<i64>,
+    loaded: &HashSet<i64>,
+) -> rusqlite::Result<Option<(i64, Vec<Registered>)>> {
+    let revision = devices::revision(db)?;
+    if known == Some(revision) {
+        return Ok(None);
+    }
+    let mut rows = Vec::new();
+    for row in devices::list(db)? {
+        let latest = if loaded.contains(&row.key) { None } else { samples::latest(db, row.key, &row.id)? };
+        rows.push(Registered { row, latest });
+    }
+    Ok(Some((revision, rows)))
+}
+
+impl Known {
+    fn apply(&mut self, revision: i64, rows: Vec<Registered>) {
+        if self.revision.is_some_and(|current| revision < current) {
+            return;
+        }
+        self.revision = Some(revision);
+        let mut gone = std::mem::take(&mut self.devices);
+        for registered in rows {
+            // A device that was removed and registered again is another one: its key differs.
+            let old = gone.remove(&registered.row.id);
+            let device = match old {
+                Some(old) if old.key == registered.row.key => {
+                    old.update(&registered.row);
+                    old
+                }
+                old => {
+                    old.inspect(|old| old.remove());
+                    Arc::new(Device::new(registered))
+                }
+            };
+            self.devices.insert(device.id.clone(), device);
+        }
+        for device in gone.values() {
+            info!(device_id = %device.id, "device removed");
+            device.remove();
+        }
+    }
+}

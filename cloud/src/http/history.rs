@@ -1,0 +1,102 @@
+//! `GET /api/devices/{id}/telemetry` and `/events`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
+use ems_protocol::{DeviceEvent, DeviceId, Telemetry, Timestamp};
+use serde::Serialize;
+
+use super::devices::find;
+use super::id::RawId;
+use super::problem::Problem;
+use super::user::LoggedIn;
+use crate::app::App;
+use crate::clock;
+use crate::store::{events, samples};
+
+/// What is answered without `from`.
+const DEFAULT_SPAN_MS: i64 = 15 * 60 * 1000;
+const DEFAULT_SAMPLES: usize = 5_000;
+const MAX_SAMPLES: usize = 20_000;
+const DEFAULT_EVENTS: usize = 100;
+const MAX_EVENTS: usize = 1_000;
+
+#[derive(Serialize)]
+struct Page {
+    device_id: DeviceId,
+    /// Oldest first.
+    samples: Vec<Sample>,
+    /// Whether there are more after the last one: ask again from its time on.
+    truncated: bool,
+}
+
+/// A telemetry object, and when it arrived.
+#[derive(Serialize)]
+struct Sample {
+    #[serde(flatten)]
+    telemetry: Telemetry,
+    received_at: Timestamp,
+}
+
+#[derive(Serialize)]
+struct Events {
+    device_id: DeviceId,
+    /// Newest first.
+    events: Vec<DeviceEvent>,
+}
+
+pub(super) async fn telemetry(
+    State(app): State<Arc<App>>,
+    _: LoggedIn,
+    RawId(id): RawId,
+    Query(query): Query<HashMap<String, String>>,
+) -> Result<Response, Problem> {
+    let device = find(&app, &id).await?;
+    let to = time(&query, "to")?.unwrap_or_else(|| clock::now().millis());
+    let from = time(&query, "from")?.unwrap_or(to - DEFAULT_SPAN_MS);
+    if from > to {
+        return Err(Problem::bad_field("from", "from is after to"));
+    }
+    let limit = limit(&query, DEFAULT_SAMPLES, MAX_SAMPLES)?;
+    let (key, id) = (device.key, device.id.clone());
+    let history = app.store.read(move |db| samples::range(db, key, &id, from, to, limit)).await?;
+    let samples = history.samples.into_iter().map(|stored| Sample {
+        telemetry: stored.telemetry,
+        received_at: Timestamp::from_millis(stored.received_at),
+    });
+    let body =
+        Page { device_id: device.id.clone(), samples: samples.collect(), truncated: history.truncated };
+    Ok(Json(body).into_response())
+}
+
+pub(super) async fn events(
+    State(app): State<Arc<App>>,
+    _: LoggedIn,
+    RawId(id): RawId,
+    Query(query): Query<HashMap<String, String>>,
+) -> Result<Response, Problem> {
+    let device = find(&app, &id).await?;
+    let limit = limit(&query, DEFAULT_EVENTS, MAX_EVENTS)?;
+    let key = device.key;
+    let events = app.store.read(move |db| events::list(db, key, limit)).await?;
+    Ok(Json(Events { device_id: device.id.clone(), events }).into_response())
+}
+
+fn time(query: &HashMap<String, String>, name: &str) -> Result<Option<i64>, Problem> {
+    query
+        .get(name)
+        .map(|text| text.parse::<Timestamp>().map(Timestamp::millis))
+        .transpose()
+        .map_err(|error| Problem::bad_field(name, format!("{name}: {error}")))
+}
+
+fn limit(query: &HashMap<String, String>, default: usize, max: usize) -> Result<usize, Problem> {
+    match query.get("limit").map(|text| text.parse::<usize>()) {
+        None => Ok(default),
+        Some(Ok(limit)) if (1..=max).contains(&limit) => Ok(limit),
+        Some(_) => Err(Problem::bad_field("limit", format!("limit is a number from 1 to {max}"))),
+    }
+}

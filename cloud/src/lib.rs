@@ -1,0 +1,24 @@
+//! The server that devices report to and dashboards watch.
+//!
+//! ```text
+//!  device ──> door::device ──> store (one writer, group commit) ──> SQLite
+//!                  │                      │ after the commit
+//!                  │                      └──> telemetry.ack
+//!                  └──> fleet (who is live, the latest sample) ──> door::dashboard ──> browser
+//! ```
+
+pub mod app;
+pub mod auth;
+pub mod certificates;
+pub mod cli;
+pub mod clock;
+pub mod data_dir;
+pub mod door;
+pub mod fleet;
+pub mod http;
+pub mod metrics;
+pub mod server;
+pub mod socket;
+pub mod store;
+mod sync;
+mod tls;

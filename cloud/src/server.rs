@@ -1,0 +1,267 @@
+//! Listens, accepts, and hands connections to the router; stops in order.
+
+use std::fs::File;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Body;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
+use tracing::{debug, info, warn};
+
+use crate::app::App;
+use crate::auth::jwt::JwtKey;
+use crate::auth::limiter::LoginLimiter;
+use crate::auth::password::Verifier;
+use crate::auth::sessions::Sessions;
+use crate::data_dir::DataDir;
+use crate::fleet::Fleet;
+use crate::http::{self, Peer};
+use crate::metrics::Metrics;
+use crate::store::Store;
+use crate::tls;
+
+/// From the first byte to the end of the TLS handshake, and again to the end of a request's headers.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// Requests and sockets may take so long to end after the order to stop.
+const DRAIN: Duration = Duration::from_secs(5);
+/// A request's line and headers, in bytes. Also what an idle connection may hold.
+const HEADERS: usize = 16 * 1024;
+/// While the store is in trouble it is tried this often.
+const PROBE: Duration = Duration::from_secs(1);
+
+/// What to serve, and where.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Database, keys, certificates.
+    pub data: DataDir,
+    /// Addresses with TLS; port 0 takes a free one.
+    pub tls: Vec<SocketAddr>,
+    /// Addresses without TLS, loopback only.
+    pub plain: Vec<SocketAddr>,
+    /// Origins besides our own whose pages may use a cookie.
+    pub allowed_origins: Vec<String>,
+}
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address cannot be had.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        error: io::Error,
+    },
+    /// Cleartext beyond this machine.
+    #[error("{0} is no loopback address: without TLS only 127.0.0.1 and ::1 are served; use --listen")]
+    NotLoopback(SocketAddr),
+    /// A file of the data folder is missing or broken.
+    #[error("{file}: {reason}; `ems-cloud init` makes what is missing")]
+    Data {
+        /// The file.
+        file: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Another server runs on the same folder.
+    #[error("{folder}: another ems-cloud serve uses this data folder: stop it, or name another with --data")]
+    InUse {
+        /// The folder.
+        folder: String,
+    },
+    /// The database cannot be used.
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
+    /// No password hashes on this machine.
+    #[error(transparent)]
+    Password(#[from] crate::auth::password::PasswordError),
+}
+
+/// A server that has its addresses but does not serve yet.
+pub struct Server {
+    app: Arc<App>,
+    listeners: Vec<Listener>,
+    lock: File,
+}
+
+struct Listener {
+    socket: TcpListener,
+    address: SocketAddr,
+    tls: Option<TlsAcceptor>,
+}
+
+impl Server {
+    /// Opens the database and the addresses.
+    pub async fn bind(config: Config) -> Result<Self, StartError> {
+        if let Some(&address) = config.plain.iter().find(|address| !address.ip().is_loopback()) {
+            return Err(StartError::NotLoopback(address));
+        }
+        let data = &config.data;
+        let key = tls::read(&data.jwt_key())?;
+        let tls = if config.tls.is_empty() { None } else { Some(tls::acceptor(data)?) };
+        if !data.database().exists() {
+            let file = data.database().display().to_string();
+            return Err(StartError::Data { file, reason: "there is no database".into() });
+        }
+        let lock = data.lock().map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => StartError::InUse { folder: data.path().display().to_string() },
+            _ => StartError::Data { file: data.path().display().to_string(), reason: error.to_string() },
+        })?;
+        let metrics = Arc::new(Metrics::default());
+        let store = Store::open(&data.database(), metrics.clone())?;
+        let mut listeners = Vec::new();
+        for &address in &config.tls {
+            listeners.push(Listener::bind(address, tls.clone()).await?);
+        }
+        for &address in &config.plain {
+            listeners.push(Listener::bind(address, None).await?);
+        }
+        let app = App {
+            fleet: Fleet::open(store.clone()).await?,
+            sessions: Arc::new(Sessions::new(store.clone(), JwtKey::new(&key), Verifier::new()?)),
+            store,
+            logins: LoginLimiter::default(),
+            metrics,
+            allowed_origins: config.allowed_origins,
+            started: Instant::now(),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        };
+        Ok(Self { app: Arc::new(app), listeners, lock })
+    }
+
+    /// The real addresses, and whether each speaks TLS.
+    pub fn addresses(&self) -> impl Iterator<Item = (SocketAddr, bool)> + '_ {
+        self.listeners.iter().map(|listener| (listener.address, listener.tls.is_some()))
+    }
+
+    /// Serves until `stop` is ready; then closes what is open (1012) and makes durable what is queued.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let Self { app, listeners, lock } = self;
+        let router = http::router(app.clone());
+        let requests = TaskTracker::new();
+        let mut background = tokio::task::JoinSet::new();
+        for listener in listeners {
+            background.spawn(listener.accept(router.clone(), app.clone(), requests.clone()));
+        }
+        let (fleet, sessions, store) = (app.clone(), app.sessions.clone(), app.store.clone());
+        background.spawn(async move { fleet.fleet.keep_watch().await });
+        background.spawn(async move { sessions.keep_watch().await });
+        background.spawn(probe_in_trouble(store));
+        stop.await;
+        info!(sockets = app.tasks.len(), "stopping");
+        app.stop.cancel();
+        background.shutdown().await;
+        requests.close();
+        app.tasks.close();
+        let drained = timeout(DRAIN, async { tokio::join!(requests.wait(), app.tasks.wait()) }).await;
+        if drained.is_err() {
+            warn!("some connections did not end in time");
+        }
+        app.store.stop().await;
+        drop(lock);
+        info!("stopped");
+    }
+}
+
+async fn probe_in_trouble(store: Store) {
+    loop {
+        sleep(PROBE).await;
+        if store.trouble().is_some() {
+            // The store notes and logs the outcome itself.
+            let _ = store.probe().await;
+        }
+    }
+}
+
+impl Listener {
+    async fn bind(address: SocketAddr, tls: Option<TlsAcceptor>) -> Result<Self, StartError> {
+        let failed = |error| StartError::Listen { address, error };
+        let socket = TcpListener::bind(address).await.map_err(failed)?;
+        let address = socket.local_addr().map_err(failed)?;
+        Ok(Self { socket, address, tls })
+    }
+
+    async fn accept(self, router: Router, app: Arc<App>, requests: TaskTracker) {
+        loop {
+            let (stream, address) = match self.socket.accept().await {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Out of file descriptors, mostly: some will be closed.
+                    warn!(%error, "a connection could not be accepted");
+                    sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            };
+            let (router, tls, stop) = (router.clone(), self.tls.clone(), app.stop.clone());
+            requests.spawn(async move {
+                tokio::select! {
+                    () = serve(stream, address, tls, router, stop.clone()) => {}
+                    // A request under way is given its answer; see `serve_http`.
+                    () = async { stop.cancelled().await; sleep(DRAIN).await } => {}
+                }
+            });
+        }
+    }
+}
+
+async fn serve(
+    stream: TcpStream,
+    address: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    stop: CancellationToken,
+) {
+    // Small frames should leave at once; a socket that refuses the option works all the same.
+    let _ = stream.set_nodelay(true);
+    let peer = Peer { address, tls: tls.is_some() };
+    match tls {
+        None => serve_http(stream, peer, router, stop).await,
+        Some(tls) => match timeout(HANDSHAKE, tls.accept(stream)).await {
+            Ok(Ok(stream)) => serve_http(stream, peer, router, stop).await,
+            Ok(Err(error)) => debug!(%address, %error, "TLS handshake failed"),
+            Err(_) => debug!(%address, "TLS handshake took too long"),
+        },
+    }
+}
+
+async fn serve_http<S>(stream: S, peer: Peer, router: Router, stop: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        router.clone().oneshot(request.map(Body::new))
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HANDSHAKE)
+        .max_buf_size(HEADERS)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = result {
+        debug!(address = %peer.address, %error, "connection ended");
+    }
+}

@@ -1,0 +1,178 @@
+//! A WebSocket as the doors see it: frames in, frames out, time limits on both.
+
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::HeaderValue;
+use axum::http::header::SEC_WEBSOCKET_PROTOCOL;
+use axum::response::Response;
+use bytes::Bytes;
+use ems_protocol::{CloseCode, SUBPROTOCOL, limits};
+use futures_util::{SinkExt, StreamExt};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio::io::AsyncReadExt;
+use tokio::time::timeout;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_util::task::TaskTracker;
+
+pub use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+/// tungstenite's own default of 128 KiB is kept by every connection, idle or not.
+const BUFFER: usize = 4 * 1024;
+const DEAD_PEER: Duration = Duration::from_secs(limits::DEAD_PEER_SECONDS);
+/// How long a peer may take over the closing handshake.
+const CLOSING: Duration = Duration::from_secs(2);
+
+/// One open WebSocket.
+pub struct Socket {
+    stream: WebSocketStream<TokioIo<Upgraded>>,
+    last_frame: Instant,
+    // The bytes that follow are the inside of a frame that was refused: no further frame can be found.
+    broken: bool,
+}
+
+/// What came.
+#[derive(Debug)]
+pub enum Incoming {
+    /// A text frame.
+    Text(Utf8Bytes),
+    /// A binary frame, which no door takes.
+    Binary,
+    /// A frame larger than [`limits::MAX_FRAME_BYTES`]; nothing can be received after it.
+    TooLarge,
+    /// A text frame that is not UTF-8; nothing can be received after it.
+    NotUtf8,
+    /// The peer is gone.
+    Closed,
+}
+
+/// The peer is gone, or does not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gone;
+
+/// Whether the client offers typed mode.
+pub fn offers_typed(request: &Request) -> bool {
+    request
+        .headers()
+        .get_all(SEC_WEBSOCKET_PROTOCOL)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|name| name.trim() == SUBPROTOCOL)
+}
+
+/// Answers the opening handshake and runs `serve` on the socket, as one of `tasks`.
+///
+/// # Errors
+/// What is wrong with the handshake.
+pub fn upgrade<F>(
+    mut request: Request,
+    typed: bool,
+    tasks: &TaskTracker,
+    serve: impl FnOnce(Socket) -> F + Send + 'static,
+) -> Result<Response, Error>
+where
+    F: Future<Output = ()> + Send,
+{
+    let mut response = create_response_with_body(&request, Body::empty)?;
+    if typed {
+        response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+    }
+    let upgrade = hyper::upgrade::on(&mut request);
+    drop(request);
+    tasks.spawn(async move {
+        // An error: the peer left before the handshake's answer.
+        if let Ok(upgraded) = upgrade.await {
+            serve(Socket::new(upgraded).await).await;
+        }
+    });
+    Ok(response)
+}
+
+impl Socket {
+    async fn new(upgraded: Upgraded) -> Self {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(BUFFER)
+            .write_buffer_size(0)
+            .max_write_buffer_size(2 * limits::MAX_FRAME_BYTES)
+            .max_frame_size(Some(limits::MAX_FRAME_BYTES))
+            .max_message_size(Some(limits::MAX_FRAME_BYTES));
+        let stream =
+            WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
+        Self { stream, last_frame: Instant::now(), broken: false }
+    }
+
+    /// The next data frame. Losing a race in `select!` loses nothing.
+    pub async fn receive(&mut self) -> Incoming {
+        loop {
+            let frame = self.stream.next().await;
+            self.last_frame = Instant::now();
+            match frame {
+                Some(Ok(Message::Text(text))) => return Incoming::Text(text),
+                Some(Ok(Message::Binary(_))) => return Incoming::Binary,
+                // tungstenite answers Pings by itself.
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
+                Some(Err(Error::Capacity(_))) => {
+                    self.broken = true;
+                    return Incoming::TooLarge;
+                }
+                Some(Err(Error::Utf8(_))) => {
+                    self.broken = true;
+                    return Incoming::NotUtf8;
+                }
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return Incoming::Closed,
+            }
+        }
+    }
+
+    /// Sends a text frame.
+    pub async fn send(&mut self, text: Utf8Bytes) -> Result<(), Gone> {
+        self.write(Message::Text(text), DEAD_PEER).await
+    }
+
+    /// Asks the peer for a sign of life.
+    pub async fn ping(&mut self) -> Result<(), Gone> {
+        self.write(Message::Ping(Bytes::new()), DEAD_PEER).await
+    }
+
+    /// Whether nothing, not even a Pong, has come for [`limits::DEAD_PEER_SECONDS`].
+    pub fn is_dead(&self) -> bool {
+        self.last_frame.elapsed() >= DEAD_PEER
+    }
+
+    /// The silence was ours: we did not read.
+    pub fn excuse_silence(&mut self) {
+        self.last_frame = Instant::now();
+    }
+
+    /// Says why and closes. Waits a moment for the peer's answer: a socket that is closed with unread bytes resets
+    /// the connection, and the peer would never learn the reason.
+    pub async fn close(mut self, code: CloseCode, reason: &'static str) {
+        let frame = CloseFrame { code: code.code().into(), reason: Utf8Bytes::from_static(reason) };
+        if self.write(Message::Close(Some(frame)), CLOSING).await.is_ok() {
+            // Neither way ends in anything to report.
+            let _ = timeout(CLOSING, self.drain()).await;
+        }
+    }
+
+    async fn drain(&mut self) {
+        if self.broken {
+            let mut discarded = [0; 4096];
+            while self.stream.get_mut().read(&mut discarded).await.is_ok_and(|count| count > 0) {}
+        } else {
+            while self.stream.next().await.is_some_and(|frame| frame.is_ok()) {}
+        }
+    }
+
+    async fn write(&mut self, message: Message, limit: Duration) -> Result<(), Gone> {
+        match timeout(limit, self.stream.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            _ => Err(Gone),
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! The thread that writes: many requests, one commit.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::mpsc::Receiver;
+
+use super::health::Health;
+use super::seen::Seen;
+use super::{Arrival, Room, StoreError, Stored, samples, schema};
+use crate::metrics::Metrics;
+
+/// Samples in one transaction.
+const BATCH_SAMPLES: usize = 10_000;
+/// Requests that wait at the same time make the writer busy: it then gathers, so that commits are at least this far
+/// apart. A lone device never waits.
+const GATHER: Duration = Duration::from_millis(20);
+const BUSY_FROM: usize = 4;
+
+type Done = Box<dyn FnOnce(Result<Stored, StoreError>) + Send>;
+type Work = Box<dyn FnOnce(&Connection) -> Finish + Send>;
+
+/// What is left to do after the commit.
+pub(super) struct Finish {
+    /// Why the work failed. What it did is undone; the rest of the transaction goes on, unless the disk is to blame.
+    pub(super) failure: Option<StoreError>,
+    /// Answers the one who asked.
+    pub(super) finish: Box<dyn FnOnce(Result<(), StoreError>) + Send>,
+}
+
+/// What can be asked of the writer.
+pub(super) enum Request {
+    Samples { arrival: Arrival, done: Done, room: Room },
+    Work(Work),
+    Stop,
+}
+
+impl Request {
+    /// Answers a request that will not be served. Work that has not begun is dropped, which its caller notices.
+    pub(super) fn refuse(self, error: &StoreError) {
+        if let Self::Samples { done, .. } = self {
+            done(Err(error.clone()));
+        }
+    }
+
+    fn samples(&self) -> usize {
+        match self {
+            Self::Samples { arrival, .. } => arrival.samples.len(),
+            _ => 1,
+        }
+    }
+}
+
+pub(super) struct Writer {
+    path: PathBuf,
+    queue: Receiver<Request>,
+    metrics: Arc<Metrics>,
+    health: Arc<Health>,
+    seen: Seen,
+    // None after trouble that puts the connection in doubt.
+    connection: Option<Connection>,
+    last_commit: Option<Instant>,
+}
+
+impl Writer {
+    /// Opens the file and starts the thread.
+    pub(super) fn start(
+        path: &Path,
+        queue: Receiver<Request>,
+        metrics: Arc<Metrics>,
+        health: Arc<Health>,
+    ) -> Result<JoinHandle<()>, StoreError> {
+        let writer = Self {
+            path: path.to_owned(),
+            queue,
+            metrics,
+            health,
+            seen: Seen::default(),
+            connection: Some(schema::open(path)?),
+            last_commit: None,
+        };
+        thread::Builder::new()
+            .name("store".into())
+            .spawn(move || writer.run())
+            .map_err(|error| StoreError::Unavailable { reason: error.to_string(), reopen: false })
+    }
+
+    fn run(mut self) {
+        let mut stopping = false;
+        while !stopping {
+            let Some(first) = self.queue.blocking_recv() else { break };
+            let mut batch = Vec::new();
+            stopping = self.gather(first, &mut batch);
+            self.serve(batch);
+        }
+        // Whatever was queued before the stop is served; later requests are refused by the closed queue.
+        self.queue.close();
+        let mut rest = Vec::new();
+        while let Ok(request) = self.queue.try_recv() {
+            rest.push(request);
+        }
+        self.serve(rest);
+    }
+
+    /// Takes what is queued after `first`; true when that includes the order to stop.
+    fn gather(&mut self, first: Request, batch: &mut Vec<Request>) -> bool {
+        let mut count = first.samples();
+        if matches!(first, Request::Stop) {
+            return true;
+        }
+        batch.push(first);
+        let mut waited = false;
+        loop {
+            while count < BATCH_SAMPLES {
+                match self.queue.try_recv() {
+                    Ok(Request::Stop) => return true,
+                    Ok(request) => {
+                        count += request.samples();
+                        batch.push(request);
+                    }
+                    Err(_) => break,
+                }
+            }
+            let early = self.last_commit.and_then(|last| GATHER.checked_sub(last.elapsed()));
+            match early {
+                Some(pause) if !waited && batch.len() >= BUSY_FROM && count < BATCH_SAMPLES => {
+                    thread::sleep(pause);
+                    waited = true;
+                }
+                _ => return false,
+            }
+        }
+    }
+
+    fn serve(&mut self, batch: Vec<Request>) {
+        if batch.is_empty() {
+            return;
+        }
+        let start = Instant::now();
+        let mut answers = Vec::with_capacity(batch.len());
+        let committed = self.transact(batch, &mut answers);
+        self.last_commit = Some(Instant::now());
+        self.health.note(&committed);
+        self.metrics.committed(start.elapsed(), committed.is_ok());
+        if let Err(error) = &committed {
+            // What it remembers was rolled back.
+            self.seen.clear();
+            if matches!(error, StoreError::Unavailable { reopen: true, .. }) {
+                self.connection = None;
+            }
+        }
+        for answer in answers {
+            answer(&committed);
+        }
+    }
+
+    fn transact(&mut self, batch: Vec<Request>, answers: &mut Vec<Answer>) -> Result<(), StoreError> {
+        let mut requests = batch.into_iter();
+        let result = self.try_transact(&mut requests, answers);
+        if let Err(error) = &result {
+            // Those after the one that failed were not begun.
+            for request in requests {
+                request.refuse(error);
+            }
+        }
+        result
+    }
+
+    fn try_transact(
+        &mut self,
+        requests: &mut std::vec::IntoIter<Request>,
+        answers: &mut Vec<Answer>,
+    ) -> Result<(), StoreError> {
+        let connection = match &mut self.connection {
+            Some(connection) => connection,
+            none => none.insert(schema::open(&self.path)?),
+        };
+        let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for request in requests {
+            match request {
+                Request::Samples { arrival, done, room } => {
+                    let stored = store(&transaction, &mut self.seen, &arrival);
+                    let failure = stored.as_ref().err().map(StoreError::from);
+                    let stored = stored.unwrap_or_default();
+                    answers.push(Box::new(move |committed| {
+                        done(committed.clone().map(|()| stored));
+                        drop(room);
+                    }));
+                    if let Some(failure) = failure {
+                        return Err(failure);
+                    }
+                }
+                Request::Work(work) => {
+                    let savepoint = transaction.savepoint()?;
+                    let Finish { failure, finish } = work(&savepoint);
+                    answers.push(Box::new(move |committed| finish(committed.clone())));
+                    match failure {
+                        None => savepoint.commit()?,
+                        Some(error @ StoreError::Unavailable { .. }) => return Err(error),
+                        // Dropped without commit, a savepoint is rolled back.
+                        Some(_) => drop(savepoint),
+                    }
+                }
+                Request::Stop => {}
+            }
+        }
+        self.seen.flush(&transaction)?;
+        transaction.commit()?;
+        Ok(())
+    }
+}
+
+type Answer = Box<dyn FnOnce(&Result<(), StoreError>)>;
+
+fn store(db: &Connection, seen: &mut Seen, arrival: &Arrival) -> rusqlite::Result<Stored> {
+    let mut stored = Stored::default();
+    for sample in &arrival.samples {
+        if samples::insert(db, seen, arrival.device, arrival.received_at, sample)? {
+            stored.new += 1;
+            let at = samples::at(sample, arrival.received_at);
+            stored.span = Some(stored.span.map_or((at, at), |(from, to)| (from.min(at), to.max(at))));
+        } else {
+            stored.duplicates += 1;
+        }
+    }
+    Ok(stored)
+}

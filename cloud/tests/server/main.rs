@@ -1,0 +1,10 @@
+//! The built server, its real sockets and its real files.
+#![cfg(test)]
+
+mod command_line;
+mod dashboard_door;
+mod device_door;
+mod durability;
+mod http;
+mod support;
+mod takeover;

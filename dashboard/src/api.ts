@@ -1,0 +1,116 @@
+import { isObject, toDeviceSummary, type DeviceSummary, type ServerClock } from "./telemetry";
+
+/** Who is logged in. */
+export interface User {
+  username: string;
+  role: string;
+}
+
+/** A request that did not succeed, with a sentence for the user. */
+export class ApiError extends Error {
+  override name = "ApiError";
+  constructor(
+    /** HTTP status; 0 if the server could not be reached. */
+    readonly status: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** Whether the error says that nobody is logged in any more. */
+export function isLoggedOut(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 401;
+}
+
+export async function login(username: string, password: string): Promise<User> {
+  return toUser(await call("POST", "/api/login", { body: { username, password } }));
+}
+
+export async function logout(): Promise<void> {
+  await call("POST", "/api/logout");
+}
+
+/** Renews the session's cookie. */
+export async function refresh(): Promise<User> {
+  return toUser(await call("POST", "/api/refresh"));
+}
+
+export async function me(): Promise<User> {
+  return toUser(await call("GET", "/api/me"));
+}
+
+/** Every device this user may see; those that cannot be read are left out. */
+export async function devices(options: { signal: AbortSignal; clock: ServerClock }): Promise<DeviceSummary[]> {
+  const body = await call("GET", "/api/devices", options);
+  if (!isObject(body) || !Array.isArray(body["devices"])) throw unknownForm();
+  return body["devices"].flatMap((device) => {
+    try {
+      return [toDeviceSummary(device)];
+    } catch {
+      return [];
+    }
+  });
+}
+
+const TIMEOUT_MS = 10_000;
+
+interface CallOptions {
+  body?: unknown;
+  signal?: AbortSignal;
+  clock?: ServerClock;
+}
+
+async function call(method: "GET" | "POST", path: string, { body, signal, clock }: CallOptions = {}): Promise<unknown> {
+  const timeout = AbortSignal.timeout(TIMEOUT_MS);
+  const request: RequestInit = {
+    method,
+    headers: { accept: "application/json", ...(body !== undefined && { "content-type": "application/json" }) },
+    signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  };
+  const response = await reach(new URL(path, location.href), request);
+  clock?.observeResponse(response);
+  const text = await response.text().catch(() => "");
+  if (!response.ok) throw new ApiError(response.status, problem(response, text));
+  if (text === "") return null;
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw unknownForm();
+  }
+}
+
+async function reach(url: URL, request: RequestInit): Promise<Response> {
+  try {
+    return await fetch(url, request);
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new ApiError(0, "The server cannot be reached. Check your network connection.");
+  }
+}
+
+/** What went wrong, from problem details (RFC 9457) if there are any. */
+function problem(response: Response, text: string): string {
+  const wait = response.headers.get("retry-after");
+  try {
+    const details: unknown = JSON.parse(text);
+    if (isObject(details)) {
+      const sentence = details["detail"] ?? details["title"];
+      if (typeof sentence === "string" && sentence !== "") return sentence;
+    }
+  } catch {
+    // A proxy's page in HTML: the status says more.
+  }
+  if (response.status === 429) return `Too many attempts. Try again ${wait ? `in ${wait} s` : "in a minute"}.`;
+  return `The server answered with HTTP ${response.status}.`;
+}
+
+function toUser(body: unknown): User {
+  if (!isObject(body) || typeof body["username"] !== "string") throw unknownForm();
+  return { username: body["username"], role: typeof body["role"] === "string" ? body["role"] : "viewer" };
+}
+
+function unknownForm(): ApiError {
+  return new ApiError(200, "The server's answer is not in a form this page knows. Reload the page.");
+}

@@ -1,0 +1,27 @@
+import type { TelemetryPayload } from "../telemetry";
+
+/** A code the device reported, in words. */
+export interface Fault {
+  code: string;
+  text: string;
+  severe: boolean;
+}
+
+/** Faults and warnings of a sample, each code once, the severe ones first. */
+export function faultsOf(sample: TelemetryPayload | null): Fault[] {
+  if (sample === null) return [];
+  const { system_status: status, battery } = sample;
+  const severe = [...(status?.error_flags ?? []), ...(battery.faults ?? [])];
+  const mild = [...(battery.warnings ?? []), ...(status?.undervoltage === true ? ["BOARD_UNDERVOLTAGE"] : [])];
+  const codes = [...new Set([...severe, ...mild])];
+  return codes.map((code) => ({ code, text: WORDS[code] ?? code, severe: severe.includes(code) }));
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  SENSOR_LOST: "The sensor does not answer: there is no reading of the battery.",
+  SENSOR_RESET: "The sensor lost its configuration and was set up again.",
+  COMM_LOSS: "The connection to the sensor failed.",
+  OVERHEAT: "The battery is too hot.",
+  UNDERTEMP: "The battery is too cold to be charged.",
+  BOARD_UNDERVOLTAGE: "The device's own supply voltage is too low.",
+};

@@ -1,0 +1,72 @@
+/** What a value that is not known looks like. */
+export const UNKNOWN = "–";
+
+/** A number with fixed decimals and a true minus sign; {@link UNKNOWN} for `undefined`. */
+export function decimal(value: number | undefined, digits: number): string {
+  if (value === undefined) return UNKNOWN;
+  const text = Math.abs(value).toFixed(digits);
+  return value < 0 && Number(text) !== 0 ? `\u2212${text}` : text;
+}
+
+/** As {@link decimal}, with a plus sign where the direction matters. */
+export function signed(value: number | undefined, digits: number): string {
+  const text = decimal(value, digits);
+  return value !== undefined && value > 0 && Number(text) !== 0 ? `+${text}` : text;
+}
+
+/** A power with the unit that keeps it short; signed as {@link signed}. */
+export function power(watts: number | undefined): { value: string; unit: string } {
+  if (watts === undefined || Math.abs(watts) < 999.5) return { value: signed(watts, 0), unit: "W" };
+  return { value: signed(watts / 1_000, 2), unit: "kW" };
+}
+
+/** How long ago, in one unit: "< 1 s", "12 s", "5 min", "3 h", "2 d". */
+export function age(ms: number): string {
+  const seconds = ms / 1_000;
+  if (seconds < 1) return "< 1 s";
+  if (seconds < 60) return `${Math.floor(seconds)} s`;
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < 48 * 3_600) return `${Math.floor(seconds / 3_600)} h`;
+  return `${Math.floor(seconds / 86_400)} d`;
+}
+
+/** A span of time in its two largest units: "45 s", "12 min", "5 h 20 min", "3 d 4 h". */
+export function duration(seconds: number): string {
+  if (seconds < 60) return `${Math.round(seconds)} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 24) return `${hours} h ${minutes % 60} min`;
+  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
+const timeFormat = new Intl.DateTimeFormat(undefined, {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23",
+});
+const minuteFormat = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const dayFormat = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+
+/** Local time of day with seconds. */
+export function clockTime(timeMs: number): string {
+  return timeFormat.format(timeMs);
+}
+
+/** Local time of day to the minute; with the date if it is not today. */
+export function moment(timeMs: number, nowMs: number): string {
+  const time = minuteFormat.format(timeMs);
+  const today = dayFormat.format(timeMs) === dayFormat.format(nowMs) && Math.abs(nowMs - timeMs) < 86_400_000;
+  return today ? time : `${dayFormat.format(timeMs)}, ${time}`;
+}
+
+/** The zone of every time on the page: "Europe/Berlin, UTC+1". */
+export function zone(): string {
+  const name = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const offset = -new Date().getTimezoneOffset();
+  const hours = Math.floor(Math.abs(offset) / 60);
+  const minutes = Math.abs(offset) % 60;
+  const shift = `${offset < 0 ? "\u2212" : "+"}${hours}${minutes === 0 ? "" : `:${String(minutes).padStart(2, "0")}`}`;
+  return offset === 0 ? "UTC" : `${name}, UTC${shift}`;
+}

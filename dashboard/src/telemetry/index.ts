@@ -1,0 +1,13 @@
+export { ageMs, markNow, type Mark } from "./age";
+export { Backoff, type BackoffOptions } from "./backoff";
+export { Connection, streamUrl, type ConnectionOptions, type ConnectionState } from "./connection";
+export { fetchDevice } from "./device";
+export { fetchHistory, type Span } from "./history";
+export { getJson, HttpError, type RequestOptions } from "./http";
+export { LiveDevice, type LiveDeviceOptions, type LiveSnapshot } from "./liveDevice";
+export { isObject, MalformedFrame, parseObject, toDeviceSummary, toTelemetry } from "./parse";
+export { isGap, Series, usualIntervalMs, within, type Point } from "./series";
+export { ServerClock } from "./serverClock";
+export type * from "./types";
+export { useLiveDevice, useLiveSnapshot } from "./useLiveDevice";
+export { useTelemetry, type Telemetry, type UseTelemetryOptions } from "./useTelemetry";

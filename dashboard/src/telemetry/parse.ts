@@ -1,0 +1,136 @@
+import type { DeviceSummary, TelemetryPayload } from "./types";
+
+/** A frame that could not be used, and why, in one sentence. */
+export class MalformedFrame extends Error {
+  override name = "MalformedFrame";
+}
+
+type Json = Record<string, unknown>;
+
+/** Parses the text of a frame as JSON object. Throws {@link MalformedFrame}. */
+export function parseObject(text: string): Json {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new MalformedFrame("the frame is not JSON");
+  }
+  if (!isObject(value)) throw new MalformedFrame("the frame is not a JSON object");
+  return value;
+}
+
+/**
+ * Checks that `value` is a sample of `deviceId` and returns it.
+ *
+ * A missing or wrong required field refuses the sample. An optional field of the wrong type is left out, so
+ * that what reads the sample can rely on its types; fields this version does not know are kept.
+ */
+export function toTelemetry(value: unknown, deviceId?: string): TelemetryPayload {
+  if (!isObject(value)) throw new MalformedFrame("the sample is not a JSON object");
+  if (typeof value["device_id"] !== "string") throw new MalformedFrame("device_id is missing or not a string");
+  if (deviceId !== undefined && value["device_id"] !== deviceId) {
+    throw new MalformedFrame(`the sample belongs to another device than ${deviceId}`);
+  }
+  const timestamp = value["timestamp"];
+  if (typeof timestamp !== "string" || Number.isNaN(Date.parse(timestamp))) {
+    throw new MalformedFrame("timestamp is missing or not an RFC 3339 time");
+  }
+  const sample = { ...value };
+  for (const [group, fields] of Object.entries(FIELDS)) {
+    if (group === "") clean(sample, fields);
+    else if (isObject(sample[group])) sample[group] = clean({ ...sample[group] }, fields);
+    else delete sample[group];
+  }
+  const battery: Json = isObject(sample["battery"]) ? sample["battery"] : {};
+  sample["battery"] = battery;
+  const complete = battery["voltage"] !== undefined && battery["soc"] !== undefined;
+  if (!complete && !hasErrorFlag(sample)) {
+    throw new MalformedFrame("battery.voltage (V) or battery.soc (0 to 100 %) is missing, and no error flag says why");
+  }
+  return sample as unknown as TelemetryPayload;
+}
+
+/** Checks a device as the HTTP interface describes it. Throws {@link MalformedFrame}. */
+export function toDeviceSummary(value: unknown): DeviceSummary {
+  if (!isObject(value) || typeof value["device_id"] !== "string") {
+    throw new MalformedFrame("the device has no device_id");
+  }
+  return {
+    device_id: value["device_id"],
+    name: stringOrNull(value["name"]),
+    online: value["online"] === true,
+    since: stringOrNull(value["since"]),
+    last_seen: stringOrNull(value["last_seen"]),
+    latest: latestOf(value["latest"]),
+  };
+}
+
+/** True for what JSON calls an object: neither `null` nor an array. */
+export function isObject(value: unknown): value is Json {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+type Check = (value: unknown) => boolean;
+
+const number: Check = (value) => typeof value === "number" && Number.isFinite(value);
+const percent: Check = (value) => number(value) && (value as number) >= 0 && (value as number) <= 100;
+const string: Check = (value) => typeof value === "string";
+const boolean: Check = (value) => typeof value === "boolean";
+const strings: Check = (value) => Array.isArray(value) && value.every(string);
+
+function each(check: Check, names: string): Record<string, Check> {
+  return Object.fromEntries(names.split(" ").map((name) => [name, check]));
+}
+
+/** The known optional fields by group; the group "" is the sample itself. */
+const FIELDS: Record<string, Record<string, Check>> = {
+  "": { ...each(number, "v seq"), ...each(string, "boot_id clock") },
+  system_status: {
+    ...each(number, "wifi_strength uptime_seconds cpu_temperature"),
+    ...each(string, "state mode firmware_version"),
+    ...each(boolean, "undervoltage"),
+    ...each(strings, "error_flags"),
+  },
+  battery: {
+    ...each(
+      number,
+      "voltage current power soc_uncertainty temperature soh capacity energy_in energy_out cycle_count " +
+        "time_to_empty_s time_to_full_s",
+    ),
+    ...each(percent, "soc soc_low soc_high"),
+    ...each(boolean, "synced"),
+    ...each(strings, "faults warnings"),
+  },
+  grid: {
+    ...each(number, "voltage current power frequency power_factor energy_import energy_export"),
+    ...each(string, "status"),
+  },
+  solar: each(number, "power"),
+  load: each(number, "power"),
+};
+
+function clean(group: Json, fields: Record<string, Check>): Json {
+  for (const [name, check] of Object.entries(fields)) {
+    if (!check(group[name])) delete group[name];
+  }
+  return group;
+}
+
+/** A latest sample that cannot be read must not hide the device. */
+function latestOf(value: unknown): TelemetryPayload | null {
+  try {
+    return toTelemetry(value);
+  } catch {
+    return null;
+  }
+}
+
+function hasErrorFlag(sample: Json): boolean {
+  const status = sample["system_status"];
+  const flags = isObject(status) ? status["error_flags"] : undefined;
+  return Array.isArray(flags) && flags.length > 0;
+}
+
+function stringOrNull(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
+}

@@ -1,0 +1,86 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { WebSocketServer, type WebSocket } from "ws";
+
+type Handler = (request: IncomingMessage, response: ServerResponse, url: URL) => void;
+
+/** A socket a page opened, as the server sees it. */
+export interface Peer {
+  path: string;
+  socket: WebSocket;
+}
+
+/** A real HTTP and WebSocket server on a free loopback port. */
+export class TestServer {
+  /** Every socket accepted so far, in order. */
+  readonly peers: Peer[] = [];
+  /** `GET /path` and the like, in order. */
+  readonly requests: string[] = [];
+  /** Answers HTTP requests; 404 unless a test sets it. */
+  handler: Handler = (_, response) => void response.writeHead(404).end();
+  /** Refuses the upgrade while true. */
+  refuse = false;
+  private readonly http = createServer((request, response) => {
+    const url = new URL(request.url ?? "/", "http://test");
+    this.requests.push(`${request.method} ${url.pathname}`);
+    this.handler(request, response, url);
+  });
+  private readonly sockets = new WebSocketServer({ noServer: true });
+
+  static async start(): Promise<TestServer> {
+    const server = new TestServer();
+    server.http.on("upgrade", (request, socket, head) => {
+      if (server.refuse) return void socket.end("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+      server.sockets.handleUpgrade(request, socket, head, (accepted) => {
+        server.peers.push({ path: request.url ?? "", socket: accepted });
+      });
+    });
+    await new Promise<void>((listening) => server.http.listen(0, "127.0.0.1", listening));
+    return server;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.http.address() as AddressInfo).port}`;
+  }
+
+  /** Sockets that are open now. */
+  get open(): Peer[] {
+    return this.peers.filter(({ socket }) => socket.readyState === socket.OPEN);
+  }
+
+  /** The newest socket. */
+  get last(): WebSocket {
+    const peer = this.peers.at(-1);
+    if (peer === undefined) throw new Error("nobody has connected");
+    return peer.socket;
+  }
+
+  /** Sends to every open socket; objects as JSON. */
+  send(frame: object | string): void {
+    for (const { socket } of this.open) socket.send(typeof frame === "string" ? frame : JSON.stringify(frame));
+  }
+
+  async stop(): Promise<void> {
+    for (const { socket } of this.peers) socket.terminate();
+    this.http.closeAllConnections();
+    await new Promise((closed) => this.http.close(closed));
+  }
+}
+
+/** Answers with JSON. */
+export function json(response: ServerResponse, body: unknown, status = 200): void {
+  response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+}
+
+/** A sample as a device sends it. */
+export function sample(seq: number, change: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    device_id: "ems_001",
+    timestamp: new Date().toISOString(),
+    boot_id: "boot",
+    seq,
+    clock: "synced",
+    battery: { voltage: 50 + seq / 100, soc: 85, current: -4.5 },
+    ...change,
+  };
+}

@@ -1,0 +1,42 @@
+//! The chips behind `/dev/i2c-N`.
+
+use std::path::Path;
+
+use linux_embedded_hal::{Delay, I2cdev};
+
+use super::ina219::Ina219Monitor;
+use super::ina226::Ina226Monitor;
+use super::{BatteryMonitor, Device, Errno, SensorError, Wiring};
+
+/// Opens the bus and the INA219 on it.
+pub(super) fn open_ina219(device: Device, wiring: Wiring) -> Result<Box<dyn BatteryMonitor>, SensorError> {
+    let bus = open_bus(&device)?;
+    Ok(Box::new(Ina219Monitor::open(bus, Delay, device, wiring)?))
+}
+
+/// Opens the bus and the INA226 on it.
+pub(super) fn open_ina226(device: Device, wiring: Wiring) -> Result<Box<dyn BatteryMonitor>, SensorError> {
+    let bus = open_bus(&device)?;
+    Ok(Box::new(Ina226Monitor::open(bus, Delay, device, wiring)?))
+}
+
+fn open_bus(device: &Device) -> Result<I2cdev, SensorError> {
+    let bus: &Path = &device.bus;
+    I2cdev::new(bus).map_err(|error| SensorError::Open { bus: device.bus.clone(), errno: error.errno() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(bus: &str) -> SensorError {
+        let device = Device { chip: "INA226", address: 0x40, bus: Path::new(bus).into() };
+        open_bus(&device).err().unwrap()
+    }
+
+    #[test]
+    fn a_bus_that_does_not_exist_is_told_from_a_file_that_is_no_bus() {
+        assert!(open("/dev/i2c-does-not-exist").to_string().contains("dtparam=i2c_arm=on"));
+        assert!(open("/dev/null").to_string().contains("/dev/null is not an I2C bus (errno 25)"));
+    }
+}

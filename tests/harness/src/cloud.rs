@@ -1,0 +1,167 @@
+//! The real `ems-cloud`.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus};
+use std::sync::OnceLock;
+
+use tempfile::TempDir;
+
+use crate::api::Api;
+use crate::process::{Process, run};
+use crate::programs::program;
+
+/// The first administrator of every cloud in the tests.
+pub const ADMIN: &str = "admin";
+
+/// A server with a data folder and ports of its own; killed when dropped.
+#[derive(Debug)]
+pub struct Cloud {
+    process: Process,
+    tls: SocketAddr,
+    plain: SocketAddr,
+    device: Device,
+    password: String,
+    /// Made once: the server slows down those who log in often.
+    api: OnceLock<Api>,
+    dir: TempDir,
+}
+
+/// A device as the cloud has registered it.
+#[derive(Debug, Clone)]
+pub struct Device {
+    /// `DEVICE_ID`.
+    pub id: String,
+    /// `API_TOKEN`.
+    pub token: String,
+}
+
+impl Cloud {
+    /// A server that knows the device `ems_001`.
+    #[track_caller]
+    pub fn start() -> Self {
+        let dir = TempDir::new().expect("a temporary folder");
+        let password = "correct-horse-battery-staple".to_owned();
+        let password_file = dir.path().join("password");
+        fs::write(&password_file, &password).expect("a password file");
+        let mut init = ems_cloud(&dir, "init");
+        init.args(["--admin", ADMIN, "--admin-password-file"]).arg(&password_file);
+        run(init).expect_success("ems-cloud init");
+        let device = add_device(&dir, "ems_001");
+        let free = "127.0.0.1:0".parse().expect("an address");
+        let mut process = serve(&dir, free, free);
+        let (tls, plain) = addresses(&mut process);
+        Self { process, tls, plain, device, password, api: OnceLock::new(), dir }
+    }
+
+    /// The device `ems_001`.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Registers one more device.
+    #[track_caller]
+    pub fn add_device(&self, id: &str) -> Device {
+        add_device(&self.dir, id)
+    }
+
+    /// Where it listens for TLS.
+    pub fn tls(&self) -> SocketAddr {
+        self.tls
+    }
+
+    /// Where it listens without TLS, on loopback.
+    pub fn plain(&self) -> SocketAddr {
+        self.plain
+    }
+
+    /// The page's address and the origin of its sockets.
+    pub fn origin(&self) -> String {
+        format!("http://{}", self.plain)
+    }
+
+    /// The certificate of its authority.
+    pub fn ca_file(&self) -> PathBuf {
+        self.data_dir().join("ca.pem")
+    }
+
+    /// Its data folder.
+    pub fn data_dir(&self) -> PathBuf {
+        data_dir(&self.dir)
+    }
+
+    /// Password of [`ADMIN`].
+    pub fn password(&self) -> &str {
+        &self.password
+    }
+
+    /// The HTTP interface, logged in as [`ADMIN`].
+    #[track_caller]
+    pub fn api(&self) -> &Api {
+        self.api.get_or_init(|| Api::log_in(self.plain, ADMIN, &self.password))
+    }
+
+    /// Its process.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    /// What it has logged since its last start.
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// Asks it to end, and waits until it has.
+    #[track_caller]
+    pub fn stop(&mut self) -> ExitStatus {
+        self.process.stop()
+    }
+
+    /// Ends it without asking.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Starts it anew on the same ports, after [`Self::stop`] or [`Self::kill`].
+    #[track_caller]
+    pub fn start_again(&mut self) {
+        assert!(!self.process.is_running(), "ems-cloud still runs");
+        self.process.hand_over_log();
+        self.process = serve(&self.dir, self.tls, self.plain);
+        addresses(&mut self.process);
+    }
+}
+
+fn data_dir(dir: &TempDir) -> PathBuf {
+    dir.path().join("data")
+}
+
+fn ems_cloud(dir: &TempDir, subcommand: &str) -> Command {
+    let mut command = Command::new(program("ems-cloud"));
+    command.env_clear().args(subcommand.split(' ')).arg("--data").arg(data_dir(dir));
+    command
+}
+
+fn add_device(dir: &TempDir, id: &str) -> Device {
+    let mut add = ems_cloud(dir, "device add");
+    add.arg(id);
+    let said = run(add).expect_success("ems-cloud device add");
+    let token = said.split_whitespace().find_map(|word| word.find("sk_").map(|at| &word[at..]));
+    let token = token.unwrap_or_else(|| panic!("`ems-cloud device add` printed no token:\n{said}"));
+    Device { id: id.to_owned(), token: token.trim_matches(['\'', '"']).to_owned() }
+}
+
+fn serve(dir: &TempDir, tls: SocketAddr, plain: SocketAddr) -> Process {
+    let mut command = ems_cloud(dir, "serve");
+    command.args(["--listen", &tls.to_string(), "--listen-plain", &plain.to_string()]);
+    Process::start("ems-cloud", command, &dir.path().join("log"))
+}
+
+fn addresses(process: &mut Process) -> (SocketAddr, SocketAddr) {
+    let [tls, plain] = ["listening tls ", "listening http "].map(|prefix| {
+        let address = process.line_after(prefix);
+        address.parse().unwrap_or_else(|_| panic!("ems-cloud listens at {address:?}, which is no address"))
+    });
+    (tls, plain)
+}

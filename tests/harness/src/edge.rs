@@ -1,0 +1,120 @@
+//! The real `ems-edge`.
+
+use std::path::Path;
+use std::process::{Command, ExitStatus};
+
+use tempfile::TempDir;
+
+use crate::bus::Bus;
+use crate::notify::Notify;
+use crate::process::Process;
+use crate::programs::program;
+use crate::settings::Settings;
+
+/// A daemon with folders of its own and a clean environment; killed when dropped.
+#[derive(Debug)]
+pub struct Edge {
+    process: Process,
+    notify: Notify,
+    settings: Settings,
+    dir: TempDir,
+}
+
+impl Edge {
+    /// Starts `ems-edge run` with these settings and waits for READY.
+    #[track_caller]
+    pub fn start(settings: &Settings) -> Self {
+        Self::launch(settings, |command| command)
+    }
+
+    /// As [`Self::start`], with `bus` behind its I2C ioctls.
+    #[track_caller]
+    pub fn start_on(bus: &Bus, settings: &Settings) -> Self {
+        Self::launch(settings, |command| bus.around(&command))
+    }
+
+    #[track_caller]
+    fn launch(settings: &Settings, wrap: impl FnOnce(Command) -> Command) -> Self {
+        let dir = TempDir::new().expect("a temporary folder");
+        let notify = Notify::listen(&dir.path().join("notify"));
+        let path_of = |name: &str| dir.path().join(name).to_str().expect("a plain name").to_owned();
+        let settings =
+            settings.clone().with("STATE_DIR", &path_of("state")).with("RUNTIME_DIR", &path_of("run"));
+        std::fs::write(dir.path().join("config.env"), settings.text()).expect("a configuration file");
+        let mut command = command(&dir.path().join("config.env"));
+        command.env("NOTIFY_SOCKET", notify.path());
+        let process = Process::start("ems-edge", wrap(command), &dir.path().join("log"));
+        let mut edge = Self { process, notify, settings, dir };
+        edge.wait_ready();
+        edge
+    }
+
+    /// Ends the daemon without asking, and starts it anew on the same folders.
+    #[track_caller]
+    pub fn kill_and_restart(&mut self) {
+        self.process.kill();
+        self.start_again();
+    }
+
+    /// Stops the daemon, and starts it anew on the same folders.
+    #[track_caller]
+    pub fn restart(&mut self) {
+        self.stop();
+        self.start_again();
+    }
+
+    fn start_again(&mut self) {
+        self.process.hand_over_log();
+        self.notify.clear();
+        let mut command = self.command();
+        command.env("NOTIFY_SOCKET", self.notify.path());
+        self.process = Process::start("ems-edge", command, &self.dir.path().join("log"));
+        self.wait_ready();
+    }
+
+    fn wait_ready(&mut self) {
+        let Self { process, notify, .. } = self;
+        crate::wait::until("READY of ems-edge", || {
+            assert!(process.is_running(), "ems-edge ended before READY");
+            notify.messages().iter().any(|message| message == "READY=1").then_some(())
+        });
+    }
+
+    /// The command that was started: a second one would share identity and folders.
+    pub fn command(&self) -> Command {
+        command(&self.dir.path().join("config.env"))
+    }
+
+    /// Asks it to end, and waits until it has.
+    #[track_caller]
+    pub fn stop(&mut self) -> ExitStatus {
+        self.process.stop()
+    }
+
+    /// What the configuration says.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Its process.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    /// What it tells the service manager.
+    pub fn notify(&self) -> &Notify {
+        &self.notify
+    }
+
+    /// What it has logged since its last start.
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+}
+
+/// `ems-edge run --config PATH` in a clean environment.
+fn command(config: &Path) -> Command {
+    let mut command = Command::new(program("ems-edge"));
+    command.env_clear().arg("run").arg("--config").arg(config);
+    command
+}

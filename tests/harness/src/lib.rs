@@ -1,0 +1,47 @@
+//! What the black-box tests share: the built programs, foreign peers, a proxy and a bus with faults, each started
+//! in a folder of its own on ports of its own, and ended with the value that stands for it.
+//!
+//! A failure in here is a failed test: the harness panics, and each program that the test had started shows the
+//! end of its log.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::missing_panics_doc,
+    reason = "a harness that cannot do its part fails the test"
+)]
+
+mod api;
+mod bus;
+mod certificates;
+mod cloud;
+mod edge;
+mod foreign;
+mod handshake;
+mod notify;
+mod process;
+mod programs;
+mod proxy;
+mod sample;
+mod settings;
+mod socket;
+mod wait;
+
+pub use api::{Answer, Api};
+pub use bus::Bus;
+pub use certificates::Certificates;
+pub use cloud::{ADMIN, Cloud, Device};
+pub use edge::Edge;
+pub use foreign::{PythonScript, python};
+pub use handshake::{Handshake, Refusal};
+pub use notify::Notify;
+pub use process::{Finished, Process, run};
+pub use programs::{chromium, program, repository, target_dir};
+pub use proxy::{Cut, Proxy};
+pub use sample::Sample;
+pub use settings::Settings;
+pub use socket::{Received, Socket};
+pub use wait::{PATIENCE, until, until_within};

@@ -1,0 +1,320 @@
+//! A TCP proxy that does to connections what networks do.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread::{self, JoinHandle, sleep};
+use std::time::Duration;
+
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with, sockopt};
+
+use crate::handshake::is_timeout;
+use crate::wait::until;
+
+/// Stands between clients and `target`; its connections end when it is dropped.
+#[derive(Debug)]
+pub struct Proxy {
+    address: SocketAddr,
+    shared: Arc<Mutex<State>>,
+    acceptor: Option<JoinHandle<()>>,
+    /// Keeps the port ours while nobody listens at it.
+    _placeholder: OwnedFd,
+}
+
+/// How established connections end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// With a reset: both sides get `ECONNRESET`.
+    Reset,
+    /// With an orderly end of the stream.
+    Fin,
+}
+
+#[derive(Debug)]
+struct State {
+    target: SocketAddr,
+    door: Door,
+    listening: bool,
+    hold: bool,
+    delay: Duration,
+    links: Vec<Weak<Link>>,
+    accepted: usize,
+}
+
+/// What the acceptor should do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Door {
+    Open,
+    Shut,
+    Gone,
+}
+
+/// A connection and its other half. Both close when its two pumps have ended.
+#[derive(Debug)]
+struct Link {
+    sides: [TcpStream; 2],
+    cut: AtomicBool,
+}
+
+/// How often a pump or the acceptor looks at what it should do.
+const LOOK: Duration = Duration::from_millis(20);
+
+impl Proxy {
+    /// A proxy in front of `target` that passes everything.
+    pub fn start(target: SocketAddr) -> Self {
+        let placeholder = shared_socket(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        let address = rustix::net::getsockname(&placeholder).expect("an address");
+        let address = SocketAddr::try_from(address).expect("an address of IP");
+        let shared = Arc::new(Mutex::new(State {
+            target,
+            door: Door::Open,
+            listening: false,
+            hold: false,
+            delay: Duration::ZERO,
+            links: Vec::new(),
+            accepted: 0,
+        }));
+        let acceptor = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || accept(address, &shared)
+        });
+        let proxy = Self { address, shared, acceptor: Some(acceptor), _placeholder: placeholder };
+        proxy.pass();
+        proxy
+    }
+
+    /// Where clients connect.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How many connections have come so far.
+    pub fn accepted(&self) -> usize {
+        self.state().accepted
+    }
+
+    /// From now on everything is passed, at once.
+    pub fn pass(&self) {
+        let mut state = self.state();
+        (state.door, state.hold, state.delay) = (Door::Open, false, Duration::ZERO);
+        drop(state);
+        until("the proxy to listen", || self.state().listening.then_some(()));
+    }
+
+    /// Ends every connection; new ones are taken.
+    pub fn cut(&self, how: Cut) {
+        let links = std::mem::take(&mut self.state().links);
+        for link in links.iter().filter_map(Weak::upgrade) {
+            link.end(how);
+        }
+        until("the proxy's connections to end", || links.iter().all(|l| l.strong_count() == 0).then_some(()));
+    }
+
+    /// Refuses new connections (`ECONNREFUSED`); established ones stay.
+    pub fn refuse(&self) {
+        self.state().door = Door::Shut;
+        until("the proxy to stop listening", || (!self.state().listening).then_some(()));
+    }
+
+    /// Forwards nothing more, but keeps every socket open: a cable pulled somewhere on the way.
+    pub fn hold(&self) {
+        self.state().hold = true;
+    }
+
+    /// Forwards each piece only after `delay`.
+    pub fn delay(&self, delay: Duration) {
+        self.state().delay = delay;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.shared)
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.state().door = Door::Gone;
+        for link in self.state().links.iter().filter_map(Weak::upgrade) {
+            link.end(Cut::Fin);
+        }
+        if let Some(acceptor) = self.acceptor.take() {
+            drop(acceptor.join());
+        }
+    }
+}
+
+impl Link {
+    fn end(&self, how: Cut) {
+        if how == Cut::Reset {
+            for side in &self.sides {
+                // Closed with a linger time of zero, a connection ends with a reset (tcp(7)).
+                sockopt::set_socket_linger(side, Some(Duration::ZERO)).expect("a socket option");
+            }
+        }
+        self.cut.store(true, Ordering::Relaxed);
+    }
+
+    fn is_cut(&self) -> bool {
+        self.cut.load(Ordering::Relaxed)
+    }
+}
+
+/// A socket at `address` that shares it with others made here.
+fn shared_socket(address: SocketAddr) -> OwnedFd {
+    let socket = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None);
+    let socket = socket.expect("a socket");
+    sockopt::set_socket_reuseport(&socket, true).expect("a socket option");
+    bind(&socket, &address).expect("a free port");
+    socket
+}
+
+fn listener(address: SocketAddr) -> TcpListener {
+    let socket = shared_socket(address);
+    listen(&socket, 64).expect("a listening socket");
+    let listener = TcpListener::from(socket);
+    listener.set_nonblocking(true).expect("a socket option");
+    listener
+}
+
+fn accept(address: SocketAddr, shared: &Arc<Mutex<State>>) {
+    let mut open = None;
+    loop {
+        {
+            let mut state = lock(shared);
+            match state.door {
+                Door::Open if open.is_none() => open = Some(listener(address)),
+                Door::Open => {}
+                Door::Shut => open = None,
+                Door::Gone => return,
+            }
+            state.listening = open.is_some();
+        }
+        match open.as_ref().map(TcpListener::accept) {
+            Some(Ok((client, _))) => join(client, shared),
+            Some(Err(error)) if !is_timeout(&error) => panic!("the proxy cannot accept: {error}"),
+            Some(Err(_)) | None => sleep(LOOK),
+        }
+    }
+}
+
+/// Joins a client to the target; where the target does not answer, the client's connection ends.
+fn join(client: TcpStream, shared: &Arc<Mutex<State>>) {
+    let target = {
+        let mut state = lock(shared);
+        state.accepted += 1;
+        state.target
+    };
+    let Ok(server) = TcpStream::connect(target) else { return };
+    for side in [&client, &server] {
+        side.set_nonblocking(false).expect("a socket option");
+        side.set_nodelay(true).expect("a socket option");
+        side.set_read_timeout(Some(LOOK)).expect("a socket option");
+        side.set_write_timeout(Some(Duration::from_secs(10))).expect("a socket option");
+    }
+    let link = Arc::new(Link { sides: [client, server], cut: AtomicBool::new(false) });
+    lock(shared).links.push(Arc::downgrade(&link));
+    for from in [0, 1] {
+        let (link, shared) = (Arc::clone(&link), Arc::clone(shared));
+        thread::spawn(move || {
+            if pump(&link, from, &shared).is_err() {
+                link.end(Cut::Reset);
+            }
+        });
+    }
+}
+
+/// Carries one direction until its end; an error ends both.
+fn pump(link: &Link, from: usize, shared: &Mutex<State>) -> io::Result<()> {
+    let (mut source, mut sink) = (&link.sides[from], &link.sides[1 - from]);
+    let mut buffer = vec![0; 16 * 1024];
+    while !link.is_cut() {
+        if lock(shared).hold {
+            sleep(LOOK);
+            continue;
+        }
+        let length = match source.read(&mut buffer) {
+            Ok(0) => return sink.shutdown(Shutdown::Write),
+            Ok(length) => length,
+            Err(error) if is_timeout(&error) => continue,
+            Err(error) => return Err(error),
+        };
+        let delay = lock(shared).delay;
+        sleep(delay);
+        while lock(shared).hold && !link.is_cut() {
+            sleep(LOOK);
+        }
+        if !link.is_cut() {
+            sink.write_all(&buffer[..length])?;
+        }
+    }
+    Ok(())
+}
+
+fn lock(shared: &Mutex<State>) -> MutexGuard<'_, State> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair() -> (TcpListener, Proxy) {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let proxy = Proxy::start(server.local_addr().unwrap());
+        (server, proxy)
+    }
+
+    fn connect(server: &TcpListener, proxy: &Proxy) -> [TcpStream; 2] {
+        let client = TcpStream::connect(proxy.address()).unwrap();
+        [client, server.accept().unwrap().0]
+    }
+
+    fn read(mut stream: &TcpStream) -> io::Result<Vec<u8>> {
+        let mut buffer = [0; 64];
+        let length = stream.read(&mut buffer)?;
+        Ok(buffer[..length].to_vec())
+    }
+
+    #[test]
+    fn bytes_pass_both_ways_until_the_connection_is_held() {
+        let (server, proxy) = pair();
+        let [mut near, mut far] = connect(&server, &proxy);
+        near.write_all(b"there").unwrap();
+        assert_eq!(read(&far).unwrap(), b"there");
+        far.write_all(b"back").unwrap();
+        assert_eq!(read(&near).unwrap(), b"back");
+
+        proxy.hold();
+        near.write_all(b"held").unwrap();
+        far.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+        assert!(is_timeout(&read(&far).unwrap_err()));
+        proxy.pass();
+        far.set_read_timeout(None).unwrap();
+        assert_eq!(read(&far).unwrap(), b"held");
+        assert_eq!(proxy.accepted(), 1);
+    }
+
+    #[test]
+    fn a_cut_is_a_reset_or_an_orderly_end_for_both_sides() {
+        for (how, expected) in [(Cut::Reset, Err(io::ErrorKind::ConnectionReset)), (Cut::Fin, Ok(0))] {
+            let (server, proxy) = pair();
+            let ends = connect(&server, &proxy);
+            proxy.cut(how);
+            for end in &ends {
+                assert_eq!(read(end).map(|b| b.len()).map_err(|e| e.kind()), expected, "{how:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_refused_connection_is_refused_until_the_proxy_passes_again() {
+        let (server, proxy) = pair();
+        proxy.refuse();
+        let error = TcpStream::connect(proxy.address()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+        proxy.pass();
+        connect(&server, &proxy);
+    }
+}

@@ -1,0 +1,151 @@
+//! The simulated hardware, wired as the control file says.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use ems_simulator::{BusFault, Chip, Ina219, Ina226, Message as BusMessage, SimulatedBus, Terminals};
+use rustix::io::Errno;
+
+use crate::control::{ChipLine, Control, Input, Model, Scope};
+use crate::pack::WatchedPack;
+use crate::registers::RegisterFile;
+use crate::wire::{Data, Message};
+
+/// A bus with chips on it.
+#[derive(Default)]
+pub(crate) struct Bench {
+    control: Control,
+    bus: SimulatedBus,
+    chips: BTreeMap<u8, Plugged>,
+}
+
+/// The handles to a chip that is on the bus.
+struct Plugged {
+    terminals: Terminals,
+    brown_out: Box<dyn Fn() + Send>,
+}
+
+/// What keeps a transfer from being carried out now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Obstacle {
+    /// It takes so much longer.
+    Slow(Duration),
+    /// It does not come back while the control file says so.
+    Hangs,
+}
+
+impl Bench {
+    /// Rewires the bench. A chip whose kind stays keeps its registers.
+    pub(crate) fn apply(&mut self, control: Control) {
+        let before = std::mem::replace(&mut self.control, control);
+        for address in before.chips.keys().filter(|address| !self.control.chips.contains_key(address)) {
+            self.bus.detach(*address);
+            self.chips.remove(address);
+        }
+        for (&address, line) in &self.control.chips {
+            let stays = before.chips.get(&address).is_some_and(|old| old.model == line.model);
+            match self.chips.get(&address) {
+                Some(plugged) if stays => {
+                    set(&plugged.terminals, line.input);
+                    let reset = self.control.resets.get(&address);
+                    if reset.is_some() && reset != before.resets.get(&address) {
+                        (plugged.brown_out)();
+                    }
+                }
+                _ => {
+                    let (chip, plugged) = plug(line);
+                    self.bus.attach(address, chip);
+                    self.chips.insert(address, plugged);
+                }
+            }
+        }
+    }
+
+    /// Whether a kernel driver owns `address`.
+    pub(crate) fn is_busy(&self, address: u16) -> bool {
+        u8::try_from(address).is_ok_and(|address| self.control.busy.contains(&address))
+    }
+
+    /// Whether the controller refuses the transfer before it touches the wires, as `i2c-bcm2835` refuses
+    /// a read that is not the last message.
+    pub(crate) fn refuses(&self, messages: &[Message]) -> bool {
+        let before_last = messages.len().saturating_sub(1);
+        self.control.reject_read_not_last
+            && messages.iter().take(before_last).any(|message| matches!(message.data, Data::Read(_)))
+    }
+
+    /// What stands in the way of a transfer that was begun `elapsed` ago.
+    pub(crate) fn obstacle(&self, messages: &[Message], elapsed: Duration) -> Option<Obstacle> {
+        if narrowest(messages, |scope| self.control.hangs.contains(&scope).then_some(())).is_some() {
+            return Some(Obstacle::Hangs);
+        }
+        let delay = narrowest(messages, |scope| self.control.delays.get(&scope).copied())?;
+        delay.checked_sub(elapsed).filter(|rest| !rest.is_zero()).map(Obstacle::Slow)
+    }
+
+    /// Carries the transfer out, at once.
+    pub(crate) fn carry_out(&self, messages: &mut [Message]) -> Result<(), Errno> {
+        if let Some(errno) = narrowest(messages, |scope| self.control.faults.get(&scope).copied()) {
+            return Err(Errno::from_raw_os_error(errno));
+        }
+        // One message at a time: those of one transfer may call different addresses. Nothing comes between
+        // them, since the bench is borrowed by one transfer at a time.
+        for message in messages {
+            let address = u8::try_from(message.address).map_err(|_| Errno::REMOTEIO)?;
+            let on_the_wire = match &mut message.data {
+                Data::Write(bytes) => BusMessage::Write(bytes),
+                Data::Read(buffer) => BusMessage::Read(buffer),
+            };
+            self.bus
+                .transfer(address, &mut [on_the_wire])
+                .map_err(|BusFault { errno }| Errno::from_raw_os_error(errno))?;
+        }
+        Ok(())
+    }
+}
+
+/// The finding for the first address that has one of its own, else the one for the whole bus.
+fn narrowest<T>(messages: &[Message], find: impl Fn(Scope) -> Option<T>) -> Option<T> {
+    messages.iter().find_map(|message| find(Some(u8::try_from(message.address).ok()?))).or_else(|| find(None))
+}
+
+fn plug(line: &ChipLine) -> (Box<dyn Chip>, Plugged) {
+    let terminals = Terminals::default();
+    set(&terminals, line.input);
+    let (chip, brown_out): (Box<dyn Chip>, Box<dyn Fn() + Send>) = match &line.model {
+        Model::Ina219 => {
+            let chip = Ina219::new(terminals.clone());
+            let faults = chip.faults();
+            (Box::new(chip), Box::new(move || faults.brown_out()))
+        }
+        Model::Ina226(ids) => {
+            let chip = Ina226::new(terminals.clone());
+            let chip = match *ids {
+                Some((manufacturer, die)) => chip.with_ids(manufacturer, die),
+                None => chip,
+            };
+            let faults = chip.faults();
+            (Box::new(chip), Box::new(move || faults.brown_out()))
+        }
+        Model::Registers(at_power_on) => {
+            let (flag, brown_out) = brown_out_flag();
+            (Box::new(RegisterFile::new(at_power_on.clone(), flag)), brown_out)
+        }
+        Model::Pack => {
+            let (flag, brown_out) = brown_out_flag();
+            (Box::new(WatchedPack::new(flag)), brown_out)
+        }
+    };
+    (chip, Plugged { terminals, brown_out })
+}
+
+fn brown_out_flag() -> (Arc<AtomicBool>, Box<dyn Fn() + Send>) {
+    let flag = Arc::new(AtomicBool::new(false));
+    (Arc::clone(&flag), Box::new(move || flag.store(true, Ordering::Relaxed)))
+}
+
+fn set(terminals: &Terminals, input: Input) {
+    terminals.set(input.volts, input.shunt_mv / 1000.0);
+}
