@@ -7,7 +7,7 @@
 //!
 //! | what | when | how |
 //! |---|---|---|
-//! | head | always | bits 0–2 the state, or 7 for a gap; 3 current, 4 temperature, 5 synced, 6 `seq` is not the next |
+//! | head | always | bits 0–2 the state, 6 for none, 7 for a gap; 3 current, 4 temperature, 5 synced, 6 `seq` is not the next |
 //! | `seq` − next `seq` | bit 6 | wrapping difference, varint |
 //! | time | always | the interval's difference from the interval before, ms, zigzag varint |
 //! | flag | a gap | its place in [`FLAGS`] |
@@ -24,12 +24,9 @@ use crate::sensor::Reading;
 const VERSION: u8 = 1;
 /// No sample is shorter: head, time, flag.
 const SHORTEST: usize = 3;
-/// The longest sample: head, eight varints.
-pub(super) const LONGEST: usize = 1 + 8 * 10;
-/// What a run has before its first sample, at most.
-pub(super) const PREAMBLE: usize = 11;
 
 const STATE: u8 = 0b111;
+const STATELESS: u8 = 6;
 const GAP: u8 = 7;
 const CURRENT: u8 = 1 << 3;
 const TEMPERATURE: u8 = 1 << 4;
@@ -154,7 +151,8 @@ impl Last {
             let flag = *FLAGS.get(usize::from(input.byte()?)).ok_or(CodecError::Unknown("flag"))?;
             Outcome::Gap(flag)
         } else {
-            let state = *STATES.get(usize::from(head & STATE)).ok_or(CodecError::Unknown("state"))?;
+            // All of the table, or none: every number below a gap's has its meaning.
+            let state = STATES.get(usize::from(head & STATE)).copied();
             let voltage = unstep(input, &mut self.voltage, MILLI)?;
             let current = match head & CURRENT {
                 0 => None,
@@ -198,7 +196,7 @@ impl Values {
         };
         let current = reading.current.and_then(|a| steps(a, MILLI));
         let temperature = reading.temperature.and_then(|t| steps(t, DECI));
-        let mut head = place(&STATES, &state);
+        let mut head = state.map_or(STATELESS, |state| place(&STATES, &state));
         head |= if current.is_some() { CURRENT } else { 0 };
         head |= if temperature.is_some() { TEMPERATURE } else { 0 };
         head |= if estimate.synced { SYNCED } else { 0 };
@@ -283,12 +281,17 @@ pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// The longest sample: head, jump, time and six values.
+    const LONGEST: usize = 1 + 8 * 10;
+    /// What a run has before its first sample, at most.
+    const PREAMBLE: usize = 11;
+
     /// Any sample on the grid of the wire.
     pub(crate) fn any_outcome() -> impl Strategy<Value = Outcome> {
         let measured = (
             (0i64..100_000, prop::option::of(-500_000i64..500_000), prop::option::of(-400i64..900)),
             (0i64..=10_000, 0i64..=10_000, 0i64..=10_000, any::<bool>()),
-            prop::sample::select(STATES.as_slice()),
+            prop::option::of(prop::sample::select(STATES.as_slice())),
         )
             .prop_map(|((mv, ma, t), (soc, low, high, synced), state)| Outcome::Measured {
                 reading: Reading {
@@ -338,7 +341,7 @@ pub(super) mod tests {
                     temperature: Some(21.0 + noise(2) * 0.1),
                 },
                 estimate: Estimate { soc, low: soc - 4.0, high: soc + 4.0, synced: true },
-                state: State::Charging,
+                state: Some(State::Charging),
             },
         }
     }
@@ -382,7 +385,7 @@ pub(super) mod tests {
         fn finer_values_are_rounded_once_and_then_stay(v in -1e4..1e4, a in -1e3..1e3, t in -50.0..90.0, soc in 0.0..100.0) {
             let sample = |voltage, current, temperature, soc| Sample { seq: 1, taken: BootTime(2), outcome: Outcome::Measured {
                 reading: Reading { voltage, current: Some(current), temperature: Some(temperature) },
-                estimate: Estimate { soc, low: soc, high: soc, synced: false }, state: State::Idle } };
+                estimate: Estimate { soc, low: soc, high: soc, synced: false }, state: None } };
             let rounded = |x: f64, steps: f64| (x * steps).round() / steps;
             let expected = sample(rounded(v, MILLI), rounded(a, MILLI), rounded(t, DECI), rounded(soc, CENTI));
             prop_assert_eq!(decode(&encoded(&[sample(v, a, t, soc)])), Ok(vec![expected]));

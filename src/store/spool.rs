@@ -151,17 +151,13 @@ impl Spool {
         let path = self.path.clone()?;
         let worked = self.file.is_some();
         self.missed = 0;
-        match self.replace(&path, waiting) {
-            Ok(()) => {
-                self.not_before = 0;
-                (!worked).then_some(Notice::SpoolWorks { path })
-            }
+        if self.replace(&path, waiting).is_err() {
             // The old file goes on, with more in it than waits: its own bound will tell if this lasts.
-            Err(_) => {
-                self.not_before = self.samples + RETRY;
-                None
-            }
+            self.not_before = self.samples + RETRY;
+            return None;
         }
+        self.not_before = 0;
+        (!worked).then_some(Notice::SpoolWorks { path })
     }
 
     fn replace<'a>(

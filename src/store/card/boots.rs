@@ -27,13 +27,13 @@ struct Known {
 }
 
 /// Where a boot was written.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct NewRow(i64);
 
 impl Known {
     /// Whether it has no samples left and is not the boot that is being written.
     fn is_past(&self, written: &str) -> bool {
-        self.numbers.is_empty() && self.boot.boot_id != written
+        self.numbers.is_empty() && self.boot.name != written
     }
 }
 
@@ -144,13 +144,13 @@ impl Boots {
     }
 
     fn find(&self, boot_id: &str) -> Option<&Known> {
-        self.known.iter().rfind(|known| known.boot.boot_id == boot_id)
+        self.known.iter().rfind(|known| known.boot.name == boot_id)
     }
 
     fn entry(&mut self, boot_id: &str) -> &mut Known {
-        let at = self.known.iter().rposition(|known| known.boot.boot_id == boot_id).unwrap_or_else(|| {
+        let at = self.known.iter().rposition(|known| known.boot.name == boot_id).unwrap_or_else(|| {
             let order = self.known.last().map_or(1, |last| last.boot.order + 1);
-            let boot = Boot { order, boot_id: boot_id.to_owned(), clock: None };
+            let boot = Boot { order, name: boot_id.to_owned(), clock: None };
             self.known.push(Known { boot, row: None, numbers: SeqRanges::new() });
             self.known.len() - 1
         });

@@ -38,7 +38,8 @@ pub(super) struct Block<'a> {
 pub(super) struct Boot {
     /// Rises with each boot.
     pub(super) order: u64,
-    pub(super) boot_id: String,
+    /// As named on the wire.
+    pub(super) name: String,
     pub(super) clock: Option<BootClock>,
 }
 
@@ -101,7 +102,7 @@ pub(super) fn pack_boot(boot: &Boot, revision: u64) -> Result<Vec<u8>, TooLong> 
         let quality = boot.clock.and_then(|c| QUALITIES.iter().position(|&q| q == c.quality));
         out.push(quality.and_then(|q| u8::try_from(q + 1).ok()).unwrap_or(0));
         out.extend_from_slice(&boot.clock.map_or(0, |c| c.offset_ms).to_le_bytes());
-        out.extend_from_slice(boot.boot_id.as_bytes());
+        out.extend_from_slice(boot.name.as_bytes());
     })?;
     Ok(bytes)
 }
@@ -118,7 +119,7 @@ pub(super) fn boot(body: &[u8]) -> Option<(u64, Boot)> {
         Some(place) => Some(*QUALITIES.get(usize::from(place))?),
     };
     let clock = quality.map(|quality| BootClock { offset_ms, quality });
-    Some((revision, Boot { order, boot_id: str::from_utf8(name).ok()?.to_owned(), clock }))
+    Some((revision, Boot { order, name: str::from_utf8(name).ok()?.to_owned(), clock }))
 }
 
 /// An event record. A text beyond 1 KiB is cut.
@@ -186,7 +187,7 @@ mod tests {
         for clock in
             QUALITIES.map(|quality| Some(BootClock { offset_ms: -5, quality })).into_iter().chain([None])
         {
-            let stored = Boot { order: 7, boot_id: "boot".to_owned(), clock };
+            let stored = Boot { order: 7, name: "boot".to_owned(), clock };
             let bytes = pack_boot(&stored, 9).unwrap();
             assert_eq!(boot(record::open(BOOT, &bytes).unwrap()), Some((9, stored)));
         }

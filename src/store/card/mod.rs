@@ -242,7 +242,7 @@ impl Card {
 
     /// An operation that needs the card to work: an unusable one is tried again first, a damaged one is healed.
     fn write<T>(&mut self, mut work: impl FnMut(&mut Open) -> Result<T, CardError>) -> Result<T, CardError> {
-        let result = self.ready().and_then(|open| work(open));
+        let result = self.ready().and_then(&mut work);
         let result = match result {
             Err(CardError::Damaged(why)) => self.heal_and(&why, work),
             other => other,

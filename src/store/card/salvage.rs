@@ -142,9 +142,9 @@ impl Inventory {
             }
             entry::BOOT => {
                 let Some((revision, boot)) = entry::boot(body) else { return };
-                let known = self.boots.get(&boot.boot_id).map_or(0, |known| known.0);
+                let known = self.boots.get(&boot.name).map_or(0, |known| known.0);
                 if revision >= known {
-                    self.boots.insert(boot.boot_id.clone(), (revision, boot));
+                    self.boots.insert(boot.name.clone(), (revision, boot));
                 }
             }
             entry::EVENT => {
