@@ -30,7 +30,12 @@ fn main() -> Outcome {
         rustix::fs::syncfs(&device)?;
     }
     let written = (sectors(stat)? - before) * 512;
-    let size: u64 = fs::read_dir(folder)?.flatten().filter_map(|f| f.metadata().ok()).filter(|m| m.is_file()).map(|m| m.len()).sum();
+    let size: u64 = fs::read_dir(folder)?
+        .flatten()
+        .filter_map(|f| f.metadata().ok())
+        .filter(|m| m.is_file())
+        .map(|m| m.len())
+        .sum();
     println!(
         "{candidate:28} {:6.1} kB a flush {:6.1} MB a day, files {:5} KiB, memory +{} KiB",
         written as f64 / flushes as f64 / 1e3,
@@ -65,7 +70,12 @@ fn open(candidate: &str, folder: &Path) -> Result<Box<dyn FnMut(&[u8]) -> Outcom
 }
 
 #[cfg(feature = "sqlite")]
-fn sqlite(folder: &Path, journal: &str, page: &str, checkpoint: Option<&str>) -> Result<Box<dyn FnMut(&[u8]) -> Outcome>, Box<dyn Error>> {
+fn sqlite(
+    folder: &Path,
+    journal: &str,
+    page: &str,
+    checkpoint: Option<&str>,
+) -> Result<Box<dyn FnMut(&[u8]) -> Outcome>, Box<dyn Error>> {
     let database = rusqlite::Connection::open(folder.join("db"))?;
     database.execute_batch(&format!(
         "PRAGMA page_size={page}; PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode={journal}; PRAGMA synchronous=FULL; PRAGMA cache_size=16;

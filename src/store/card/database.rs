@@ -13,7 +13,7 @@ use super::wal::Log;
 
 const PAGE: u64 = 4096;
 /// The log is written back into the database when it holds this many pages: few enough for a small file, many
-/// enough that a page is written back once for many changes. docs/decisions/0005-device-store.md has the figures.
+/// enough that a page is written back once for many changes. docs/decisions/0006-device-store.md has the figures.
 const CHECKPOINT_PAGES: u32 = 96;
 /// The log's file is made this long at once: its end then never is the place of the last write, so that a file cut
 /// short by a damaged file system costs nothing. Room for one large write beyond [`CHECKPOINT_PAGES`].

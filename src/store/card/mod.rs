@@ -2,7 +2,7 @@
 //!
 //! An SQLite database of sealed records. It is opened whatever state it is in: a damaged one is healed
 //! (`salvage.rs`), one that cannot be used is tried again with each write, and both are said in words.
-//! Everything here blocks; the daemon gives it a thread of its own. docs/decisions/0005-device-store.md has the why.
+//! Everything here blocks; the daemon gives it a thread of its own. docs/decisions/0006-device-store.md has the why.
 
 mod backlog;
 mod boots;

@@ -570,7 +570,7 @@ fn a_folder_of_another_owner_is_said_in_words() {
     card.push("boot", &run(0..1)).unwrap_err();
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).unwrap();
     card.push("boot", &run(0..1)).unwrap();
-    fs::set_permissions(dir.path().join(FILES[0]), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(dir.path().join(FILES[0]), fs::Permissions::from_mode(0o0)).unwrap();
     let (_, notices) = open(dir.path());
     assert!(notices[0].to_string().contains("belong to the daemon's user"), "{notices:?}");
 }
