@@ -1,21 +1,27 @@
 //! The composition root: builds the parts, starts them, waits for the signal, stops them in order.
 
+use std::collections::VecDeque;
 use std::fs;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use ems_protocol::Severity;
 use tokio::runtime::LocalOptions;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinSet, spawn_local};
 use tracing::{info, warn};
 
 use crate::battery::StateOfCharge;
 use crate::clock::{Clock, SystemTime, TimeSource as _};
 use crate::config::Config;
-use crate::health::{Health, LinkState, Progress};
+use crate::events::{self, ClockWatch, Incident, Record, Recorder, code};
+use crate::health::{Health, Progress, Pulse};
 use crate::sample::{FIRMWARE_VERSION, Identity};
 use crate::sampler::Sampler;
 use crate::sensor;
+use crate::status::{BacklogState, Door, Facts, LinkState, SensorState, Server, Stages};
 use crate::store::{self, Folder, FolderError, Sequence};
 use crate::uplink::{Context, Dialer, Proxy, TrustError, Uplink};
 
@@ -38,6 +44,8 @@ pub enum DaemonError {
 
 /// Samples between the sampler and the uplink, which takes each one at once.
 const SAMPLE_CHANNEL: usize = 16;
+/// Events between the recorder and the uplink; the recorder keeps those that wait.
+const EVENT_CHANNEL: usize = 1;
 /// Unconfirmed samples kept in memory: an hour at 1 Hz.
 const OUTBOX_CAPACITY: usize = 3600;
 
@@ -71,21 +79,40 @@ async fn serve(config: &Config) -> Result<(), DaemonError> {
         proxy,
     )?;
     let folder = claim(config)?;
-    let sequence = sequence(config, folder.as_ref());
+    let runtime = runtime(config);
+    let sequence = sequence(runtime.as_deref(), folder.as_ref());
     let sensor = sensor::open(&config.wiring()).map_err(|e| DaemonError::System("a thread", e))?;
-    let device = sensor.device().to_string();
     let identity = Identity { device_id: config.device_id.clone(), boot_id: sequence.boot_id().to_owned() };
-    let (sample_sender, sample_watch) = watch::channel(None);
-    let (link_sender, link_watch) = watch::channel(LinkState::default());
+    let facts = Facts {
+        identity: identity.clone(),
+        sensor: sensor.device().to_string(),
+        board: hardware_model(),
+        server: dialer.server().to_owned(),
+        interval: config.sample_interval,
+        started: SystemTime.boottime(),
+    };
+    let clock = Rc::new(Clock::new(SystemTime));
+    let (reporter, reports) = events::channel(Rc::clone(&clock));
+    let (sample_sender, sample) = watch::channel(None);
+    let (sensor_sender, sensor_state) = watch::channel(SensorState::default());
+    let (link_sender, link) = watch::channel(LinkState::default());
+    let (backlog_sender, backlog) = watch::channel(BacklogState::default());
+    let (error_sender, errors) = watch::channel(VecDeque::new());
     let (stop, stopping) = watch::channel(false);
     let (samples, collected) = mpsc::channel(SAMPLE_CHANNEL);
+    let (event_sender, outgoing) = mpsc::channel(EVENT_CHANNEL);
 
-    let health = Health {
+    let pulse = Pulse {
         sampler: Progress::default(),
         uplink: Progress::default(),
-        sample: sample_watch,
-        link: link_watch,
         sample_interval: config.sample_interval,
+    };
+    let recorder = Recorder {
+        record: Record::default(),
+        clock: Rc::clone(&clock),
+        boot_id: identity.boot_id.clone(),
+        outgoing: event_sender,
+        errors: error_sender,
     };
     let sampler = Sampler {
         sensor,
@@ -94,24 +121,48 @@ async fn serve(config: &Config) -> Result<(), DaemonError> {
         pack: config.pack(),
         sequence,
         time: Rc::new(SystemTime),
-        progress: health.sampler.clone(),
+        progress: pulse.sampler.clone(),
         latest: sample_sender,
+        state: sensor_sender,
+        reporter: reporter.clone(),
     };
     let context = Context {
         identity,
-        clock: Clock::new(SystemTime),
-        sensor: device.clone(),
-        hardware_model: hardware_model(),
-        progress: health.uplink.clone(),
+        clock: Rc::clone(&clock),
+        sensor: facts.sensor.clone(),
+        hardware_model: facts.board.clone(),
+        progress: pulse.uplink.clone(),
         link: link_sender,
+        backlog: backlog_sender,
+        reporter: reporter.clone(),
     };
-    info!(
-        "ems-edge {FIRMWARE_VERSION} runs as {}: {device}, a sample each {:?}, to {}",
-        config.device_id, config.sample_interval, config.server_url
+    let words = format!(
+        "ems-edge {FIRMWARE_VERSION} runs as {}: {}, a sample each {:?}, to {}",
+        config.device_id, facts.sensor, config.sample_interval, config.server_url
     );
-    let sampler = tokio::task::spawn_local(sampler.run(samples, stopping));
-    let mut uplink = tokio::task::spawn_local(Uplink::new(context, dialer, OUTBOX_CAPACITY).run(collected));
-    let health = tokio::task::spawn_local(health.run());
+    info!("{words}");
+    reporter.report(Incident::new(Severity::Info, code::STARTED, words));
+
+    let uplink = Uplink::new(context, dialer, OUTBOX_CAPACITY, outgoing);
+    let health = Health {
+        pulse: pulse.clone(),
+        sample,
+        link: link.clone(),
+        backlog: backlog.clone(),
+        reporter: reporter.clone(),
+    };
+    let stages = Stages { facts, clock, sensor: sensor_state, link, backlog, errors, pulse };
+    let watch = ClockWatch { time: Rc::new(SystemTime), reporter: reporter.clone() };
+    let recorder = spawn_local(recorder.run(reports));
+    let sampler = spawn_local(sampler.run(samples, stopping));
+    let mut uplink = spawn_local(uplink.run(collected));
+    // These end with this value.
+    let mut helpers = JoinSet::new();
+    helpers.spawn_local(health.run());
+    helpers.spawn_local(watch.run());
+    if let Some(door) = runtime.as_deref().and_then(status_door) {
+        helpers.spawn_local(Server { stages: Rc::new(stages), events: reporter.clone() }.run(door));
+    }
 
     tokio::select! {
         _ = terminate.recv() => {}
@@ -120,15 +171,30 @@ async fn serve(config: &Config) -> Result<(), DaemonError> {
         _ = &mut uplink => {}
     }
     info!("stopping");
-    health.abort();
+    reporter.report(Incident::new(Severity::Info, code::STOPPED, "told to stop"));
+    helpers.shutdown().await;
     // Upstream first: the sampler's end tells the uplink to deliver what it has and to close.
     stop.send_replace(true);
-    for stage in [sampler, uplink] {
+    drop(reporter);
+    for stage in [sampler, uplink, recorder] {
         if !stage.is_finished() && stage.await.is_err() {
             warn!("a stage ended with a panic");
         }
     }
     Ok(())
+}
+
+/// This identity's folder in RAM, or nothing where the file system does not let us have one.
+fn runtime(config: &Config) -> Option<PathBuf> {
+    store::make(&config.runtime_dir, &config.device_id, "RUNTIME_DIR")
+        .inspect_err(|error| {
+            warn!("{error}; until then a restart gives the samples a new boot id, and ems-edge status finds nobody");
+        })
+        .ok()
+}
+
+fn status_door(folder: &Path) -> Option<Door> {
+    Door::open(folder).inspect_err(|error| warn!("{error}; until then ems-edge status finds nobody")).ok()
 }
 
 /// The state folder, or nothing where the file system does not let us have one: the battery is still watched.
@@ -143,12 +209,9 @@ fn claim(config: &Config) -> Result<Option<Folder>, FolderError> {
     }
 }
 
-fn sequence(config: &Config, folder: Option<&Folder>) -> Sequence {
-    let runtime = store::make(&config.runtime_dir, &config.device_id, "RUNTIME_DIR")
-        .inspect_err(|error| warn!("{error}; until then a restart gives the samples a new boot id"))
-        .ok();
+fn sequence(runtime: Option<&Path>, folder: Option<&Folder>) -> Sequence {
     let state = folder.map(Folder::path);
-    Sequence::open(runtime.as_deref(), state, &kernel_boot_id(), SystemTime.boottime())
+    Sequence::open(runtime, state, &kernel_boot_id(), SystemTime.boottime())
 }
 
 fn kernel_boot_id() -> String {

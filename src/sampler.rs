@@ -1,18 +1,22 @@
 //! The beat: one sample each interval, on the monotonic clock, without drift.
 
+mod report;
+
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
-use tracing::{debug, info, warn};
 
 use crate::battery::{self, Pack, StateOfCharge};
 use crate::clock::TimeSource;
+use crate::events::Reporter;
 use crate::health::Progress;
 use crate::sample::{Outcome, Sample};
 use crate::sensor::{Reading, SensorError, SensorHandle};
+use crate::status::SensorState;
 use crate::store::Sequence;
+use report::SensorReport;
 
 /// The part of the interval in which a reading must be there: the rest is for everything else.
 const DEADLINE: f64 = 0.8;
@@ -37,6 +41,10 @@ pub struct Sampler {
     pub progress: Progress,
     /// The latest sample, for health.
     pub latest: watch::Sender<Option<Sample>>,
+    /// How the sensor is, for the status view.
+    pub state: watch::Sender<SensorState>,
+    /// The event record.
+    pub reporter: Reporter,
 }
 
 impl Sampler {
@@ -46,7 +54,7 @@ impl Sampler {
         // After a stall the beat goes on upon the old grid; what was missed stays missed.
         beats.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut estimated = Instant::now();
-        let mut trouble = Trouble::default();
+        let mut report = SensorReport::new(self.reporter.clone(), self.sensor.device().to_string());
         loop {
             tokio::select! {
                 _ = beats.tick() => {}
@@ -56,9 +64,13 @@ impl Sampler {
             let seq = self.sequence.take();
             let taken = self.time.boottime();
             let reading = self.sensor.read(self.interval.mul_f64(DEADLINE)).await;
-            trouble.note(&reading);
+            let trouble = reading.as_ref().err().map(ToString::to_string);
+            let kind = reading.as_ref().err().map(SensorError::kind);
             let outcome = self.judge(reading, &mut estimated);
             let sample = Sample { seq, taken, outcome };
+            let now = tokio::time::Instant::now();
+            self.state.send_modify(|state| state.note(sample, trouble, now));
+            report.note(kind, &self.state.borrow(), now);
             self.latest.send_replace(Some(sample));
             if samples.send(sample).await.is_err() {
                 break;
@@ -84,44 +96,6 @@ impl Sampler {
             Err(error) => {
                 self.battery.gap(elapsed);
                 Outcome::Gap(error.flag())
-            }
-        }
-    }
-}
-
-/// A sensor that does not give readings: said once, and then at growing intervals.
-#[derive(Default)]
-struct Trouble {
-    since: Option<Instant>,
-    gaps: u32,
-    last: String,
-}
-
-impl Trouble {
-    fn note(&mut self, reading: &Result<Reading, SensorError>) {
-        match reading {
-            Ok(_) => {
-                if let Some(since) = self.since.take() {
-                    let seconds = since.elapsed().as_secs();
-                    info!(
-                        "the sensor answers again after {seconds} s, {} samples were without values",
-                        self.gaps
-                    );
-                    *self = Self::default();
-                }
-            }
-            Err(error) => {
-                self.since.get_or_insert_with(Instant::now);
-                self.gaps = self.gaps.saturating_add(1);
-                let words = error.to_string();
-                if words != self.last && self.gaps < 10 {
-                    warn!("{words}");
-                } else if self.gaps.is_power_of_two() {
-                    warn!("{words}; {} samples without values so far", self.gaps);
-                } else {
-                    debug!("{words}");
-                }
-                self.last = words;
             }
         }
     }

@@ -1,6 +1,8 @@
 //! The command line: one file a subcommand.
 
+mod local_time;
 mod run;
+mod status;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,6 +13,10 @@ use clap::{Parser, Subcommand};
 const EX_CONFIG: u8 = 78;
 /// `EX_USAGE`: the arguments are wrong.
 const EX_USAGE: u8 = 64;
+/// `EX_UNAVAILABLE`: the daemon cannot be asked.
+const EX_UNAVAILABLE: u8 = 69;
+/// The daemon runs, and something is wrong.
+const IN_TROUBLE: u8 = 1;
 
 #[derive(Parser)]
 #[command(version, about, after_help = "Example: ems-edge run --config ./config.env")]
@@ -28,6 +34,9 @@ enum Command {
         #[arg(long, value_name = "PATH")]
         config: Option<PathBuf>,
     },
+    /// Show how the running daemon is: battery, connection, waiting samples, trouble.
+    #[command(after_help = status::HELP)]
+    Status(status::Options),
 }
 
 /// Parses the arguments and runs the subcommand.
@@ -42,5 +51,6 @@ pub fn main() -> ExitCode {
     };
     match arguments.command {
         Command::Run { config } => run::run(config.as_deref()),
+        Command::Status(options) => status::status(&options),
     }
 }

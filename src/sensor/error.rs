@@ -111,6 +111,22 @@ impl SensorError {
         }
     }
 
+    /// The sort of failure: another sort is news, other numbers in the same sentence are not.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Open { .. } => "open",
+            Self::Transfer { errno: Some(EREMOTEIO | ENXIO), .. } => "no answer",
+            Self::Transfer { errno: Some(ETIMEDOUT), .. } => "bus stuck",
+            Self::Transfer { .. } => "transfer",
+            Self::WrongChip { .. } => "wrong chip",
+            Self::ConfigurationLost { .. } => "reset",
+            Self::NoConversion { .. } => "no conversion",
+            Self::OutOfRange { .. } => "out of range",
+            Self::Deadline { .. } | Self::Busy { .. } => "bus hangs",
+            Self::ThreadEnded { .. } => "thread ended",
+        }
+    }
+
     /// Whether a retry helps.
     pub fn retry_hint(&self) -> RetryHint {
         match self {

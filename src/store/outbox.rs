@@ -107,6 +107,11 @@ impl Outbox {
         self.waiting.len()
     }
 
+    /// How many may wait.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
     /// Whether none waits.
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()

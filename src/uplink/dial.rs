@@ -54,6 +54,21 @@ pub enum DialError {
     NotWebSocket(String),
 }
 
+impl DialError {
+    /// The sort of failure: another sort is news, other words of the same sort are not.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Dns(..) => "dns",
+            Self::Connect(..) => "connect",
+            Self::Proxy(..) => "proxy",
+            Self::Tls(..) => "tls",
+            Self::Refused(_) => "refused",
+            Self::Unavailable(..) => "unavailable",
+            Self::Upgrade(_) | Self::NotWebSocket(_) => "upgrade",
+        }
+    }
+}
+
 /// A stream with or without TLS: without it only to this machine itself, which the configuration sees to.
 pub(super) trait Stream: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send {}
 impl Stream for TcpStream {}

@@ -3,8 +3,10 @@
 mod backoff;
 mod context;
 mod dial;
+mod event_queue;
 mod network;
 mod proxy;
+mod report;
 mod session;
 mod tls;
 mod upgrade;
@@ -16,15 +18,18 @@ use ems_protocol::CloseCode;
 use ems_protocol::limits::MAX_BATCH_SAMPLES;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep};
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
+use crate::events::Event;
 use crate::sample::Sample;
 use crate::store::Outbox;
 use backoff::Backoff;
 pub use context::Context;
 pub use dial::{DialError, Dialer};
+use event_queue::EventQueue;
 use network::Network;
 pub use proxy::Proxy;
+use report::Report;
 use session::{End, Session};
 pub use tls::TrustError;
 pub use upgrade::Mode;
@@ -35,13 +40,13 @@ pub struct Uplink {
     context: Context,
     dialer: Dialer,
     outbox: Outbox,
+    events: EventQueue,
+    report: Report,
     backoff: Backoff,
     /// The most samples in a batch: halved each time the server finds a frame too big.
     batch_limit: usize,
-    /// Failures since the last stable connection, so that the log does not repeat itself.
+    /// Failures since the last stable connection.
     failures: u32,
-    /// Connections in a row that ended at once: they must not fill the log either.
-    flaps: u32,
     /// Cuts a wait short.
     network: Network,
 }
@@ -70,16 +75,18 @@ enum Failure {
 }
 
 impl Uplink {
-    /// An uplink that calls with `dialer` and keeps at most `capacity` unconfirmed samples.
-    pub fn new(context: Context, dialer: Dialer, capacity: usize) -> Self {
+    /// An uplink that calls with `dialer`, keeps at most `capacity` unconfirmed samples and sends what comes from
+    /// `events` where the server takes events.
+    pub fn new(context: Context, dialer: Dialer, capacity: usize, events: mpsc::Receiver<Event>) -> Self {
         Self {
             context,
             dialer,
             outbox: Outbox::new(capacity),
+            events: EventQueue::new(events),
+            report: Report::default(),
             backoff: Backoff::default(),
             batch_limit: MAX_BATCH_SAMPLES / 4,
             failures: 0,
-            flaps: 0,
             network: Network::watch(),
         }
     }
@@ -87,11 +94,12 @@ impl Uplink {
     /// Runs until the sampler's end of `samples` is dropped.
     pub async fn run(mut self, mut samples: mpsc::Receiver<Sample>) {
         loop {
+            Report::dialling(&self.context);
             let Some(dialed) = self.dial(&mut samples).await else { break };
             let failure = match dialed {
                 Err(error) => {
                     let failure = of_dial(&error);
-                    self.log_failure(&error.to_string(), failure);
+                    self.failed(error.kind(), &error.to_string());
                     failure
                 }
                 Ok((wire, mode)) => match self.hold(wire, mode, &mut samples).await {
@@ -101,6 +109,7 @@ impl Uplink {
             };
             let wait = self.next_wait(failure);
             debug!("next attempt in {wait:.1?}");
+            Report::waits(&self.context, wait, failure == Failure::Refused);
             if self.wait(wait, failure, &mut samples).await.is_none() {
                 break;
             }
@@ -115,8 +124,8 @@ impl Uplink {
         &mut self,
         samples: &mut mpsc::Receiver<Sample>,
     ) -> Option<Result<(Wire, Mode), DialError>> {
-        let Self { context, dialer, outbox, .. } = self;
-        collect_while(context, outbox, samples, dialer.dial()).await
+        let Self { context, dialer, outbox, report, .. } = self;
+        collect_while(context, report, outbox, samples, dialer.dial()).await
     }
 
     /// A pause; `None` when the daemon stops meanwhile.
@@ -144,7 +153,7 @@ impl Uplink {
                 }
             }
         };
-        collect_while(&self.context, &mut self.outbox, samples, pause).await
+        collect_while(&self.context, &mut self.report, &mut self.outbox, samples, pause).await
     }
 
     /// A connection from its upgrade to its end; `None` when the daemon stops.
@@ -155,27 +164,10 @@ impl Uplink {
         samples: &mut mpsc::Receiver<Sample>,
     ) -> Option<Failure> {
         let since = Instant::now();
-        let words = match mode {
-            Mode::Typed => "acknowledged samples (ems.v1)",
-            Mode::Plain => "plain telemetry",
-        };
-        let line =
-            format!("connected to {}: {words}, {} samples waiting", self.dialer.server(), self.outbox.len());
-        if self.flaps == 0 || self.flaps.is_power_of_two() {
-            info!("{line}");
-        } else {
-            debug!("{line}");
-        }
-        self.context.report_connected(true);
-        let session = Session::new(&self.context, &mut self.outbox, wire, mode, self.batch_limit);
-        let end = session.run(samples, self.batch_limit).await;
-        self.context.report_connected(false);
+        let end = self.session(wire, mode, samples).await;
         self.backoff.connection_ended(since, Instant::now());
         if since.elapsed() >= PROGRESS_TICK {
             self.failures = 0;
-            self.flaps = 0;
-        } else {
-            self.flaps = self.flaps.saturating_add(1);
         }
         let (words, failure) = match end {
             End::Stopped => return None,
@@ -184,8 +176,28 @@ impl Uplink {
             End::Closed(None) => ("the server closed it without a reason".to_owned(), Failure::Transient),
             End::Closed(Some((code, reason))) => self.closed_by_server(code, &reason),
         };
-        self.log_failure(&format!("the connection to {} ended: {words}", self.dialer.server()), failure);
+        let kind = if failure == Failure::Refused { "turned away" } else { "ended" };
+        self.failed(kind, &format!("the connection to {} ended: {words}", self.dialer.server()));
         Some(failure)
+    }
+
+    async fn session(&mut self, wire: Wire, mode: Mode, samples: &mut mpsc::Receiver<Sample>) -> End {
+        let Self { context, dialer, outbox, events, report, batch_limit, .. } = self;
+        report.connected(context, dialer.server(), mode);
+        let session = Session::new(context, outbox, events, wire, mode, *batch_limit);
+        let session = session.run(samples, *batch_limit);
+        tokio::pin!(session);
+        let mut ticks = interval(PROGRESS_TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                end = &mut session => return end,
+                _ = ticks.tick() => {
+                    report.still_connected(context, dialer.server());
+                    report.dropped(context);
+                }
+            }
+        }
     }
 
     fn closed_by_server(&mut self, code: u16, reason: &str) -> (String, Failure) {
@@ -228,24 +240,16 @@ impl Uplink {
         }
     }
 
-    /// A line for the first failure, then for the 2nd, 4th, 8th …: a day without network makes a dozen lines.
-    fn log_failure(&mut self, words: &str, failure: Failure) {
+    fn failed(&mut self, kind: &'static str, words: &str) {
         self.failures = self.failures.saturating_add(1);
-        let attempt = self.failures;
-        let waiting = self.outbox.len();
-        if attempt == 1 || failure == Failure::Refused {
-            warn!("{words}; {waiting} samples waiting");
-        } else if attempt.is_power_of_two() {
-            warn!("{words}; {attempt} attempts so far, {waiting} samples waiting");
-        } else {
-            debug!("{words}");
-        }
+        self.report.failed(&self.context, self.dialer.server(), kind, words);
     }
 }
 
 /// Runs `work` while samples go on being collected; `None` when the sampler has gone.
 async fn collect_while<T>(
     context: &Context,
+    report: &mut Report,
     outbox: &mut Outbox,
     samples: &mut mpsc::Receiver<Sample>,
     work: impl Future<Output = T>,
@@ -259,12 +263,9 @@ async fn collect_while<T>(
             sample = samples.recv() => outbox.push(sample?),
             _ = ticks.tick() => {}
         }
-        let overflowed = outbox.take_overflowed();
-        if overflowed > 0 {
-            debug!("{overflowed} of the oldest samples are dropped: the memory for waiting samples is full");
-        }
         context.progress.mark();
         context.report_backlog(outbox);
+        report.dropped(context);
     }
 }
 

@@ -15,6 +15,7 @@ use tokio_tungstenite::tungstenite::{self, Message};
 use tracing::{debug, info, warn};
 
 use super::context::Context;
+use super::event_queue::EventQueue;
 use super::upgrade::Mode;
 use super::wire::{Event, Wire};
 use crate::command;
@@ -49,6 +50,7 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 pub(super) struct Session<'a> {
     context: &'a Context,
     outbox: &'a mut Outbox,
+    events: &'a mut EventQueue,
     wire: Wire,
     mode: Mode,
     /// The most samples in one batch; `None` until the server has said welcome (plain mode: from the start).
@@ -68,12 +70,14 @@ impl<'a> Session<'a> {
     pub(super) fn new(
         context: &'a Context,
         outbox: &'a mut Outbox,
+        events: &'a mut EventQueue,
         wire: Wire,
         mode: Mode,
         max_batch: usize,
     ) -> Self {
         let now = Instant::now();
         outbox.begin_session();
+        events.begin_session();
         let max_batch = match mode {
             Mode::Plain => Some(max_batch),
             Mode::Typed => None,
@@ -81,6 +85,7 @@ impl<'a> Session<'a> {
         Self {
             context,
             outbox,
+            events,
             wire,
             mode,
             max_batch,
@@ -123,6 +128,7 @@ impl<'a> Session<'a> {
                     None => self.stopping = Some(Instant::now()),
                 },
                 () = patience(self.stopping), if self.stopping.is_some() => return self.close().await,
+                () = self.events.filled(), if self.mode == Mode::Typed => {}
                 event = self.wire.event() => match event? {
                     Event::Flushed => {}
                     Event::Ended => return Ok(End::Closed(None)),
@@ -173,6 +179,19 @@ impl<'a> Session<'a> {
                 }
             }
         }
+        self.send_event()
+    }
+
+    /// One event, when the wire is free: samples come first. The Pong after it proves that it has been read.
+    fn send_event(&mut self) -> Result<(), tungstenite::Error> {
+        if self.mode == Mode::Typed
+            && self.wire.is_idle()
+            && let Some((event, barrier)) = self.events.next()
+        {
+            let event = event.device_event(&self.context.identity.boot_id, &self.context.clock);
+            self.wire.queue(Message::text(encode(kind::EVENT, &event)))?;
+            self.wire.queue(Message::Ping(barrier.to_vec().into()))?;
+        }
         Ok(())
     }
 
@@ -211,6 +230,7 @@ impl<'a> Session<'a> {
             Message::Text(text) => self.receive_text(text, batch_limit),
             Message::Pong(payload) => {
                 self.passed_barrier(payload);
+                self.events.passed_barrier(payload);
                 Ok(())
             }
             Message::Binary(_) => self.answer_error(&ErrorMessage::new(
@@ -320,6 +340,7 @@ impl<'a> Session<'a> {
         if let Some(seq) = seq.filter(|_| ours && error.code == ErrorCode::InvalidMessage) {
             let refused = self.outbox.confirm(&SeqRanges::from_iter([seq]));
             if refused > 0 {
+                self.context.report_refused(refused as u64);
                 warn!("the server refuses sample {seq} for good, it is set aside: {}", error.message);
             }
             self.confirmed_up_to(seq);

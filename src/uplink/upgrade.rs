@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use ems_protocol::SUBPROTOCOL;
+use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
@@ -17,7 +18,8 @@ use super::DialError;
 use crate::config::Secret;
 
 /// What both sides have agreed on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// Bare telemetry, no acknowledgement.
     Plain,
