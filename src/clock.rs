@@ -54,6 +54,8 @@ pub struct Clock {
     source: Box<dyn TimeSource>,
     /// Server time minus boot time in ms, once a server has told.
     server_offset: Cell<Option<i64>>,
+    /// What was known to be right before the last power cut: wall time minus boot time of that moment, in ms.
+    restored: Cell<Option<i64>>,
     /// The last look at the flag of synchronisation: a file in /run, so not asked for every sample.
     checked: Cell<Option<(BootTime, bool)>>,
 }
@@ -66,7 +68,12 @@ const OFFSET_TOLERANCE_MS: i64 = 1_000;
 impl Clock {
     /// A clock on `source`.
     pub fn new(source: impl TimeSource + 'static) -> Self {
-        Self { source: Box::new(source), server_offset: Cell::new(None), checked: Cell::new(None) }
+        Self {
+            source: Box::new(source),
+            server_offset: Cell::new(None),
+            restored: Cell::new(None),
+            checked: Cell::new(None),
+        }
     }
 
     /// Now, for stamps and intervals.
@@ -83,7 +90,11 @@ impl Clock {
         } else if let Some(offset) = self.server_offset.get() {
             (offset, ClockQuality::Server)
         } else {
-            (system(), ClockQuality::Unsynced)
+            match self.restored.get() {
+                // A board without a clock battery wakes up in the past: it is at least as late as it once was.
+                Some(offset) if offset > system() => (offset, ClockQuality::Restored),
+                _ => (system(), ClockQuality::Unsynced),
+            }
         };
         (Timestamp::from_millis(signed(at) + offset), quality)
     }
@@ -91,6 +102,11 @@ impl Clock {
     /// The label of this very moment.
     pub fn now(&self) -> Timestamp {
         self.label(self.boottime()).0
+    }
+
+    /// It was this late, in ms since 1970, before the present boot.
+    pub fn restore(&self, last_good_ms: i64) {
+        self.restored.set(Some(last_good_ms.saturating_sub(signed(self.boottime()))));
     }
 
     /// The server says what time it is now.
@@ -161,6 +177,26 @@ mod tests {
         fake.0.0.set(9_000);
         clock.server_says(Timestamp::from_millis(1_700_000_008_600));
         assert_eq!(clock.now().millis(), 1_700_000_009_000);
+    }
+
+    #[test]
+    fn a_board_that_wakes_up_in_the_past_is_at_least_as_late_as_it_once_was() {
+        let fake = Fake::default();
+        fake.0.0.set(10_000);
+        fake.0.1.set(1_000_000);
+        let clock = Clock::new(fake.clone());
+        clock.restore(500_000);
+        assert_eq!(
+            clock.label(BootTime(10_000)),
+            (Timestamp::from_millis(1_000_000), ClockQuality::Unsynced)
+        );
+        clock.restore(9_000_000);
+        assert_eq!(
+            clock.label(BootTime(11_000)),
+            (Timestamp::from_millis(9_001_000), ClockQuality::Restored)
+        );
+        clock.server_says(Timestamp::from_millis(20_000_000));
+        assert_eq!(clock.label(BootTime(10_000)), (Timestamp::from_millis(20_000_000), ClockQuality::Server));
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! The composition root: builds the parts, starts them, waits for the signal, stops them in order.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::Duration;
 
 use ems_protocol::Severity;
 use tokio::runtime::LocalOptions;
@@ -16,13 +18,13 @@ use tracing::{info, warn};
 use crate::battery::StateOfCharge;
 use crate::clock::{Clock, SystemTime, TimeSource as _};
 use crate::config::Config;
-use crate::events::{self, ClockWatch, Incident, Record, Recorder, code};
+use crate::events::{self, ClockWatch, Incident, Record, Recorder, code, ending_of_last_run};
 use crate::health::{Health, Progress, Pulse};
 use crate::sample::{FIRMWARE_VERSION, Identity};
 use crate::sampler::Sampler;
 use crate::sensor;
 use crate::status::{BacklogState, Door, Facts, LinkState, SensorState, Server, Stages};
-use crate::store::{self, Folder, FolderError, Sequence};
+use crate::store::{self, Backlog, BootClock, Folder, FolderError, Limits, Sequence};
 use crate::uplink::{Context, Dialer, Proxy, TrustError, Uplink};
 
 /// Why the daemon cannot run.
@@ -46,8 +48,8 @@ pub enum DaemonError {
 const SAMPLE_CHANNEL: usize = 16;
 /// Events between the recorder and the uplink; the recorder keeps those that wait.
 const EVENT_CHANNEL: usize = 1;
-/// Unconfirmed samples kept in memory: an hour at 1 Hz.
-const OUTBOX_CAPACITY: usize = 3600;
+/// Unconfirmed samples kept in memory while the card cannot be written: an hour at 1 Hz.
+const RING_CAPACITY: usize = 3600;
 
 /// Runs until SIGTERM or SIGINT.
 pub fn run(config: &Config) -> Result<(), DaemonError> {
@@ -71,16 +73,30 @@ async fn serve(config: &Config) -> Result<(), DaemonError> {
 
     let proxy = Proxy::for_host(&config.server_url.host(), |key| std::env::var(key).ok())
         .map_err(DaemonError::Proxy)?;
+    let folder = claim(config)?;
+    let runtime = runtime(config);
+    let sequence = sequence(runtime.as_deref(), folder.as_ref());
+    let clock = Rc::new(Clock::new(SystemTime));
+    let settings = store::Settings {
+        limits: Limits { max_bytes: config.backlog_max_mb * 1024 * 1024, max_hours: config.backlog_hours },
+        flush_interval: config.flush_interval,
+        capacity: RING_CAPACITY,
+        interval: config.sample_interval,
+        clock: BootClock::of(&clock),
+    };
+    let state = folder.as_ref().map(Folder::path);
+    let (backlog_store, opened) = Backlog::open(state, runtime.as_deref(), sequence.boot_id(), settings);
+    if let Some(last_good) = opened.last_good {
+        clock.restore(last_good);
+    }
     let dialer = Dialer::new(
         &config.server_url,
         &config.device_id,
         config.api_token.clone(),
         config.ca_file.as_ref(),
         proxy,
+        opened.last_good.and_then(|millis| u64::try_from(millis / 1000).ok()).unwrap_or(0),
     )?;
-    let folder = claim(config)?;
-    let runtime = runtime(config);
-    let sequence = sequence(runtime.as_deref(), folder.as_ref());
     let sensor = sensor::open(&config.wiring()).map_err(|e| DaemonError::System("a thread", e))?;
     let identity = Identity { device_id: config.device_id.clone(), boot_id: sequence.boot_id().to_owned() };
     let facts = Facts {
@@ -91,7 +107,6 @@ async fn serve(config: &Config) -> Result<(), DaemonError> {
         interval: config.sample_interval,
         started: SystemTime.boottime(),
     };
-    let clock = Rc::new(Clock::new(SystemTime));
     let (reporter, reports) = events::channel(Rc::clone(&clock));
     let (sample_sender, sample) = watch::channel(None);
     let (sensor_sender, sensor_state) = watch::channel(SensorState::default());
@@ -107,8 +122,12 @@ async fn serve(config: &Config) -> Result<(), DaemonError> {
         uplink: Progress::default(),
         sample_interval: config.sample_interval,
     };
+    let record = Record::restore(opened.events.iter().map(String::as_str));
+    let ending =
+        ending_of_last_run(&record.recent(usize::MAX).cloned().collect::<Vec<_>>(), &kernel_boot_id());
     let recorder = Recorder {
-        record: Record::default(),
+        record,
+        pen: opened.pen,
         clock: Rc::clone(&clock),
         boot_id: identity.boot_id.clone(),
         outgoing: event_sender,
@@ -134,6 +153,8 @@ async fn serve(config: &Config) -> Result<(), DaemonError> {
         progress: pulse.uplink.clone(),
         link: link_sender,
         backlog: backlog_sender,
+        backlog_pace: Duration::from_secs(1) / config.backlog_rate,
+        remembered: Cell::new(None),
         reporter: reporter.clone(),
     };
     let words = format!(
@@ -141,9 +162,14 @@ async fn serve(config: &Config) -> Result<(), DaemonError> {
         config.device_id, facts.sensor, config.sample_interval, config.server_url
     );
     info!("{words}");
+    if let Some(ending) = ending {
+        warn!("{}", ending.message);
+        reporter.report(ending);
+    }
     reporter.report(Incident::new(Severity::Info, code::STARTED, words));
+    opened.notices.iter().for_each(|notice| notice.say(&reporter));
 
-    let uplink = Uplink::new(context, dialer, OUTBOX_CAPACITY, outgoing);
+    let uplink = Uplink::new(context, dialer, backlog_store, outgoing);
     let health = Health {
         pulse: pulse.clone(),
         sample,

@@ -1,9 +1,9 @@
 //! One sample as it waits inside the daemon: small, without text, still without a wall-clock label.
 
-use ems_protocol::{Battery, DeviceId, State, SystemStatus, Telemetry};
+use ems_protocol::{Battery, ClockQuality, DeviceId, State, SystemStatus, Telemetry, Timestamp};
 
 use crate::battery::Estimate;
-use crate::clock::{BootTime, Clock};
+use crate::clock::BootTime;
 use crate::sensor::Reading;
 
 /// What was measured, or why nothing was.
@@ -51,11 +51,15 @@ impl Sample {
         matches!(self.outcome, Outcome::Gap(_))
     }
 
-    /// The sample as it goes over the wire, labelled with what the clock is worth now.
-    pub fn telemetry(&self, identity: &Identity, clock: &Clock) -> Telemetry {
-        let (timestamp, quality) = clock.label(self.taken);
-        let mut telemetry = Telemetry::new(identity.device_id.clone(), timestamp);
-        telemetry.boot_id = Some(identity.boot_id.clone());
+    /// The sample as it goes over the wire: of `boot_id`, labelled with a time and how that is known.
+    pub fn telemetry(
+        &self,
+        device_id: &DeviceId,
+        boot_id: &str,
+        (timestamp, quality): (Timestamp, ClockQuality),
+    ) -> Telemetry {
+        let mut telemetry = Telemetry::new(device_id.clone(), timestamp);
+        telemetry.boot_id = Some(boot_id.to_owned());
         telemetry.seq = Some(self.seq);
         telemetry.clock = Some(quality);
         let mut status = SystemStatus {

@@ -132,6 +132,40 @@ keys! {
         ..Key::BLANK
     };
 
+    /// How long a sample waits in memory for its confirmation before it goes to the card, 5s to 600s.
+    /// A power cut loses at most this much; a longer time spares the card.
+    flush_interval: Duration = values::flush_interval, Key {
+        name: "FLUSH_INTERVAL",
+        example: "60s",
+        need: Need::Default("60s"),
+        ..Key::BLANK
+    };
+
+    /// How much of the card unconfirmed samples may take, in MB: 1 to 65536.
+    /// 64 MB hold about a month at one sample a second. At the bound the oldest go, and are counted.
+    backlog_max_mb: u64 = values::backlog_max_mb, Key {
+        name: "BACKLOG_MAX_MB",
+        example: "64",
+        need: Need::Default("64"),
+        ..Key::BLANK
+    };
+
+    /// How many hours of samples are kept for a cloud that cannot be reached: 1 to 87600.
+    backlog_hours: u64 = values::backlog_hours, Key {
+        name: "BACKLOG_HOURS",
+        example: "168",
+        need: Need::Default("168"),
+        ..Key::BLANK
+    };
+
+    /// How many old samples a second are sent beside the live ones: 1 to 100000.
+    backlog_rate: u32 = values::backlog_rate, Key {
+        name: "BACKLOG_RATE",
+        example: "5000",
+        need: Need::Default("5000"),
+        ..Key::BLANK
+    };
+
     /// How much is logged: `error`, `warn`, `info`, `debug` or `trace`.
     log_level: Level = values::log_level, Key {
         name: "LOG_LEVEL",

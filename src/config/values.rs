@@ -83,6 +83,23 @@ pub(super) fn sample_interval(text: &str) -> Result<Duration, Refusal> {
         .ok_or_else(|| "expected a time from 100ms to 60s".into())
 }
 
+pub(super) fn flush_interval(text: &str) -> Result<Duration, Refusal> {
+    duration(text, Duration::from_secs(5)..=Duration::from_mins(10))
+        .ok_or_else(|| "expected a time from 5s to 600s".into())
+}
+
+pub(super) fn backlog_max_mb(text: &str) -> Result<u64, Refusal> {
+    whole(text.strip_suffix("MB").unwrap_or(text).trim_end(), 1..=65_536)
+}
+
+pub(super) fn backlog_hours(text: &str) -> Result<u64, Refusal> {
+    whole(text, 1..=87_600)
+}
+
+pub(super) fn backlog_rate(text: &str) -> Result<u32, Refusal> {
+    whole(text, 1..=100_000)
+}
+
 pub(super) fn log_level(text: &str) -> Result<Level, Refusal> {
     let levels = [
         ("error", Level::ERROR),
@@ -121,6 +138,14 @@ fn duration(text: &str, range: RangeInclusive<Duration>) -> Option<Duration> {
         None => decimal(text.strip_suffix('s').unwrap_or(text).trim_end())? * 1000.0,
     };
     Duration::try_from_secs_f64(milliseconds / 1000.0).ok().filter(|duration| range.contains(duration))
+}
+
+fn whole<T>(text: &str, range: RangeInclusive<T>) -> Result<T, Refusal>
+where
+    T: FromStr + PartialOrd + std::fmt::Display,
+{
+    let expected = format!("expected a whole number from {} to {}", range.start(), range.end());
+    digits(text).filter(|number| range.contains(number)).ok_or_else(|| expected.as_str().into())
 }
 
 /// Digits alone: the standard parser takes a sign as well.

@@ -98,6 +98,7 @@ mod tests {
             record: Record::default(),
             clock,
             boot_id: "boot".to_owned(),
+            pen: None,
             outgoing: mpsc::channel(1).0,
             errors: watch::channel(VecDeque::new()).0,
         };

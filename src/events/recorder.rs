@@ -10,6 +10,7 @@ use super::event::Event;
 use super::record::Record;
 use super::reporter::{Report, Reports};
 use crate::clock::{BootTime, Clock};
+use crate::store::Pen;
 
 /// An error that was seen lately, told once for each row of equal ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub struct Recorder {
     pub clock: Rc<Clock>,
     /// This boot, as named on the wire.
     pub boot_id: String,
+    /// Puts events on the card; `None` without one.
+    pub pen: Option<Pen>,
     /// To the uplink, which takes an event when it can send one.
     pub outgoing: mpsc::Sender<Event>,
     /// The last errors, the newest last; watched by the status view.
@@ -74,7 +77,10 @@ impl Recorder {
                 if !self.outgoing.is_closed() {
                     unsent.push_back(event.clone());
                 }
-                self.record.record(event);
+                let text = self.record.record(event);
+                if let Some(pen) = &self.pen {
+                    pen.write(text);
+                }
             }
             Report::Error(at, subject, message) => {
                 self.errors.send_modify(|errors| add(errors, at, subject, message));
@@ -110,8 +116,14 @@ mod tests {
         let (reporter, reports) = channel(Rc::clone(&clock));
         let (outgoing, sent) = mpsc::channel(bound);
         let (errors, shown) = watch::channel(VecDeque::new());
-        let recorder =
-            Recorder { record: Record::default(), clock, boot_id: "boot".to_owned(), outgoing, errors };
+        let recorder = Recorder {
+            record: Record::default(),
+            pen: None,
+            clock,
+            boot_id: "boot".to_owned(),
+            outgoing,
+            errors,
+        };
         tokio::task::spawn_local(recorder.run(reports));
         (reporter, sent, shown)
     }

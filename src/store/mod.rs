@@ -1,17 +1,20 @@
 //! What must outlive a connection, a process or a boot.
 
+mod backlog;
 mod card;
 mod codec;
 mod folder;
+mod keeper;
 mod notice;
 mod outbox;
 mod record;
 mod sequence;
 mod spool;
 
+pub use backlog::{Backlog, Batch, Pick, Settings};
 pub use card::{BootClock, Card, CardError, Chunk, Cursor, Dropped, Limits, Stats};
 pub use folder::{Folder, FolderError, make};
+pub use keeper::Pen;
 pub use notice::Notice;
-pub use outbox::{Outbox, Pick};
 pub use sequence::Sequence;
 pub use spool::{Run, Spool};

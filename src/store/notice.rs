@@ -3,6 +3,11 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use ems_protocol::Severity;
+use tracing::{info, warn};
+
+use crate::events::{Incident, Reporter};
+
 /// Something that happened to what is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
@@ -73,6 +78,19 @@ impl Notice {
             Self::CardTorn { .. } => "STORE_TORN",
             Self::BlockDamaged { .. } => "STORE_BLOCK_DAMAGED",
         }
+    }
+
+    /// To the log and the event record.
+    pub fn say(&self, reporter: &Reporter) {
+        let words = self.to_string();
+        let severity = if self.is_recovery() {
+            info!("{words}");
+            Severity::Info
+        } else {
+            warn!("{words}");
+            Severity::Warning
+        };
+        reporter.report(Incident::new(severity, self.code(), words));
     }
 
     /// Whether this is good news.

@@ -8,7 +8,7 @@ use crate::sample::Sample;
 
 /// A bounded ring of unconfirmed samples; at the bound the oldest goes and is counted.
 #[derive(Debug)]
-pub struct Outbox {
+pub(super) struct Outbox {
     waiting: VecDeque<Entry>,
     capacity: usize,
     /// Samples numbered below this were there before the connection: they are its backlog.
@@ -24,7 +24,7 @@ struct Entry {
 
 /// What to send next.
 #[derive(Debug, PartialEq)]
-pub enum Pick {
+pub(super) enum Pick {
     /// One sample that was taken during this connection.
     Live(Sample),
     /// Older ones, oldest first.
@@ -33,12 +33,12 @@ pub enum Pick {
 
 impl Outbox {
     /// An empty ring for `capacity` samples (about 130 bytes each).
-    pub fn new(capacity: usize) -> Self {
+    pub(super) fn new(capacity: usize) -> Self {
         Self { waiting: VecDeque::new(), capacity: capacity.max(1), live_from: 0, overflowed: 0 }
     }
 
     /// Puts a sample at the end.
-    pub fn push(&mut self, sample: Sample) {
+    pub(super) fn push(&mut self, sample: Sample) {
         if self.waiting.len() >= self.capacity {
             self.waiting.pop_front();
             self.overflowed += 1;
@@ -47,13 +47,13 @@ impl Outbox {
     }
 
     /// A connection begins: nothing of what waits has been sent over it.
-    pub fn begin_session(&mut self) {
+    pub(super) fn begin_session(&mut self) {
         self.resend();
         self.live_from = self.waiting.back().map_or(0, |e| e.sample.seq + 1);
     }
 
     /// What waits unconfirmed counts as never sent.
-    pub fn resend(&mut self) {
+    pub(super) fn resend(&mut self) {
         for entry in &mut self.waiting {
             entry.sent = false;
         }
@@ -62,7 +62,7 @@ impl Outbox {
     /// What to send next, live samples first; it counts as sent from now on.
     ///
     /// A backlog holds at most `batch` samples; with `batch` 0 only live samples are given.
-    pub fn pick(&mut self, batch: usize) -> Option<Pick> {
+    pub(super) fn pick(&mut self, batch: usize) -> Option<Pick> {
         // Live samples stand at the end, sent ones before unsent ones: look from the end.
         let unsent_live =
             self.waiting.iter().rev().take_while(|e| !e.sent && e.sample.seq >= self.live_from).count();
@@ -86,44 +86,49 @@ impl Outbox {
     }
 
     /// The server has made these durable, or refuses them for good: they are forgotten. Returns how many.
-    pub fn confirm(&mut self, numbers: &SeqRanges) -> usize {
+    pub(super) fn confirm(&mut self, numbers: &SeqRanges) -> usize {
         let before = self.waiting.len();
         self.waiting.retain(|e| !numbers.contains(e.sample.seq));
         before - self.waiting.len()
     }
 
-    /// Every sample that was sent up to number `last` has reached the peer.
-    pub fn confirm_sent_up_to(&mut self, last: u64) {
-        self.waiting.retain(|e| !e.sent || e.sample.seq > last);
+    /// The samples up to number `last` are kept elsewhere: they are forgotten here.
+    pub(super) fn confirm_up_to(&mut self, last: u64) {
+        self.waiting.retain(|e| e.sample.seq > last);
     }
 
-    /// Whether number `seq` has been sent and waits for its confirmation.
-    pub fn waits_sent(&self, seq: u64) -> bool {
-        self.waiting.iter().any(|e| e.sent && e.sample.seq == seq)
+    /// The newest that waits.
+    pub(super) fn newest(&self) -> Option<&Sample> {
+        self.waiting.back().map(|e| &e.sample)
+    }
+
+    /// All that wait, oldest first.
+    pub(super) fn samples(&self) -> impl Iterator<Item = &Sample> {
+        self.waiting.iter().map(|e| &e.sample)
     }
 
     /// How many samples wait.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.waiting.len()
     }
 
     /// How many may wait.
-    pub fn capacity(&self) -> usize {
+    pub(super) fn capacity(&self) -> usize {
         self.capacity
     }
 
     /// Whether none waits.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
     /// The oldest that waits.
-    pub fn oldest(&self) -> Option<&Sample> {
+    pub(super) fn oldest(&self) -> Option<&Sample> {
         self.waiting.front().map(|e| &e.sample)
     }
 
     /// How many samples went at the bound since the last call.
-    pub fn take_overflowed(&mut self) -> u64 {
+    pub(super) fn take_overflowed(&mut self) -> u64 {
         std::mem::take(&mut self.overflowed)
     }
 }
@@ -172,7 +177,7 @@ mod tests {
         assert_eq!(outbox.confirm(&[1].into_iter().collect()), 1);
         outbox.begin_session();
         assert_eq!(numbers(outbox.pick(9)), [0, 2]);
-        outbox.confirm_sent_up_to(2);
+        outbox.confirm_up_to(2);
         assert!(outbox.is_empty());
     }
 

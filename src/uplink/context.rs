@@ -1,15 +1,18 @@
 //! What every connection of a run shares.
 
+use std::cell::Cell;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
+use ems_protocol::ClockQuality;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::events::Reporter;
 use crate::health::Progress;
 use crate::sample::Identity;
-use crate::status::{BacklogState, LinkState, Oldest};
-use crate::store::Outbox;
+use crate::status::{BacklogState, LinkState};
+use crate::store::{Backlog, BootClock, Notice};
 
 /// The parts of the daemon that the uplink is given.
 pub struct Context {
@@ -29,27 +32,46 @@ pub struct Context {
     pub backlog: watch::Sender<BacklogState>,
     /// The event record.
     pub reporter: Reporter,
+    /// The least time that each sample of the backlog takes on the wire.
+    pub backlog_pace: Duration,
+    /// When the right time was last remembered.
+    pub remembered: Cell<Option<Instant>>,
 }
 
+/// How often the right time is remembered, so that a boot without a clock begins near it.
+const REMEMBER: Duration = Duration::from_secs(6 * 3600);
+
 impl Context {
-    /// Tells what waits, and what had to go since the last call.
-    pub(super) fn report_backlog(&self, outbox: &mut Outbox) {
-        let memory = outbox.len() as u64;
-        let overflowed = outbox.take_overflowed();
-        let oldest = outbox.oldest().map(|sample| Oldest::ThisBoot(sample.taken));
-        let room = (outbox.capacity() as u64).saturating_sub(memory);
-        self.backlog.send_if_modified(|backlog| {
-            let mut dropped = backlog.dropped;
-            dropped.memory_full += overflowed;
-            let new = BacklogState { memory, room, oldest, dropped, card: None };
-            let changed = *backlog != new;
-            *backlog = new;
+    /// Tells what waits, and what had to go.
+    pub(super) fn report_backlog(&self, backlog: &Backlog) {
+        let new = backlog.state();
+        self.backlog.send_if_modified(|old| {
+            let changed = *old != new;
+            *old = new;
             changed
         });
     }
 
-    /// A sample that the server refuses for good was set aside.
-    pub(super) fn report_refused(&self, samples: u64) {
-        self.backlog.send_modify(|backlog| backlog.dropped.refused += samples);
+    /// To be called every few seconds: brings samples to the card that have waited too long.
+    pub(super) fn tick(&self, backlog: &mut Backlog) {
+        backlog.tick(self.clock.boottime(), self.boot_clock());
+        let due = self.remembered.get().is_none_or(|at| at.elapsed() >= REMEMBER);
+        let (now, quality) = self.clock.label(self.clock.boottime());
+        if due && matches!(quality, ClockQuality::Synced | ClockQuality::Server) {
+            self.remembered.set(Some(Instant::now()));
+            backlog.remember_time(now.millis());
+        }
+    }
+
+    /// What this boot's clock is worth now.
+    pub(super) fn boot_clock(&self) -> BootClock {
+        BootClock::of(&self.clock)
+    }
+
+    /// Says what happened to the store.
+    pub(super) fn say(&self, notices: impl IntoIterator<Item = Notice>) {
+        for notice in notices {
+            notice.say(&self.reporter);
+        }
     }
 }

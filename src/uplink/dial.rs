@@ -90,6 +90,8 @@ pub struct Dialer {
 }
 
 impl Dialer {
+    /// Certificates are checked as of `last_good` (seconds since 1970) at the earliest.
+    ///
     /// Calls `server` as `device_id`, trusting `authorities` alone, or the system's authorities without one.
     pub fn new(
         server: &ServerUrl,
@@ -97,9 +99,10 @@ impl Dialer {
         token: Secret,
         authorities: Option<&CaFile>,
         proxy: Option<Proxy>,
+        last_good: u64,
     ) -> Result<Self, TrustError> {
         let tls = if server.is_tls() {
-            Some(tls::settings(server.server_name().clone(), authorities)?)
+            Some(tls::settings(last_good, server.server_name().clone(), authorities)?)
         } else {
             None
         };

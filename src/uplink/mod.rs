@@ -17,12 +17,12 @@ use std::time::{Duration, Instant};
 use ems_protocol::CloseCode;
 use ems_protocol::limits::MAX_BATCH_SAMPLES;
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval, sleep};
-use tracing::{debug, warn};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tracing::{debug, info, warn};
 
 use crate::events::Event;
 use crate::sample::Sample;
-use crate::store::Outbox;
+use crate::store::Backlog;
 use backoff::Backoff;
 pub use context::Context;
 pub use dial::{DialError, Dialer};
@@ -35,11 +35,13 @@ pub use tls::TrustError;
 pub use upgrade::Mode;
 use wire::Wire;
 
+use crate::words::count;
+
 /// The uplink of one daemon.
 pub struct Uplink {
     context: Context,
     dialer: Dialer,
-    outbox: Outbox,
+    backlog: Backlog,
     events: EventQueue,
     report: Report,
     backoff: Backoff,
@@ -60,6 +62,8 @@ const RETRY_AFTER_CAP: Duration = Duration::from_secs(15 * 60);
 const BUSY_FLOOR: Duration = Duration::from_secs(5);
 /// The longest pause after the network came up.
 const RETURN_JITTER: Duration = Duration::from_millis(400);
+/// How long a stop waits for the card.
+const CLOSE_LIMIT: Duration = Duration::from_secs(10);
 /// The loop shows health that it lives at least this often, also while it dials or waits.
 const PROGRESS_TICK: Duration = Duration::from_secs(5);
 
@@ -75,13 +79,13 @@ enum Failure {
 }
 
 impl Uplink {
-    /// An uplink that calls with `dialer`, keeps at most `capacity` unconfirmed samples and sends what comes from
-    /// `events` where the server takes events.
-    pub fn new(context: Context, dialer: Dialer, capacity: usize, events: mpsc::Receiver<Event>) -> Self {
+    /// An uplink that calls with `dialer`, keeps unconfirmed samples in `backlog` and sends what comes from `events`
+    /// where the server takes events.
+    pub fn new(context: Context, dialer: Dialer, backlog: Backlog, events: mpsc::Receiver<Event>) -> Self {
         Self {
             context,
             dialer,
-            outbox: Outbox::new(capacity),
+            backlog,
             events: EventQueue::new(events),
             report: Report::default(),
             backoff: Backoff::default(),
@@ -114,8 +118,22 @@ impl Uplink {
                 break;
             }
         }
-        if !self.outbox.is_empty() {
-            warn!("{} samples could not be delivered before the stop", self.outbox.len());
+        self.put_away().await;
+    }
+
+    /// What is still unconfirmed goes to the card.
+    async fn put_away(mut self) {
+        let clock = self.context.boot_clock();
+        if timeout(CLOSE_LIMIT, self.backlog.close(clock)).await.is_err() {
+            warn!("the card took longer than {} s: the stop does not wait for it", CLOSE_LIMIT.as_secs());
+        }
+        let state = self.backlog.state();
+        let kept = state.card.as_ref().map_or(0, |card| card.samples);
+        if state.memory > 0 {
+            warn!("{} could not be stored before the stop", count(state.memory, "sample"));
+        }
+        if kept > 0 {
+            info!("{} wait on the card for the next start", count(kept, "sample"));
         }
     }
 
@@ -124,8 +142,8 @@ impl Uplink {
         &mut self,
         samples: &mut mpsc::Receiver<Sample>,
     ) -> Option<Result<(Wire, Mode), DialError>> {
-        let Self { context, dialer, outbox, report, .. } = self;
-        collect_while(context, report, outbox, samples, dialer.dial()).await
+        let Self { context, dialer, backlog, report, .. } = self;
+        collect_while(context, report, backlog, samples, dialer.dial()).await
     }
 
     /// A pause; `None` when the daemon stops meanwhile.
@@ -153,7 +171,7 @@ impl Uplink {
                 }
             }
         };
-        collect_while(&self.context, &mut self.report, &mut self.outbox, samples, pause).await
+        collect_while(&self.context, &mut self.report, &mut self.backlog, samples, pause).await
     }
 
     /// A connection from its upgrade to its end; `None` when the daemon stops.
@@ -182,9 +200,9 @@ impl Uplink {
     }
 
     async fn session(&mut self, wire: Wire, mode: Mode, samples: &mut mpsc::Receiver<Sample>) -> End {
-        let Self { context, dialer, outbox, events, report, batch_limit, .. } = self;
+        let Self { context, dialer, backlog, events, report, batch_limit, .. } = self;
         report.connected(context, dialer.server(), mode);
-        let session = Session::new(context, outbox, events, wire, mode, *batch_limit);
+        let session = Session::new(context, backlog, events, wire, mode, *batch_limit);
         let session = session.run(samples, *batch_limit);
         tokio::pin!(session);
         let mut ticks = interval(PROGRESS_TICK);
@@ -250,7 +268,7 @@ impl Uplink {
 async fn collect_while<T>(
     context: &Context,
     report: &mut Report,
-    outbox: &mut Outbox,
+    backlog: &mut Backlog,
     samples: &mut mpsc::Receiver<Sample>,
     work: impl Future<Output = T>,
 ) -> Option<T> {
@@ -260,11 +278,12 @@ async fn collect_while<T>(
     loop {
         tokio::select! {
             done = &mut work => return Some(done),
-            sample = samples.recv() => outbox.push(sample?),
-            _ = ticks.tick() => {}
+            sample = samples.recv() => context.say(backlog.push(sample?)),
+            notices = backlog.changed(context.clock.boottime()) => context.say(notices),
+            _ = ticks.tick() => context.tick(backlog),
         }
         context.progress.mark();
-        context.report_backlog(outbox);
+        context.report_backlog(backlog);
         report.dropped(context);
     }
 }

@@ -99,7 +99,8 @@ impl Report {
         self.told_dropped = dropped.total();
         let reasons: Vec<_> =
             dropped.by_reason().into_iter().map(|(why, samples)| format!("{samples}: {why}")).collect();
-        let words = format!("{} lost since the start ({})", count(dropped.total(), "sample"), reasons.join(", "));
+        let words =
+            format!("{} lost since the start ({})", count(dropped.total(), "sample"), reasons.join(", "));
         // Summaries are in the lines about the link.
         if news == Some(News::Failed) {
             warn!("{words}");
@@ -111,7 +112,9 @@ impl Report {
             ("too_old", dropped.too_old),
             ("refused", dropped.refused),
         ];
-        context.reporter.report(details.into_iter().fold(incident.with("samples", more), |i, (k, v)| i.with(k, v)));
+        context
+            .reporter
+            .report(details.into_iter().fold(incident.with("samples", more), |i, (k, v)| i.with(k, v)));
     }
 
     fn unsteady(&self, context: &Context, server: &str, changes: u32) {

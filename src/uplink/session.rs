@@ -1,11 +1,12 @@
 //! One connection, from the upgrade to its end: the select loop that sends, receives, pings and stops.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use ems_protocol::limits::{DEAD_PEER_SECONDS, MAX_BATCH_SAMPLES, PING_SECONDS};
 use ems_protocol::{
-    Command, Envelope, ErrorCode, ErrorMessage, Hello, SeqRanges, TelemetryAck, TelemetryBatch, Welcome,
-    encode, kind, parse,
+    Command, Envelope, ErrorCode, ErrorMessage, Hello, SeqRanges, TelemetryAck, TelemetryBatch, Timestamp,
+    Welcome, encode, kind, parse,
 };
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
@@ -20,7 +21,7 @@ use super::upgrade::Mode;
 use super::wire::{Event, Wire};
 use crate::command;
 use crate::sample::{FIRMWARE_VERSION, Sample};
-use crate::store::{Outbox, Pick};
+use crate::store::{Backlog, Batch, Pick};
 
 /// Why a connection ended.
 #[derive(Debug)]
@@ -33,6 +34,15 @@ pub(super) enum End {
     Silent,
     /// The transport or the protocol broke.
     Broken(String),
+}
+
+/// What went out before a Ping of plain mode.
+#[derive(Debug, Clone, Copy)]
+enum Sent {
+    /// The live sample of this number.
+    Live(u64),
+    /// The batch that is in flight.
+    Batch,
 }
 
 /// How often pings, deadlines and resends are looked at.
@@ -49,14 +59,18 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 /// A connection at work.
 pub(super) struct Session<'a> {
     context: &'a Context,
-    outbox: &'a mut Outbox,
+    backlog: &'a mut Backlog,
     events: &'a mut EventQueue,
     wire: Wire,
     mode: Mode,
     /// The most samples in one batch; `None` until the server has said welcome (plain mode: from the start).
     max_batch: Option<usize>,
-    /// The last number of the batch that waits for its acknowledgement, and since when.
-    batch_in_flight: Option<(u64, Instant)>,
+    /// The next batch leaves no sooner: the backlog must not crowd out the live samples of this or of other devices.
+    batch_not_before: Instant,
+    /// What each Ping of plain mode proves when its Pong comes, oldest first.
+    barriers: VecDeque<(u64, Sent)>,
+    /// Numbers the Pings of plain mode.
+    pings: u64,
     /// When the server last showed that it stores samples, or there was nothing to store.
     last_progress: Instant,
     last_heard: Instant,
@@ -69,14 +83,14 @@ pub(super) struct Session<'a> {
 impl<'a> Session<'a> {
     pub(super) fn new(
         context: &'a Context,
-        outbox: &'a mut Outbox,
+        backlog: &'a mut Backlog,
         events: &'a mut EventQueue,
         wire: Wire,
         mode: Mode,
         max_batch: usize,
     ) -> Self {
         let now = Instant::now();
-        outbox.begin_session();
+        backlog.begin_session();
         events.begin_session();
         let max_batch = match mode {
             Mode::Plain => Some(max_batch),
@@ -84,12 +98,14 @@ impl<'a> Session<'a> {
         };
         Self {
             context,
-            outbox,
+            backlog,
             events,
             wire,
             mode,
             max_batch,
-            batch_in_flight: None,
+            batch_not_before: now,
+            barriers: VecDeque::new(),
+            pings: 0,
             last_progress: now,
             last_heard: now,
             last_ping: now,
@@ -119,16 +135,18 @@ impl<'a> Session<'a> {
         loop {
             self.context.progress.mark();
             self.send_what_may_go()?;
-            if self.stopping.is_some() && self.outbox.is_empty() {
+            if self.stopping.is_some() && self.backlog.is_empty() {
                 return self.close().await;
             }
             tokio::select! {
                 sample = samples.recv(), if self.stopping.is_none() => match sample {
-                    Some(sample) => self.outbox.push(sample),
+                    Some(sample) => self.context.say(self.backlog.push(sample)),
                     None => self.stopping = Some(Instant::now()),
                 },
                 () = patience(self.stopping), if self.stopping.is_some() => return self.close().await,
                 () = self.events.filled(), if self.mode == Mode::Typed => {}
+                notices = self.backlog.changed(self.context.clock.boottime()) => self.context.say(notices),
+                () = until(self.batch_not_before), if self.batch_not_before > Instant::now() => {}
                 event = self.wire.event() => match event? {
                     Event::Flushed => {}
                     Event::Ended => return Ok(End::Closed(None)),
@@ -148,7 +166,7 @@ impl<'a> Session<'a> {
                     }
                 }
             }
-            self.context.report_backlog(self.outbox);
+            self.context.report_backlog(self.backlog);
         }
     }
 
@@ -159,7 +177,7 @@ impl<'a> Session<'a> {
             hardware_model: self.context.hardware_model.clone(),
             sensor: Some(self.context.sensor.clone()),
             actions: command::ACTIONS.iter().map(|&a| a.to_owned()).collect(),
-            backlog: self.outbox.len() as u64,
+            backlog: self.backlog.state().waiting(),
             boottime_ms: self.context.clock.boottime().0,
         };
         encode(kind::HELLO, &hello)
@@ -169,13 +187,14 @@ impl<'a> Session<'a> {
     fn send_what_may_go(&mut self) -> Result<(), tungstenite::Error> {
         let Some(max_batch) = self.max_batch else { return Ok(()) };
         while self.wire.is_idle() {
-            let batch = if self.batch_in_flight.is_some() { 0 } else { max_batch };
-            match self.outbox.pick(batch) {
+            let may_batch = self.batch_not_before <= Instant::now();
+            match self.backlog.pick(if may_batch { max_batch } else { 0 }) {
                 None => break,
-                Some(Pick::Live(sample)) => self.send(&[sample], kind::TELEMETRY)?,
-                Some(Pick::Backlog(samples)) => {
-                    self.batch_in_flight = samples.last().map(|s| (s.seq, Instant::now()));
-                    self.send(&samples, kind::BATCH)?;
+                Some(Pick::Live(sample)) => self.send_live(sample)?,
+                Some(Pick::Backlog(batch)) => {
+                    let samples = u32::try_from(batch.samples.len()).unwrap_or(u32::MAX);
+                    self.batch_not_before = Instant::now() + self.context.backlog_pace * samples;
+                    self.send_batch(&batch)?;
                 }
             }
         }
@@ -195,34 +214,53 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    fn send(&mut self, samples: &[Sample], kind: &str) -> Result<(), tungstenite::Error> {
-        let objects = samples.iter().map(|s| s.telemetry(&self.context.identity, &self.context.clock));
+    fn send_live(&mut self, sample: Sample) -> Result<(), tungstenite::Error> {
+        let identity = &self.context.identity;
+        let label = self.context.clock.label(sample.taken);
+        let object = sample.telemetry(&identity.device_id, &identity.boot_id, label);
         match self.mode {
-            Mode::Typed if kind == kind::TELEMETRY => {
-                for object in objects {
-                    self.wire.queue(Message::text(encode(kind, &object)))?;
+            Mode::Typed => self.wire.queue(Message::text(encode(kind::TELEMETRY, &object))),
+            Mode::Plain => {
+                // A reading that failed is a gap, and plain mode has no words for gaps.
+                if !sample.is_gap() {
+                    self.wire.queue(Message::text(serde_json::to_string(&object).unwrap_or_default()))?;
                 }
+                self.barrier(Sent::Live(sample.seq))
             }
-            Mode::Typed => {
-                let batch = TelemetryBatch { samples: objects.collect() };
-                self.wire.queue(Message::text(encode(kind, &batch)))?;
-            }
-            Mode::Plain => self.send_plain(samples)?,
         }
-        Ok(())
     }
 
-    /// Bare objects, then a Ping: its Pong proves that every frame before it has been read.
-    fn send_plain(&mut self, samples: &[Sample]) -> Result<(), tungstenite::Error> {
-        for sample in samples.iter().filter(|s| !s.is_gap()) {
-            let object = sample.telemetry(&self.context.identity, &self.context.clock);
-            self.wire.queue(Message::text(serde_json::to_string(&object).unwrap_or_default()))?;
+    fn send_batch(&mut self, batch: &Batch) -> Result<(), tungstenite::Error> {
+        let label = |sample: &Sample| match batch.clock {
+            None => self.context.clock.label(sample.taken),
+            Some(clock) => {
+                let taken = i64::try_from(sample.taken.0).unwrap_or(i64::MAX);
+                (Timestamp::from_millis(clock.offset_ms.saturating_add(taken)), clock.quality)
+            }
+        };
+        let device_id = &self.context.identity.device_id;
+        let object = |sample: &Sample| sample.telemetry(device_id, &batch.boot_id, label(sample));
+        match self.mode {
+            Mode::Typed => {
+                let samples = batch.samples.iter().map(object).collect();
+                self.wire.queue(Message::text(encode(kind::BATCH, &TelemetryBatch { samples })))
+            }
+            Mode::Plain => {
+                for sample in batch.samples.iter().filter(|s| !s.is_gap()) {
+                    self.wire
+                        .queue(Message::text(serde_json::to_string(&object(sample)).unwrap_or_default()))?;
+                }
+                self.barrier(Sent::Batch)
+            }
         }
-        if let Some(last) = samples.last() {
-            self.wire.queue(Message::Ping(last.seq.to_be_bytes().to_vec().into()))?;
-            self.last_ping = Instant::now();
-        }
-        Ok(())
+    }
+
+    /// A Ping, whose Pong proves that every frame before it has been read.
+    fn barrier(&mut self, sent: Sent) -> Result<(), tungstenite::Error> {
+        self.pings += 1;
+        self.barriers.push_back((self.pings, sent));
+        self.last_ping = Instant::now();
+        self.wire.queue(Message::Ping(self.pings.to_be_bytes().to_vec().into()))
     }
 
     fn receive(&mut self, message: &Message, batch_limit: usize) -> Result<(), tungstenite::Error> {
@@ -241,11 +279,16 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// One Pong may answer several Pings: it then stands for all of them.
     fn passed_barrier(&mut self, payload: &[u8]) {
-        let Ok(seq) = payload.try_into().map(u64::from_be_bytes) else { return };
-        if self.mode == Mode::Plain {
-            self.outbox.confirm_sent_up_to(seq);
-            self.confirmed_up_to(seq);
+        let Ok(number) = payload.try_into().map(u64::from_be_bytes) else { return };
+        let boot_id = &self.context.identity.boot_id;
+        while let Some((_, sent)) = self.barriers.pop_front_if(|(ping, _)| *ping <= number) {
+            self.last_progress = Instant::now();
+            match sent {
+                Sent::Live(seq) => self.backlog.confirm(boot_id, &SeqRanges::from_iter([seq])),
+                Sent::Batch => self.backlog.confirm_in_flight(),
+            }
         }
     }
 
@@ -313,37 +356,18 @@ impl<'a> Session<'a> {
     }
 
     fn acknowledged(&mut self, ack: &TelemetryAck) {
-        if ack.boot_id != self.context.identity.boot_id {
-            return;
-        }
-        self.outbox.confirm(&ack.ranges);
-        if let Some(last) = ack.ranges.iter().last().map(|(_, last)| last) {
-            self.confirmed_up_to(last);
-        }
-    }
-
-    fn confirmed_up_to(&mut self, last: u64) {
         self.last_progress = Instant::now();
-        // Live samples have higher numbers than the batch: only the batch's own end, or its absence, frees the way.
-        if let Some((end, _)) = self.batch_in_flight
-            && (end == last || !self.outbox.waits_sent(end))
-        {
-            self.batch_in_flight = None;
-        }
+        self.backlog.confirm(&ack.boot_id, &ack.ranges);
     }
 
     /// A sample that the server refuses for good must not block the others.
     fn server_objects(&mut self, error: &ErrorMessage) {
         let seq = error.details.get("seq").and_then(serde_json::Value::as_u64);
-        let ours = error.details.get("boot_id").and_then(serde_json::Value::as_str)
-            == Some(self.context.identity.boot_id.as_str());
-        if let Some(seq) = seq.filter(|_| ours && error.code == ErrorCode::InvalidMessage) {
-            let refused = self.outbox.confirm(&SeqRanges::from_iter([seq]));
-            if refused > 0 {
-                self.context.report_refused(refused as u64);
-                warn!("the server refuses sample {seq} for good, it is set aside: {}", error.message);
-            }
-            self.confirmed_up_to(seq);
+        let boot_id = error.details.get("boot_id").and_then(serde_json::Value::as_str);
+        if let (Some(seq), Some(boot_id), ErrorCode::InvalidMessage) = (seq, boot_id, error.code) {
+            self.last_progress = Instant::now();
+            self.backlog.refuse(boot_id, seq);
+            warn!("the server refuses sample {seq} for good, it is set aside: {}", error.message);
         } else {
             warn!("the server says: {}", error.message);
         }
@@ -367,6 +391,7 @@ impl<'a> Session<'a> {
 
     fn tick(&mut self) -> Result<Option<End>, tungstenite::Error> {
         let now = Instant::now();
+        self.context.tick(self.backlog);
         if now - self.last_heard >= Duration::from_secs(DEAD_PEER_SECONDS) {
             return Ok(Some(End::Silent));
         }
@@ -380,17 +405,13 @@ impl<'a> Session<'a> {
             // Empty: no barrier of plain mode.
             self.wire.queue(Message::Ping(Vec::new().into()))?;
         }
-        if self.outbox.is_empty() {
+        if self.backlog.is_empty() {
             self.last_progress = now;
         } else if now - self.last_progress >= ACK_LIMIT && self.max_batch.is_some() {
-            debug!(
-                "no acknowledgement for {} s: {} samples are sent again",
-                ACK_LIMIT.as_secs(),
-                self.outbox.len()
-            );
+            debug!("no acknowledgement for {} s: what waits is sent again", ACK_LIMIT.as_secs());
             self.last_progress = now;
-            self.batch_in_flight = None;
-            self.outbox.begin_session();
+            self.barriers.clear();
+            self.backlog.begin_session();
         }
         Ok(None)
     }
@@ -414,6 +435,10 @@ async fn patience(since: Option<Instant>) {
     if let Some(since) = since {
         sleep_until((since + CONFIRM_LIMIT).into()).await;
     }
+}
+
+async fn until(moment: Instant) {
+    sleep_until(moment.into()).await;
 }
 
 fn ended_by(error: tungstenite::Error) -> End {

@@ -40,7 +40,7 @@ impl std::fmt::Debug for TlsSettings {
 /// certificate made since then would be "not yet valid".
 #[derive(Debug)]
 struct NotBefore {
-    /// Seconds since 1970 that have certainly passed: this program was built then.
+    /// Seconds since 1970 that have certainly passed: this program was built then, or the clock was right then.
     floor: u64,
 }
 
@@ -56,6 +56,8 @@ impl TimeProvider for NotBefore {
 
 /// TLS settings for a server called `name`, trusting `authorities` alone, or the system's authorities without one.
 pub(super) fn settings(
+    last_good: u64,
+
     name: ServerName<'static>,
     authorities: Option<&CaFile>,
 ) -> Result<TlsSettings, TrustError> {
@@ -69,7 +71,7 @@ pub(super) fn settings(
         None => roots_of_system()?,
     };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let time = Arc::new(NotBefore { floor: BUILT.parse().unwrap_or(0) });
+    let time = Arc::new(NotBefore { floor: BUILT.parse().unwrap_or(0).max(last_good) });
     let config = ClientConfig::builder_with_details(provider, time)
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)

@@ -54,7 +54,8 @@ pub(super) fn screen(snapshot: &Snapshot, colour: bool) -> String {
 
 /// The first lines: whether all is well, or what is wrong and what to do.
 fn verdict(snapshot: &Snapshot, colour: bool) -> String {
-    let paint = |begin: &str, word: &str| if colour { format!("{begin}{word}{OFF}") } else { word.to_owned() };
+    let paint =
+        |begin: &str, word: &str| if colour { format!("{begin}{word}{OFF}") } else { word.to_owned() };
     if let Some((first, others)) = snapshot.problems.split_first() {
         let mut text = fill(&format!("Trouble: {}", first.message), COLUMNS);
         text.push('\n');
@@ -194,7 +195,8 @@ mod tests {
     #[test]
     fn no_line_is_wider_than_80_columns_and_nothing_is_coloured_unasked() {
         let mut snapshot = a_daemon_that_is_well();
-        snapshot.board = Some("Raspberry Pi Compute Module 4 with a name that is far too long Rev 1.1".to_owned());
+        snapshot.board =
+            Some("Raspberry Pi Compute Module 4 with a name that is far too long Rev 1.1".to_owned());
         snapshot.link.phase = Phase::Waiting;
         snapshot.link.last_error = Some("word ".repeat(40));
         snapshot.backlog.dropped = Dropped { memory_full: 1, card_full: 2, too_old: 3, refused: 4 };
@@ -202,7 +204,8 @@ mod tests {
             Problem { code: "a".to_owned(), message: "first ".repeat(30) },
             Problem { code: "b".to_owned(), message: "second ".repeat(30) },
         ];
-        let error = LastError { subject: "link".to_owned(), message: "why ".repeat(50), age_s: 90_000, count: 7 };
+        let error =
+            LastError { subject: "link".to_owned(), message: "why ".repeat(50), age_s: 90_000, count: 7 };
         snapshot.errors = vec![error];
         let text = screen(&snapshot, false);
         assert!(text.lines().all(|line| line.chars().count() <= COLUMNS), "{text}");

@@ -22,6 +22,7 @@ use ems_protocol::{ClockQuality, SeqRanges};
 use rusqlite::Connection;
 
 use super::notice::Notice;
+use crate::clock::{BootTime, Clock};
 use crate::sample::Sample;
 use backlog::Backlog;
 use boots::Boots;
@@ -45,6 +46,14 @@ pub struct BootClock {
     pub offset_ms: i64,
     /// How it is known.
     pub quality: ClockQuality,
+}
+
+impl BootClock {
+    /// What the clock of the present boot is worth now.
+    pub fn of(clock: &Clock) -> Self {
+        let (boot, quality) = clock.label(BootTime(0));
+        Self { offset_ms: boot.millis(), quality }
+    }
 }
 
 /// A place in the backlog. The default is its beginning.

@@ -1,0 +1,411 @@
+//! Every sample that the server has not confirmed, wherever it is kept.
+//!
+//! A new sample is written to the spool (the runtime directory, RAM) and waits in the ring (this process). When it
+//! has waited for the flush interval, whatever the link believes, everything in the ring goes to the card with one durable
+//! write and leaves the ring. So a crash loses none, a power cut at most one interval, and while the
+//! server confirms in time the card is not written at all.
+
+use std::path::Path;
+use std::time::Duration;
+
+use ems_protocol::{SeqRanges, Timestamp};
+
+use super::card::{BootClock, Card, Chunk, Cursor, Limits, Stats};
+use super::keeper::{Keeper, Pen, Reply, Request};
+use super::notice::Notice;
+use super::outbox::{self, Outbox};
+use super::spool::Spool;
+use crate::clock::BootTime;
+use crate::sample::Sample;
+use crate::status::{BacklogState, CardState, Dropped, Oldest};
+
+/// The samples of one boot that go out together, oldest first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Batch {
+    /// The boot that they belong to.
+    pub boot_id: String,
+    /// What was known of that boot's clock; `None` for the present boot, whose clock is asked when they are sent.
+    pub clock: Option<BootClock>,
+    /// The samples.
+    pub samples: Vec<Sample>,
+}
+
+/// What to send next.
+#[derive(Debug, PartialEq)]
+pub enum Pick {
+    /// One sample that was taken during this connection.
+    Live(Sample),
+    /// Older ones.
+    Backlog(Batch),
+}
+
+/// How the backlog is kept.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// How much the card may hold.
+    pub limits: Limits,
+    /// How long a sample waits in memory before it goes to the card.
+    pub flush_interval: Duration,
+    /// How many samples the memory may hold.
+    pub capacity: usize,
+    /// The time between two samples.
+    pub interval: Duration,
+    /// What this boot's clock is worth now.
+    pub clock: BootClock,
+}
+
+/// What was found when the backlog was opened.
+#[derive(Debug, Default)]
+pub struct Opened {
+    /// What has to be said.
+    pub notices: Vec<Notice>,
+    /// The events of earlier runs, oldest first.
+    pub events: Vec<String>,
+    /// The last wall time in ms since 1970 that is known to have been right.
+    pub last_good: Option<i64>,
+    /// Writes events down.
+    pub pen: Option<Pen>,
+}
+
+/// The name under which the last good wall time is remembered.
+const LAST_GOOD: &str = "last-good-time";
+
+/// The unconfirmed samples of one device.
+#[derive(Debug)]
+pub struct Backlog {
+    boot_id: String,
+    ring: Outbox,
+    spool: Spool,
+    keeper: Option<Keeper>,
+    flush_interval: Duration,
+    /// The last number of the samples that the card is storing now.
+    keeping: Option<u64>,
+    /// After a failed write: not before then.
+    keep_not_before: BootTime,
+    drain: Drain,
+    stats: Stats,
+    /// The label of the oldest sample on the card, if it is of an earlier boot.
+    oldest_label: Option<Timestamp>,
+    limits: Limits,
+    interval_ms: u64,
+    dropped_memory: u64,
+    refused: u64,
+}
+
+/// How far the card's backlog has been sent over this connection.
+#[derive(Debug, Default)]
+struct Drain {
+    /// Answers to what an earlier connection asked are passed over.
+    epoch: u64,
+    asked: bool,
+    at_end: bool,
+    after: Cursor,
+    next: Option<Batch>,
+    in_flight: Option<InFlight>,
+}
+
+/// A batch that waits for its confirmation.
+#[derive(Debug)]
+struct InFlight {
+    boot_id: String,
+    on_card: bool,
+    numbers: Vec<u64>,
+}
+
+/// How long a card that failed is left alone.
+const KEEP_RETRY_MS: u64 = 30_000;
+
+impl Backlog {
+    /// Opens what an earlier process has left, in `state` (on the card) and in `runtime` (in RAM).
+    ///
+    /// Never fails: what cannot be used is told in the notices and the samples wait in memory.
+    pub fn open(
+        state: Option<&Path>,
+        runtime: Option<&Path>,
+        boot_id: &str,
+        settings: Settings,
+    ) -> (Self, Opened) {
+        let (spool, left, mut notices) = Spool::open(runtime, boot_id);
+        let mut opened = Opened::default();
+        let keeper = state.and_then(|folder| {
+            let (mut card, said) = Card::open(folder, settings.limits);
+            notices.extend(said);
+            opened.events = card.events().unwrap_or_default();
+            opened.last_good =
+                card.meta(LAST_GOOD).ok().flatten().and_then(|v| v.try_into().ok()).map(i64::from_be_bytes);
+            Keeper::start(card).ok()
+        });
+        let mut backlog = Self {
+            boot_id: boot_id.to_owned(),
+            ring: Outbox::new(settings.capacity),
+            spool,
+            keeper,
+            flush_interval: settings.flush_interval,
+            keeping: None,
+            keep_not_before: BootTime(0),
+            drain: Drain::default(),
+            stats: Stats::default(),
+            oldest_label: None,
+            limits: settings.limits,
+            interval_ms: u64::try_from(settings.interval.as_millis()).unwrap_or(1000).max(1),
+            dropped_memory: 0,
+            refused: 0,
+        };
+        for run in left {
+            if run.boot_id == boot_id {
+                run.samples.into_iter().for_each(|sample| backlog.ring.push(sample));
+            } else {
+                // This boot under an earlier name: its clock is the present one.
+                let (boot_id, samples, clock) = (run.boot_id, run.samples, settings.clock);
+                backlog.ask(Request::Keep { boot_id, clock, samples });
+            }
+        }
+        backlog.dropped_memory += backlog.ring.take_overflowed();
+        opened.pen = backlog.keeper.as_ref().map(Keeper::pen);
+        opened.notices = notices;
+        (backlog, opened)
+    }
+
+    /// A new sample.
+    #[must_use = "the notice has to be said"]
+    pub fn push(&mut self, sample: Sample) -> Option<Notice> {
+        let notice = self.spool.append(&sample);
+        self.ring.push(sample);
+        self.dropped_memory += self.ring.take_overflowed();
+        notice
+    }
+
+    /// Brings samples that have waited too long to the card; `clock` is what this boot's clock is worth now.
+    pub fn tick(&mut self, now: BootTime, clock: BootClock) {
+        let Some(oldest) = self.ring.oldest() else { return };
+        let waited = Duration::from_millis(now.0.saturating_sub(oldest.taken.0));
+        if waited >= self.flush_interval && now >= self.keep_not_before {
+            self.keep(clock);
+        }
+    }
+
+    /// Brings everything in memory to the card now.
+    pub fn keep(&mut self, clock: BootClock) {
+        let Some(last) = self.ring.newest().map(|s| s.seq) else { return };
+        if self.keeping.is_some() {
+            return;
+        }
+        let samples = self.ring.samples().copied().collect();
+        if self.ask(Request::Keep { boot_id: self.boot_id.clone(), clock, samples }) {
+            self.keeping = Some(last);
+        }
+    }
+
+    /// A connection begins: nothing of what waits has been sent over it.
+    pub fn begin_session(&mut self) {
+        self.ring.begin_session();
+        self.drain = Drain { epoch: self.drain.epoch + 1, ..Drain::default() };
+    }
+
+    /// What to send next: live samples first, then the oldest of the rest, at most `max` and one batch at a time.
+    /// With `max` 0 only live samples are given. What is on the card may come with a later call, after [`Self::changed`].
+    pub fn pick(&mut self, max: usize) -> Option<Pick> {
+        if let Some(outbox::Pick::Live(sample)) = self.ring.pick(0) {
+            return Some(Pick::Live(sample));
+        }
+        if max == 0 || self.drain.in_flight.is_some() {
+            return None;
+        }
+        let (batch, on_card) = match self.drain.next.take() {
+            Some(batch) => (batch, true),
+            None if !self.drain.at_end && self.keeper.is_some() => {
+                self.fetch(max);
+                return None;
+            }
+            None => match self.ring.pick(max) {
+                Some(outbox::Pick::Backlog(samples)) => {
+                    (Batch { boot_id: self.boot_id.clone(), clock: None, samples }, false)
+                }
+                Some(outbox::Pick::Live(sample)) => return Some(Pick::Live(sample)),
+                None => return None,
+            },
+        };
+        let numbers = batch.samples.iter().map(|s| s.seq).collect();
+        self.drain.in_flight = Some(InFlight { boot_id: batch.boot_id.clone(), on_card, numbers });
+        if on_card {
+            self.fetch(max);
+        }
+        Some(Pick::Backlog(batch))
+    }
+
+    /// The server has made these durable, or refuses them for good: they are forgotten.
+    pub fn confirm(&mut self, boot_id: &str, numbers: &SeqRanges) {
+        if boot_id == self.boot_id {
+            self.ring.confirm(numbers);
+        }
+        let Some(in_flight) = self.drain.in_flight.as_mut().filter(|f| f.boot_id == boot_id) else {
+            return self.shrink_spool();
+        };
+        let (confirmed, left): (Vec<u64>, Vec<u64>) =
+            std::mem::take(&mut in_flight.numbers).into_iter().partition(|&n| numbers.contains(n));
+        let (on_card, done) = (in_flight.on_card, left.is_empty());
+        in_flight.numbers = left;
+        if done {
+            self.drain.in_flight = None;
+        }
+        if on_card && !confirmed.is_empty() {
+            let numbers = confirmed.into_iter().collect();
+            // Lost when the thread is too busy: sent again over the next connection.
+            self.ask(Request::Forget { boot_id: boot_id.to_owned(), numbers });
+        }
+        self.shrink_spool();
+    }
+
+    /// A sample that the server refuses for good.
+    pub fn refuse(&mut self, boot_id: &str, seq: u64) {
+        self.refused += 1;
+        self.confirm(boot_id, &SeqRanges::from_iter([seq]));
+    }
+
+    /// The batch on its way, for a server that confirms by position: all of it is confirmed.
+    pub fn confirm_in_flight(&mut self) {
+        if let Some(in_flight) = &self.drain.in_flight {
+            let (boot_id, numbers) = (in_flight.boot_id.clone(), in_flight.numbers.iter().copied().collect());
+            self.confirm(&boot_id, &numbers);
+        }
+    }
+
+    /// Whether a batch is on its way.
+    pub fn batch_in_flight(&self) -> bool {
+        self.drain.in_flight.is_some()
+    }
+
+    /// Remembers that the wall clock, in ms since 1970, is right now.
+    pub fn remember_time(&mut self, millis: i64) {
+        self.ask(Request::Remember(LAST_GOOD, millis.to_be_bytes().to_vec()));
+    }
+
+    /// Waits until the card has answered; gives what happened to it. Cancel-safe.
+    pub async fn changed(&mut self, now: BootTime) -> Vec<Notice> {
+        let Some(keeper) = &mut self.keeper else { return std::future::pending().await };
+        match keeper.reply().await {
+            Reply::Kept { last, outcome } => self.kept(last, outcome.is_ok(), now),
+            Reply::Given { epoch, chunk } if epoch == self.drain.epoch => self.given(chunk),
+            Reply::Stats(stats, oldest_clock) => {
+                let label = |(_, sample): &(String, Sample)| {
+                    let taken = i64::try_from(sample.taken.0).unwrap_or(i64::MAX);
+                    oldest_clock.map(|c| Timestamp::from_millis(c.offset_ms.saturating_add(taken)))
+                };
+                self.oldest_label = stats.oldest.as_ref().and_then(label);
+                self.stats = stats;
+            }
+            Reply::Notices(notices) => return notices,
+            Reply::Given { .. } | Reply::Closed => {}
+        }
+        Vec::new()
+    }
+
+    /// Brings what is in memory to the card and closes it. The caller sets the time limit.
+    pub async fn close(&mut self, clock: BootClock) {
+        if self.keeper.is_none() {
+            return;
+        }
+        while self.keeping.is_some() {
+            self.changed(BootTime(0)).await;
+        }
+        self.keep(clock);
+        while self.keeping.is_some() {
+            self.changed(BootTime(0)).await;
+        }
+        let Some(keeper) = &mut self.keeper else { return };
+        if keeper.ask(Request::Close) {
+            while !matches!(keeper.reply().await, Reply::Closed) {}
+        }
+    }
+
+    /// What waits and what was lost.
+    pub fn state(&self) -> BacklogState {
+        let memory = self.ring.len() as u64;
+        let room = match self.keeper {
+            Some(_) => self.room_on_card(),
+            None => (self.ring.capacity() as u64).saturating_sub(memory),
+        };
+        let dropped = Dropped {
+            memory_full: self.dropped_memory,
+            card_full: self.stats.dropped.by_bytes,
+            too_old: self.stats.dropped.by_hours,
+            refused: self.refused,
+        };
+        let card = self
+            .keeper
+            .as_ref()
+            .map(|_| CardState { samples: self.stats.samples, trouble: self.stats.trouble.clone() });
+        BacklogState { memory, room, oldest: self.oldest(), dropped, card }
+    }
+
+    fn oldest(&self) -> Option<Oldest> {
+        match &self.stats.oldest {
+            Some((boot_id, sample)) if *boot_id == self.boot_id => Some(Oldest::ThisBoot(sample.taken)),
+            Some(_) => self.oldest_label.map(Oldest::Earlier),
+            None => self.ring.oldest().map(|sample| Oldest::ThisBoot(sample.taken)),
+        }
+    }
+
+    /// Samples that still find room on the card: as many bytes as those that are there have taken, 25 each before
+    /// there are enough to tell.
+    fn room_on_card(&self) -> u64 {
+        let each =
+            if self.stats.samples >= 600 { (self.stats.bytes / self.stats.samples).max(8) } else { 25 };
+        let by_bytes = self.limits.max_bytes.saturating_sub(self.stats.bytes) / each;
+        let by_hours =
+            (self.limits.max_hours * 3_600_000).saturating_sub(self.stats.span_ms) / self.interval_ms;
+        by_bytes.min(by_hours)
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.ring.is_empty() && self.stats.samples == 0
+    }
+
+    fn kept(&mut self, last: u64, stored: bool, now: BootTime) {
+        if self.keeping.take_if(|keeping| *keeping == last).is_none() {
+            // Left by an earlier process under another boot's name.
+            self.drain.at_end = false;
+            return;
+        }
+        if stored {
+            self.ring.confirm_up_to(last);
+            self.drain.at_end = false;
+            self.shrink_spool();
+        } else {
+            self.keep_not_before = BootTime(now.0 + KEEP_RETRY_MS);
+        }
+    }
+
+    fn given(&mut self, chunk: Option<(Chunk, Option<BootClock>)>) {
+        self.drain.asked = false;
+        match chunk {
+            None => self.drain.at_end = true,
+            Some((chunk, clock)) => {
+                self.drain.after = chunk.next;
+                let clock = if chunk.boot_id == self.boot_id { None } else { clock };
+                self.drain.next = Some(Batch { boot_id: chunk.boot_id, clock, samples: chunk.samples });
+            }
+        }
+    }
+
+    fn fetch(&mut self, max: usize) {
+        if self.drain.asked || self.drain.next.is_some() {
+            return;
+        }
+        let request = Request::Give { epoch: self.drain.epoch, after: self.drain.after, max };
+        self.drain.asked = self.ask(request);
+    }
+
+    fn shrink_spool(&mut self) {
+        if self.spool.wants_rewrite(self.ring.len()) {
+            let boot_id = self.boot_id.as_str();
+            // A spool that cannot be written has said so when it could not be appended to.
+            let _ = self.spool.rewrite(self.ring.samples().map(|sample| (boot_id, sample)));
+        }
+    }
+
+    fn ask(&self, request: Request) -> bool {
+        self.keeper.as_ref().is_some_and(|keeper| keeper.ask(request))
+    }
+}
