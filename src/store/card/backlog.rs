@@ -46,6 +46,7 @@ impl Backlog {
         let mut rows = select.query(())?;
         while let Some(row) = rows.next()? {
             let id: i64 = row.get(0)?;
+            in_order(id, backlog.next_id)?;
             backlog.next_id = id.saturating_add(1);
             let data = row.get_ref(1)?.as_blob().unwrap_or_default();
             let Some(block) = record::open(entry::BLOCK, data).and_then(entry::block) else {
@@ -109,9 +110,12 @@ impl Backlog {
         let mut select = connection.prepare("SELECT id, data FROM block WHERE id >= ?1 ORDER BY id")?;
         let mut rows = select.query((after.block,))?;
         let mut chunk: Option<Chunk> = None;
+        let mut least = after.block;
         let room = max_samples.max(1);
         while let Some(row) = rows.next()? {
             let id: i64 = row.get(0)?;
+            in_order(id, least)?;
+            least = id.saturating_add(1);
             let data = row.get_ref(1)?.as_blob().unwrap_or_default();
             let Some(block) = record::open(entry::BLOCK, data).and_then(entry::block) else {
                 // It was whole when it was loaded: the card has changed under us.
@@ -295,6 +299,14 @@ pub(super) fn used_bytes(connection: &Connection) -> Result<u64, CardError> {
     let pragma = |name| connection.query_row(name, (), |row| row.get::<_, i64>(0));
     let pages = pragma("PRAGMA page_count")? - pragma("PRAGMA freelist_count")?;
     Ok(u64::try_from(pages * pragma("PRAGMA page_size")?).unwrap_or(0))
+}
+
+/// A damaged tree may lead in circles: rows come in the order of their ids, or something is wrong.
+fn in_order(id: i64, least: i64) -> Result<(), CardError> {
+    if id >= least {
+        return Ok(());
+    }
+    Err(CardError::Damaged(format!("block {id} comes after block {}", least.saturating_sub(1))))
 }
 
 fn delete(connection: &mut Connection, ids: &[i64]) -> Result<(), CardError> {

@@ -344,6 +344,55 @@ fn a_database_that_is_gone_or_foreign_is_replaced_and_what_the_log_holds_is_kept
     }
 }
 
+/// Makes the second leaf of the backlog's tree the first one again: rows vanish and others come twice.
+fn hide_a_leaf(paths: &Paths, root: usize) {
+    let mut bytes = fs::read(paths.database()).unwrap();
+    let page = &mut bytes[(root - 1) * 4096..root * 4096];
+    assert_eq!(page[0], 5, "an interior page of a table");
+    let cell = |page: &[u8], n: usize| usize::from(u16::from_be_bytes([page[12 + 2 * n], page[13 + 2 * n]]));
+    let (first, second) = (cell(page, 0), cell(page, 1));
+    page.copy_within(first..first + 4, second);
+    fs::write(paths.database(), bytes).unwrap();
+}
+
+#[test]
+fn a_structure_that_hides_rows_without_an_error_is_damage_too() {
+    for running in [false, true] {
+        let (dir, all) = used_folder(200);
+        let paths = Paths::new(dir.path());
+        let connection = database::connect(&paths.database()).unwrap();
+        connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+        let select = "SELECT rootpage FROM sqlite_schema WHERE name = 'block'";
+        let root: u32 = connection.query_row(select, (), |row| row.get(0)).unwrap();
+        drop(connection);
+        if running {
+            let (mut card, _) = open(dir.path());
+            // Out of the cache, as it would be after an hour.
+            card.open.as_ref().unwrap().connection.execute_batch("PRAGMA shrink_memory").unwrap();
+            hide_a_leaf(&paths, root as usize);
+            let left: BTreeSet<u64> = numbers(&mut card).into_iter().collect();
+            assert_eq!(left, all);
+            assert!(matches!(card.take_notices().as_slice(), [Notice::CardHealed { .. }]));
+        } else {
+            hide_a_leaf(&paths, root as usize);
+            let (left, notices) = survivors(dir.path(), "a hidden leaf");
+            assert_eq!(left, all);
+            assert!(matches!(notices.as_slice(), [Notice::CardHealed { .. }]), "{notices:?}");
+        }
+    }
+}
+
+#[test]
+fn a_removal_leaves_the_next_write_durable() {
+    let (dir, _) = used_folder(20);
+    let (mut card, _) = open(dir.path());
+    numbers(&mut card);
+    assert_eq!(card.remove("boot", &(0..1200).collect()).unwrap(), 1200);
+    let connection = &card.open.as_ref().unwrap().connection;
+    let synchronous: i64 = connection.query_row("PRAGMA synchronous", (), |row| row.get(0)).unwrap();
+    assert_eq!(synchronous, 2, "FULL");
+}
+
 #[test]
 fn damaged_databases_are_set_aside_two_at_most() {
     let dir = folder();
