@@ -255,6 +255,11 @@ fn checked_ack(envelope: &Envelope<'_>, device: &DeviceId) -> Result<CommandAck,
 }
 
 fn checked_event(envelope: &Envelope<'_>) -> Result<DeviceEvent, ErrorMessage> {
+    let size = envelope.payload_text().len();
+    if size > limits::MAX_EVENT_BYTES {
+        let words = format!("an event has at most {} bytes, this one has {size}", limits::MAX_EVENT_BYTES);
+        return Err(ErrorMessage::new(ErrorCode::TooLarge, words).with("limit", limits::MAX_EVENT_BYTES));
+    }
     let event: DeviceEvent = envelope.payload()?;
     for (field, text) in [("code", &event.code), ("message", &event.message)] {
         if text.is_empty() || text.len() > limits::MAX_TEXT_BYTES {

@@ -201,6 +201,12 @@ async fn broken_frames_are_answered_and_neither_the_socket_nor_the_server_suffer
             "actions",
         ),
         (r#"{"type":"device.event","payload":{"code":1}}"#.into(), ""),
+        (
+            json!({"type": "device.event", "payload": {"timestamp": "2026-02-03T12:00:00Z", "severity": "info",
+                "code": "A", "message": "b", "details": {"x": "y".repeat(20_000)}}})
+            .to_string(),
+            "16384",
+        ),
         (r#"{"type":"command.ack","payload":{}}"#.into(), "command_id"),
         (
             r#"{"type":"command.ack","payload":{"command_id":"a","device_id":"ems_002","timestamp":"2026-02-03T12:00:00Z","status":"FAILED"}}"#
