@@ -188,7 +188,8 @@ impl Socket {
 
     async fn drain(&mut self) {
         if self.broken {
-            let mut discarded = [0; 4096];
+            // An array here would be part of every connection's future, from its first second.
+            let mut discarded = vec![0; BUFFER];
             while self.stream.get_mut().read(&mut discarded).await.is_ok_and(|count| count > 0) {}
         } else {
             while self.stream.next().await.is_some_and(|frame| frame.is_ok()) {}

@@ -4,6 +4,8 @@
 pub const MAX_FRAME_BYTES: usize = 256 * 1024;
 /// The most samples in one `telemetry.batch`.
 pub const MAX_BATCH_SAMPLES: usize = 500;
+/// The largest payload of a `device.event`, in bytes.
+pub const MAX_EVENT_BYTES: usize = 16 * 1024;
 /// Both sides send a Ping when they have been silent for this long, in seconds.
 pub const PING_SECONDS: u64 = 20;
 /// A peer from which no frame came for this long is dead, in seconds.

@@ -1,10 +1,10 @@
-//! What a telemetry object must obey beyond its types.
+//! What a device's messages must obey beyond their types.
 
 use serde_json::{Map, Value};
 
 use crate::error::{ErrorCode, ErrorMessage};
 use crate::limits::{MAX_FLAGS, MAX_TEXT_BYTES};
-use crate::{DeviceId, Hello, Telemetry, VERSION};
+use crate::{CommandAck, DeviceId, Hello, Telemetry, VERSION};
 
 /// The longest `boot_id`: a UUID and a suffix.
 const MAX_BOOT_ID: usize = 64;
@@ -47,12 +47,7 @@ impl Telemetry {
     /// # Errors
     /// As [`Self::parse`].
     pub fn check(&self, device: &DeviceId) -> Result<(), ErrorMessage> {
-        if self.device_id != *device {
-            return Err(field(
-                "device_id",
-                format!("is {}, but this is the connection of {device}", self.device_id),
-            ));
-        }
+        own_id(&self.device_id, device)?;
         if let Some(v) = self.v.filter(|&v| v != VERSION) {
             return Err(field("v", format!("is {v}; this server speaks version {VERSION}")));
         }
@@ -158,6 +153,31 @@ impl Telemetry {
     }
 }
 
+impl CommandAck {
+    /// Checks what the types leave open.
+    ///
+    /// # Errors
+    /// One sentence that names the field.
+    pub fn check(&self, device: &DeviceId) -> Result<(), ErrorMessage> {
+        own_id(&self.device_id, device)?;
+        text("command_id", &self.command_id)
+    }
+}
+
+fn own_id(found: &DeviceId, device: &DeviceId) -> Result<(), ErrorMessage> {
+    if found == device {
+        return Ok(());
+    }
+    Err(field("device_id", format!("is {found}, but this is the connection of {device}")))
+}
+
+fn boot_id(boot: &str) -> Result<(), ErrorMessage> {
+    if (1..=MAX_BOOT_ID).contains(&boot.len()) && boot.bytes().all(|c| c.is_ascii_graphic()) {
+        return Ok(());
+    }
+    Err(field("boot_id", format!("must have 1 to {MAX_BOOT_ID} visible ASCII characters")))
+}
+
 fn field(name: &str, problem: impl std::fmt::Display) -> ErrorMessage {
     ErrorMessage::new(ErrorCode::InvalidMessage, format!("{name} {problem}")).with("field", name)
 }
@@ -170,14 +190,6 @@ fn within(name: &str, value: Option<f64>, low: f64, high: f64) -> Result<(), Err
         }
         _ => Ok(()),
     }
-}
-
-fn boot_id(boot: &str) -> Result<(), ErrorMessage> {
-    let visible = boot.bytes().all(|c| c.is_ascii_graphic());
-    if boot.is_empty() || boot.len() > MAX_BOOT_ID || !visible {
-        return Err(field("boot_id", format!("must have 1 to {MAX_BOOT_ID} visible ASCII characters")));
-    }
-    Ok(())
 }
 
 fn name(of: &str, text: &str) -> Result<(), ErrorMessage> {

@@ -1,7 +1,7 @@
 //! Slows down those who guess passwords.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -42,11 +42,20 @@ impl LoginLimiter {
         }
         // Case does not tell users apart, and a long name needs no memory.
         let name = username.chars().take(64).flat_map(char::to_lowercase).collect();
-        for key in [(address, None), (address, Some(name))] {
+        let network = network(address);
+        for key in [(network, None), (network, Some(name))] {
             let capacity = capacity(&key);
             buckets.entry(key).or_insert(Bucket { left: capacity, filled: now }).take(capacity, now)?;
         }
         Ok(())
+    }
+}
+
+/// What one attacker has: an address of IPv4, but a /64 network of IPv6.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64))),
+        v4 => v4,
     }
 }
 
@@ -86,6 +95,22 @@ mod tests {
         limiter.attempt(address, "bob", start).unwrap();
         limiter.attempt(address, "ada", start + REFILL).unwrap();
         assert!(limiter.attempt(address, "ada", start + REFILL).is_err());
+    }
+
+    #[test]
+    fn whoever_owns_a_network_of_ipv6_has_no_more_attempts_than_one_address() {
+        let limiter = LoginLimiter::default();
+        let start = Instant::now();
+        let attempt = |address: &str| limiter.attempt(address.parse().unwrap(), "ada", start);
+        for n in 0..10 {
+            attempt(&format!("2001:db8::{n:x}")).unwrap();
+        }
+        assert!(attempt("2001:db8::ffff:1").is_err());
+        attempt("2001:db8:0:1::1").unwrap();
+        for _ in 0..10 {
+            attempt("192.0.2.1").unwrap();
+        }
+        assert!(attempt("::ffff:192.0.2.1").is_err());
     }
 
     #[test]

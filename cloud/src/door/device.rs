@@ -79,7 +79,8 @@ impl Connection {
             let full = link.is_full();
             let step = tokio::select! {
                 () = link.woken() => self.flush().await,
-                incoming = self.socket.receive(), if !full => self.take(incoming).await,
+                // Boxed: the handling of a frame needs more room than all the rest of an idle connection.
+                incoming = self.socket.receive(), if !full => Box::pin(self.take(incoming)).await,
                 _ = beats.tick() => {
                     count += 1;
                     if full {

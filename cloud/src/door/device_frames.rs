@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use ems_protocol::{
-    CloseCode, CommandAck, DeviceEvent, Envelope, ErrorCode, ErrorMessage, Hello, SeqRanges, Telemetry,
-    Welcome, encode, kind, limits, parse,
+    CloseCode, CommandAck, DeviceEvent, DeviceId, Envelope, ErrorCode, ErrorMessage, Hello, SeqRanges,
+    Telemetry, Welcome, encode, kind, limits, parse,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -35,7 +35,7 @@ impl Connection {
         match envelope.kind.as_ref() {
             kind::TELEMETRY => self.telemetry(envelope.payload_text(), None).await,
             kind::BATCH => self.batch(envelope.payload_text()).await,
-            kind::HELLO => match envelope.payload().and_then(|hello: Hello| hello.check().map(|()| hello)) {
+            kind::HELLO => match checked_hello(&envelope) {
                 Ok(hello) => self.hello(hello).await,
                 Err(error) => self.complain(error).await,
             },
@@ -43,7 +43,7 @@ impl Connection {
                 Ok(event) => self.event(event, envelope.payload_text()).await,
                 Err(error) => self.complain(error).await,
             },
-            kind::COMMAND_ACK => match envelope.payload() {
+            kind::COMMAND_ACK => match checked_ack(&envelope, &self.device.id) {
                 Ok(ack) => self.command_ack(&ack, envelope.payload_text()).await,
                 Err(error) => self.complain(error).await,
             },
@@ -242,7 +242,24 @@ fn broken_batch(text: &str) -> ErrorMessage {
     }
 }
 
+fn checked_hello(envelope: &Envelope<'_>) -> Result<Hello, ErrorMessage> {
+    let hello: Hello = envelope.payload()?;
+    hello.check()?;
+    Ok(hello)
+}
+
+fn checked_ack(envelope: &Envelope<'_>, device: &DeviceId) -> Result<CommandAck, ErrorMessage> {
+    let ack: CommandAck = envelope.payload()?;
+    ack.check(device)?;
+    Ok(ack)
+}
+
 fn checked_event(envelope: &Envelope<'_>) -> Result<DeviceEvent, ErrorMessage> {
+    let size = envelope.payload_text().len();
+    if size > limits::MAX_EVENT_BYTES {
+        let words = format!("an event has at most {} bytes, this one has {size}", limits::MAX_EVENT_BYTES);
+        return Err(ErrorMessage::new(ErrorCode::TooLarge, words).with("limit", limits::MAX_EVENT_BYTES));
+    }
     let event: DeviceEvent = envelope.payload()?;
     for (field, text) in [("code", &event.code), ("message", &event.message)] {
         if text.is_empty() || text.len() > limits::MAX_TEXT_BYTES {

@@ -77,8 +77,8 @@ async fn open_dashboard(app: Arc<App>, id: &str, token: &str, request: Request) 
     let typed = socket::offers_typed(&request);
     let serving = app.clone();
     let watch = app.sessions.watch(&user);
-    info!(device_id = %device.id, user = user.username, typed, "dashboard connected");
     socket::upgrade(request, typed, &app.tasks, move |socket| {
+        info!(device_id = %device.id, user = user.username, typed, "dashboard connected");
         dashboard::serve(serving, device, watch, typed, socket)
     })
     .unwrap_or_else(|error| Problem::handshake(&error).into_response())

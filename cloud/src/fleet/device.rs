@@ -1,5 +1,6 @@
 //! One device: its live connection, its latest sample, its subscribers.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,8 @@ use crate::sync::Locked;
 
 /// A boot that was evicted and is back within this time fights with the one that evicted it.
 const CONFLICT: Duration = Duration::from_mins(1);
+/// More copies of one card than anybody makes.
+const MAX_EVICTED: usize = 32;
 /// Authenticated connections of one device, of which one is live.
 const MAX_LINKS: usize = 8;
 
@@ -48,8 +51,8 @@ struct State {
     links: Vec<Arc<Link>>,
     /// The one of them that speaks for the device, and its boot.
     live: Option<(Arc<Link>, Option<String>)>,
-    /// The boot that was evicted last by another one.
-    evicted: Option<(String, Instant)>,
+    /// Boots that were evicted by other ones within [`CONFLICT`], at most [`MAX_EVICTED`].
+    evicted: VecDeque<(String, Instant)>,
     conflict: Option<Timestamp>,
     latest: Option<Arc<Frame>>,
     /// Boot and number of `latest`.
@@ -113,7 +116,7 @@ impl Device {
                 removed: false,
                 links: Vec::new(),
                 live: None,
-                evicted: None,
+                evicted: VecDeque::new(),
                 conflict: None,
                 latest: text.map(|text| Arc::new(Frame::new(text.into()))),
                 newest,
@@ -177,7 +180,7 @@ impl Device {
     pub fn admit(&self, link: &Arc<Link>) {
         let mut state = self.state.locked();
         if state.links.len() >= MAX_LINKS {
-            let idle = state.links.iter().find(|link| !state.is_live(link));
+            let idle = state.links.iter().find(|link| !state.is_live(link) && !link.is_closing());
             idle.inspect(|idle| idle.close(CloseCode::TooMany, "too many connections of this device"));
         }
         state.links.push(link.clone());
@@ -205,14 +208,14 @@ impl Device {
             if let (Some(new), Some(old_boot)) =
                 (boot_id, old_boot.filter(|old| Some(old.as_str()) != boot_id))
             {
-                if state.evicted.as_ref().is_some_and(|(boot, at)| boot == new && at.elapsed() < CONFLICT) {
+                if state.was_evicted(new) {
                     warn!(device_id = %self.id, "two devices use this identity");
-                    state.evicted = Some((new.to_owned(), Instant::now()));
+                    state.evict(new.to_owned());
                     state.conflict = Some(clock::now());
                     state.announce(&self.id);
                     return Err(Refused::Conflict);
                 }
-                state.evicted = Some((old_boot, Instant::now()));
+                state.evict(old_boot);
             }
             info!(device_id = %self.id, old = old.session_id, new = link.session_id, "connection superseded");
             old.close(CloseCode::Superseded, "another connection of this device took over");
@@ -306,6 +309,18 @@ impl State {
         self.live.as_ref().is_some_and(|(live, _)| Arc::ptr_eq(live, link))
     }
 
+    fn was_evicted(&self, boot_id: &str) -> bool {
+        self.evicted.iter().any(|(boot, at)| boot == boot_id && at.elapsed() < CONFLICT)
+    }
+
+    fn evict(&mut self, boot_id: String) {
+        self.evicted.retain(|(boot, at)| *boot != boot_id && at.elapsed() < CONFLICT);
+        if self.evicted.len() >= MAX_EVICTED {
+            self.evicted.pop_front();
+        }
+        self.evicted.push_back((boot_id, Instant::now()));
+    }
+
     fn status(&self, id: &DeviceId) -> Status {
         Status {
             device_id: id.clone(),
@@ -359,5 +374,25 @@ mod tests {
         assert_eq!(device.attach(&old, Some("a")), Err(Refused::Closing));
         assert_eq!(old.take().close.map(|(code, _)| code), Some(CloseCode::Superseded));
         assert_eq!(new.take().close, None);
+    }
+
+    #[test]
+    fn three_devices_with_one_identity_are_a_conflict_too() {
+        let device = device();
+        for boot in ["a", "b", "c"] {
+            device.attach(&link(&device), Some(boot)).unwrap();
+        }
+        for boot in ["a", "b", "a"] {
+            assert_eq!(device.attach(&link(&device), Some(boot)), Err(Refused::Conflict), "{boot}");
+        }
+        assert!(device.snapshot().status.conflict.is_some());
+    }
+
+    #[test]
+    fn each_connection_too_many_closes_another_idle_one() {
+        let device = device();
+        let links: Vec<_> = (0..MAX_LINKS + 2).map(|_| link(&device)).collect();
+        let closed: Vec<_> = links.iter().map(|link| link.is_closing()).collect();
+        assert_eq!(closed.iter().filter(|closed| **closed).count(), 2, "{closed:?}");
     }
 }

@@ -47,8 +47,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/devices/{id}/token", post(devices::new_token))
         .route("/devices/{id}/telemetry", get(history::telemetry))
         .route("/devices/{id}/events", get(history::events))
-        .fallback(not_found)
-        .method_not_allowed_fallback(method_not_allowed);
+        .fallback(not_found);
     let sockets = Router::new()
         .route("/device/{id}", get(door::device_or_user))
         .route("/dashboard/{id}", get(door::user))
@@ -60,6 +59,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/readyz", get(probes::readyz))
         .route("/metrics", get(probes::metrics))
         .fallback_service(page::router())
+        .method_not_allowed_fallback(method_not_allowed)
         .layer(map_response(headers::secure))
         .with_state(app)
 }

@@ -43,8 +43,8 @@ async fn serve(request: Request) -> Response {
             if forever { "public, max-age=31536000, immutable" } else { "no-cache" },
         );
     }
-    // A missing asset must not be answered with a page.
-    if path.starts_with("assets/") {
+    // A missing asset must not be answered with a page, nor must a mistyped address of the API or of a socket.
+    if ["assets/", "api/", "ws/"].iter().any(|prefix| path.starts_with(prefix)) {
         return Problem::not_found("there is nothing at this address").into_response();
     }
     // The page's own addresses are all the page.

@@ -3,7 +3,7 @@
 use ems_protocol::{
     Battery, ClockQuality, DeviceId, Grid, Mode, PowerMeter, State, SystemStatus, Telemetry, Timestamp,
 };
-use rusqlite::types::ToSql;
+use rusqlite::types::{ToSql, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::{Map, Value};
 
@@ -14,6 +14,11 @@ const CLOCKS: [ClockQuality; 4] =
 const STATES: [State; 6] =
     [State::Idle, State::Charging, State::Discharging, State::Full, State::Empty, State::Error];
 const MODES: [Mode; 2] = [Mode::Auto, Mode::Manual];
+
+/// A clock may be ahead of ours by this much.
+const AHEAD_MS: i64 = 5 * 60 * 1000;
+/// A page of history ends when its texts are larger than this, in bytes: unknown fields may fill a frame.
+const PAGE_TEXT_BYTES: usize = 4 << 20;
 
 /// The order in which [`insert`] binds and [`read`] reads.
 const COLUMNS: &str = "at, received_at, timestamp, boot, seq, v, clock, state, mode, error_flags, wifi_strength, \
@@ -43,10 +48,11 @@ pub struct History {
     pub truncated: bool,
 }
 
-/// The sample's place on the time axis. One without a number may repeat a constant timestamp for ever: it is placed
-/// where it arrived.
+/// The sample's place on the time axis. One without a number may repeat a constant timestamp for ever, and one from
+/// the future would be the latest for as long: both are placed where they arrived.
 pub(super) fn at(sample: &Telemetry, received_at: i64) -> i64 {
-    if sample.seq.is_some() { sample.timestamp.millis() } else { received_at }
+    let taken = sample.timestamp.millis();
+    if sample.seq.is_some() && taken <= received_at.saturating_add(AHEAD_MS) { taken } else { received_at }
 }
 
 /// Stores a sample; false when it was there already.
@@ -152,7 +158,7 @@ fn insert_statement() -> String {
     format!("INSERT INTO samples (device, {COLUMNS}) VALUES (?{})", ", ?".repeat(COLUMN_COUNT))
 }
 
-/// The samples of a device with `from <= at <= to`, the oldest `limit` of them.
+/// The samples of a device with `from <= at <= to`, the oldest `limit` of them, or fewer if they are large.
 pub fn range(
     db: &Connection,
     device: i64,
@@ -166,12 +172,26 @@ pub fn range(
          WHERE device = ? AND at BETWEEN ? AND ? ORDER BY at, id LIMIT ?"
     );
     let mut statement = db.prepare_cached(&query)?;
-    let mut samples = statement
-        .query_map(params![device, from, to, limit.saturating_add(1)], |row| read(row, id))?
-        .collect::<rusqlite::Result<Vec<_>>>()?;
-    let truncated = samples.len() > limit;
-    samples.truncate(limit);
-    Ok(History { samples, truncated })
+    let mut rows = statement.query(params![device, from, to, limit.saturating_add(1)])?;
+    let (mut samples, mut bytes) = (Vec::new(), 0);
+    while let Some(row) = rows.next()? {
+        if samples.len() >= limit || bytes > PAGE_TEXT_BYTES {
+            return Ok(History { samples, truncated: true });
+        }
+        bytes += text_bytes(row)?;
+        samples.push(read(row, id)?);
+    }
+    Ok(History { samples, truncated: false })
+}
+
+fn text_bytes(row: &Row<'_>) -> rusqlite::Result<usize> {
+    let mut bytes = 0;
+    for column in 0..COLUMN_COUNT {
+        if let ValueRef::Text(text) = row.get_ref(column)? {
+            bytes += text.len();
+        }
+    }
+    Ok(bytes)
 }
 
 /// The sample that is last on a device's time axis.
@@ -344,12 +364,60 @@ mod tests {
         let db = schema::open(std::path::Path::new(":memory:")).unwrap();
         db.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
         let mut seen = Seen::default();
-        assert!(insert(&db, &mut seen, 1, 99, &sample).unwrap());
-        assert!(!insert(&db, &mut seen, 1, 100, &sample).unwrap());
+        let received_at = sample.timestamp.millis() + 99;
+        assert!(insert(&db, &mut seen, 1, received_at, &sample).unwrap());
+        assert!(!insert(&db, &mut seen, 1, received_at + 1, &sample).unwrap());
         seen.flush(&db).unwrap();
         let stored = latest(&db, 1, &id).unwrap().unwrap();
         assert_eq!(serde_json::to_value(&stored.telemetry).unwrap(), full);
-        assert_eq!((stored.at, stored.received_at), (sample.timestamp.millis(), 99));
+        assert_eq!((stored.at, stored.received_at), (sample.timestamp.millis(), received_at));
+    }
+
+    fn numbered(seq: u64, timestamp: &str, padding: usize) -> Telemetry {
+        let sample = json!({"device_id": "ems_001", "timestamp": timestamp, "boot_id": "b", "seq": seq,
+            "battery": {"voltage": 53.2, "soc": 85}, "padding": "x".repeat(padding)});
+        Telemetry::parse(&sample.to_string(), &"ems_001".parse().unwrap()).unwrap()
+    }
+
+    fn database() -> Connection {
+        let db = schema::open(std::path::Path::new(":memory:")).unwrap();
+        db.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
+        db
+    }
+
+    #[test]
+    fn a_clock_that_is_far_ahead_does_not_hold_the_last_place_for_ever() {
+        let (db, mut seen) = (database(), Seen::default());
+        let id: DeviceId = "ems_001".parse().unwrap();
+        let now = "2026-02-03T12:00:00Z".parse::<Timestamp>().unwrap().millis();
+        let ahead = numbered(1, "9999-12-31T23:59:59.999Z", 0);
+        insert(&db, &mut seen, 1, now, &ahead).unwrap();
+        insert(&db, &mut seen, 1, now + 1000, &numbered(2, "2026-02-03T12:00:02Z", 0)).unwrap();
+        assert_eq!(latest(&db, 1, &id).unwrap().unwrap().telemetry.seq, Some(2));
+        // It is kept as the device said it, in the place where it arrived.
+        let first = range(&db, 1, &id, now, now, 9).unwrap().samples.remove(0);
+        assert_eq!((first.at, first.telemetry), (now, ahead));
+    }
+
+    #[test]
+    fn a_page_of_large_samples_ends_early_and_says_so() {
+        let (db, mut seen) = (database(), Seen::default());
+        let id: DeviceId = "ems_001".parse().unwrap();
+        for seq in 0..100 {
+            let time = format!("2026-02-03T12:00:{:02}.{}00Z", seq / 10, seq % 10);
+            insert(&db, &mut seen, 1, i64::MAX / 2, &numbered(seq, &time, 200_000)).unwrap();
+        }
+        let (mut found, mut from) = (std::collections::BTreeSet::new(), 0);
+        loop {
+            let page = range(&db, 1, &id, from, i64::MAX, 1000).unwrap();
+            assert!(page.samples.len() <= 30, "{} samples of 200 kB", page.samples.len());
+            found.extend(page.samples.iter().map(|s| s.telemetry.seq.unwrap()));
+            if !page.truncated {
+                break;
+            }
+            from = page.samples.last().unwrap().at;
+        }
+        assert_eq!(found.len(), 100);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::StoreError;
 
 /// How long a statement waits for another process (the command line beside the server) to finish writing.
-const BUSY: Duration = Duration::from_secs(5);
+pub(super) const BUSY: Duration = Duration::from_secs(5);
 
 /// `MIGRATIONS[n]` turns a file of `user_version` n into one of n + 1. Never edit an entry that was released.
 const MIGRATIONS: &[&str] = &[include_str!("schema_1.sql")];

@@ -59,7 +59,7 @@ CREATE TABLE seen (
 CREATE TABLE samples (
   id            INTEGER PRIMARY KEY,
   device        INTEGER NOT NULL,
-  at            INTEGER NOT NULL, -- the device's timestamp; for a sample without boot_id and seq, received_at
+  at            INTEGER NOT NULL, -- the device's timestamp; received_at for a sample without boot_id and seq, or from the future
   received_at   INTEGER NOT NULL,
   timestamp     INTEGER,          -- the device's, where it is not at
   boot          INTEGER,

@@ -4,8 +4,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::auth::role::Role;
 
-/// A user who may log in.
-#[derive(Debug, Clone)]
+/// A user who may log in. Without `Debug`, which would show the hash.
+#[derive(Clone)]
 pub struct UserRow {
     /// Names the user in other tables.
     pub key: i64,

@@ -1,5 +1,6 @@
 //! The thread that writes: many requests, one commit.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -7,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::mpsc::Receiver;
+use tracing::warn;
 
 use super::health::Health;
 use super::seen::Seen;
@@ -19,6 +21,12 @@ const BATCH_SAMPLES: usize = 10_000;
 /// apart. A lone device never waits.
 const GATHER: Duration = Duration::from_millis(20);
 const BUSY_FROM: usize = 4;
+/// SQLite starts its log over when nobody reads from it. Readers that follow each other without a pause prevent that:
+/// beyond this size the writer waits for those of the moment.
+const LOG_BYTES: u64 = 16 << 20;
+/// How long it waits, and how long it lets the log grow after it waited in vain.
+const LOG_PATIENCE: Duration = Duration::from_secs(1);
+const LOG_RETRY: Duration = Duration::from_secs(10);
 
 type Done = Box<dyn FnOnce(Result<Stored, StoreError>) + Send>;
 type Work = Box<dyn FnOnce(&Connection) -> Finish + Send>;
@@ -63,6 +71,7 @@ pub(super) struct Writer {
     // None after trouble that puts the connection in doubt.
     connection: Option<Connection>,
     last_commit: Option<Instant>,
+    log_kept: Option<Instant>,
 }
 
 impl Writer {
@@ -81,6 +90,7 @@ impl Writer {
             seen: Seen::default(),
             connection: Some(schema::open(path)?),
             last_commit: None,
+            log_kept: None,
         };
         thread::Builder::new()
             .name("store".into())
@@ -155,6 +165,23 @@ impl Writer {
         for answer in answers {
             answer(&committed);
         }
+        self.shorten_log();
+    }
+
+    fn shorten_log(&mut self) {
+        let mut log = self.path.clone().into_os_string();
+        log.push("-wal");
+        let long = fs::metadata(&log).is_ok_and(|log| log.len() > LOG_BYTES);
+        let patient = self.log_kept.is_some_and(|at| at.elapsed() < LOG_RETRY);
+        let Some(connection) = self.connection.as_ref().filter(|_| long && !patient) else { return };
+        self.log_kept = match start_log_over(connection) {
+            Ok(true) => None,
+            Ok(false) => Some(Instant::now()),
+            Err(error) => {
+                warn!(%error, "the database's write-ahead log cannot be shortened");
+                Some(Instant::now())
+            }
+        };
     }
 
     fn transact(&mut self, batch: Vec<Request>, answers: &mut Vec<Answer>) -> Result<(), StoreError> {
@@ -213,6 +240,14 @@ impl Writer {
     }
 }
 
+/// Moves the log into the database and empties it; false when readers did not end in time.
+fn start_log_over(db: &Connection) -> rusqlite::Result<bool> {
+    db.busy_timeout(LOG_PATIENCE)?;
+    let busy = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
+    db.busy_timeout(schema::BUSY)?;
+    Ok(!busy?)
+}
+
 type Answer = Box<dyn FnOnce(&Result<(), StoreError>)>;
 
 fn store(db: &Connection, seen: &mut Seen, arrival: &Arrival) -> rusqlite::Result<Stored> {
@@ -227,4 +262,45 @@ fn store(db: &Connection, seen: &mut Seen, arrival: &Arrival) -> rusqlite::Resul
         }
     }
     Ok(stored)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+    use crate::store::Store;
+
+    #[tokio::test]
+    async fn readers_that_follow_each_other_without_a_pause_do_not_let_the_log_grow_for_ever() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ems.db");
+        let store = Store::open(&path, Arc::default()).unwrap();
+        let stop = Arc::new(AtomicBool::new(false));
+        let readers = thread::spawn({
+            let (path, stop) = (path.clone(), stop.clone());
+            move || {
+                let connections = [(); 2].map(|()| schema::open_reader(&path).unwrap());
+                let begin = "BEGIN; SELECT count(*) FROM events";
+                let [mut old, mut new] = connections.each_ref();
+                old.execute_batch(begin).unwrap();
+                while !stop.load(Ordering::Relaxed) {
+                    new.execute_batch(begin).unwrap();
+                    old.execute_batch("COMMIT").unwrap();
+                    thread::sleep(Duration::from_millis(5));
+                    (old, new) = (new, old);
+                }
+            }
+        });
+        let mut longest = 0;
+        for _ in 0..120 {
+            let message = "x".repeat(500_000);
+            let insert = "INSERT INTO events (device, at, received_at, severity, code, message) VALUES (1, 0, 0, 0, 'A', ?)";
+            store.write(move |db| db.execute(insert, [message])).await.unwrap();
+            longest = longest.max(fs::metadata(dir.path().join("ems.db-wal")).unwrap().len());
+        }
+        stop.store(true, Ordering::Relaxed);
+        readers.join().unwrap();
+        assert!(longest < 2 * LOG_BYTES, "{longest} bytes");
+    }
 }

@@ -189,8 +189,30 @@ async fn broken_frames_are_answered_and_neither_the_socket_nor_the_server_suffer
         (r#"{"type":"telemetry","payload":[]}"#.into(), "JSON object"),
         (r#"{"type":"telemetry.batch","payload":{"samples":5}}"#.into(), "samples"),
         (r#"{"type":"device.hello","payload":{}}"#.into(), "boot_id"),
+        (r#"{"type":"device.hello","payload":{"boot_id":"","firmware_version":"1"}}"#.into(), "boot_id"),
+        (
+            json!({"type": "device.hello", "payload": {"boot_id": "a", "firmware_version": "x".repeat(2000)}})
+                .to_string(),
+            "firmware_version",
+        ),
+        (
+            json!({"type": "device.hello", "payload": {"boot_id": "a", "firmware_version": "1", "actions": vec!["x"; 65]}})
+                .to_string(),
+            "actions",
+        ),
         (r#"{"type":"device.event","payload":{"code":1}}"#.into(), ""),
+        (
+            json!({"type": "device.event", "payload": {"timestamp": "2026-02-03T12:00:00Z", "severity": "info",
+                "code": "A", "message": "b", "details": {"x": "y".repeat(20_000)}}})
+            .to_string(),
+            "16384",
+        ),
         (r#"{"type":"command.ack","payload":{}}"#.into(), "command_id"),
+        (
+            r#"{"type":"command.ack","payload":{"command_id":"a","device_id":"ems_002","timestamp":"2026-02-03T12:00:00Z","status":"FAILED"}}"#
+                .into(),
+            "device_id",
+        ),
     ];
     assert!(broken.len() >= 30);
     let before = server.memory();

@@ -199,6 +199,8 @@ async fn mistakes_in_requests_are_problems_with_the_fields_name() {
         ("/api/login", 405, ""),
         ("/ws/device/ems_001", 403, ""),
         ("/ws/nothing", 404, ""),
+        ("/ws/", 404, ""),
+        ("/api/", 404, ""),
         ("/assets/none.js", 404, ""),
     ];
     for (path, status, words) in gets {
@@ -208,6 +210,12 @@ async fn mistakes_in_requests_are_problems_with_the_fields_name() {
         let problem: Value = response.json().await.unwrap();
         assert_eq!(problem["status"], status);
         assert!(problem["detail"].as_str().unwrap().contains(words), "{path}: {problem}");
+    }
+    for path in ["/ws/device/ems_001", "/healthz", "/metrics", "/api/devices/ems_001"] {
+        let response = user.http.put(server.url(path)).send().await.unwrap();
+        assert_eq!(response.status(), 405, "{path}");
+        assert!(response.headers().contains_key("allow"), "{path}");
+        assert_eq!(response.headers()["content-type"], "application/problem+json", "{path}");
     }
     let posts = [
         ("nonsense".to_owned(), 400, "JSON"),
@@ -292,11 +300,11 @@ async fn probes_metrics_and_the_page_are_open_and_every_answer_has_the_security_
     eventually("counted", async || {
         let (_, metrics) = get("/metrics").await;
         [
-            "ems_connections{door=\"Device\"} 1",
-            "ems_samples_total{outcome=\"Stored\"} 1",
-            "ems_samples_total{outcome=\"Duplicate\"} 1",
+            "ems_connections{door=\"device\"} 1",
+            "ems_samples_total{outcome=\"stored\"} 1",
+            "ems_samples_total{outcome=\"duplicate\"} 1",
             "ems_commit_seconds_count",
-            "ems_frames_received_total{door=\"Device\"} 3",
+            "ems_frames_received_total{door=\"device\"} 3",
         ]
         .iter()
         .all(|line| metrics.contains(line))
