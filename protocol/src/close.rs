@@ -8,7 +8,7 @@ pub enum CloseCode {
     Normal = 1000,
     /// 1001: the server is going away.
     GoingAway = 1001,
-    /// 1002: a frame is against RFC 6455.
+    /// 1002: the peer's frames break RFC 6455.
     ProtocolError = 1002,
     /// 1007: a text frame is not UTF-8.
     InvalidPayload = 1007,

@@ -7,7 +7,7 @@ use ems_protocol::{CloseCode, DeviceId, Envelope, ErrorCode, ErrorMessage, Times
 use serde::Serialize;
 
 use super::budget::Budget;
-use super::{HEARTBEAT_BEATS, MALFORMED, NOT_UTF8, PING_BEATS, beats, error_frame, heartbeat};
+use super::{HEARTBEAT_BEATS, PING_BEATS, beats, error_frame, heartbeat};
 use crate::app::App;
 use crate::auth::sessions::SessionWatch;
 use crate::fleet::device::Device;
@@ -129,10 +129,7 @@ impl Watching {
     async fn take(&mut self, incoming: Incoming) -> ControlFlow<End> {
         let error = match incoming {
             Incoming::Closed => return ControlFlow::Break(None),
-            Incoming::NotUtf8 => {
-                return ControlFlow::Break(Some((CloseCode::InvalidPayload, NOT_UTF8)));
-            }
-            Incoming::Malformed => return ControlFlow::Break(Some((CloseCode::ProtocolError, MALFORMED))),
+            Incoming::Broken(code, words) => return ControlFlow::Break(Some((code, words))),
             Incoming::TooLarge => {
                 let words = format!("a frame has at most {} bytes", limits::MAX_FRAME_BYTES);
                 let error =

@@ -7,7 +7,7 @@ use ems_protocol::{CloseCode, ErrorCode, ErrorMessage, TelemetryAck, encode, kin
 use tracing::{debug, info};
 
 use super::budget::Budget;
-use super::{HEARTBEAT_BEATS, MALFORMED, NOT_UTF8, PING_BEATS, beats, error_frame, heartbeat};
+use super::{HEARTBEAT_BEATS, PING_BEATS, beats, error_frame, heartbeat};
 use crate::app::App;
 use crate::auth::token::TokenHash;
 use crate::fleet::device::Device;
@@ -119,8 +119,7 @@ impl Connection {
                 let _ = self.complain(error).await;
                 ControlFlow::Break(Some((CloseCode::MessageTooBig, "the frame is larger than 256 KiB")))
             }
-            Incoming::NotUtf8 => ControlFlow::Break(Some((CloseCode::InvalidPayload, NOT_UTF8))),
-            Incoming::Malformed => ControlFlow::Break(Some((CloseCode::ProtocolError, MALFORMED))),
+            Incoming::Broken(code, words) => ControlFlow::Break(Some((code, words))),
             Incoming::Closed => ControlFlow::Break(None),
         }
     }
@@ -140,7 +139,7 @@ impl Connection {
     }
 
     /// Sends what others have put into the outbox.
-    async fn flush(&mut self) -> ControlFlow<End> {
+    pub(super) async fn flush(&mut self) -> ControlFlow<End> {
         let Outbox { acks, unavailable, close, .. } = self.link.take();
         if self.typed {
             for (boot_id, ranges) in acks {

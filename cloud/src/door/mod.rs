@@ -28,10 +28,6 @@ const BEAT: Duration = Duration::from_secs(10);
 const PING_BEATS: u64 = 2;
 const HEARTBEAT_BEATS: u64 = 3;
 
-/// Reasons for closing that every door gives.
-const NOT_UTF8: &str = "a text frame must be UTF-8";
-const MALFORMED: &str = "the frame is against RFC 6455";
-
 /// `GET /ws/device/{id}`: a device with its token, or a user.
 pub async fn device_or_user(State(app): State<Arc<App>>, RawId(id): RawId, request: Request) -> Response {
     match Credential::of(request.headers(), &app.allowed_origins) {

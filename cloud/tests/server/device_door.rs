@@ -4,8 +4,9 @@ use crate::support::client::{Client, User, guide, sample};
 use crate::support::{Site, contents};
 use futures_util::SinkExt;
 use serde_json::{Value, json};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 #[tokio::test]
 async fn everybody_without_the_right_token_gets_the_same_403() {
@@ -252,6 +253,42 @@ async fn a_frame_beyond_the_limit_is_named_and_closes_with_1009() {
     let mut device = Client::device(&site, &server, "ems_001", &token).await;
     device.send("x".repeat(256 * 1024)).await;
     assert_eq!(device.expect("error").await["code"], "invalid_json");
+}
+
+#[tokio::test]
+async fn a_peer_that_says_goodbye_gets_its_goodbye_back() {
+    let site = Site::new();
+    let server = site.serve();
+    let token = site.add("ems_001");
+    let user = User::login(&server).await;
+    let device = Client::device(&site, &server, "ems_001", &token).await;
+    for mut client in [device, user.watch(&server, "ems_001", false).await] {
+        let frame = CloseFrame { code: 1000.into(), reason: "done".into() };
+        client.0.send(Message::Close(Some(frame))).await.unwrap();
+        // A browser would call the lack of an answer an unclean end, code 1006.
+        assert_eq!(client.close_code().await, 1000);
+    }
+}
+
+#[tokio::test]
+async fn frames_that_break_the_websocket_protocol_close_with_1002() {
+    let site = Site::new();
+    let server = site.serve();
+    let token = site.add("ems_001");
+    let user = User::login(&server).await;
+    let frames: [(&str, &[u8]); 4] = [
+        ("not masked", b"\x81\x02{}"),
+        ("reserved bits", b"\xc1\x82\0\0\0\0{}"),
+        ("reserved opcode", b"\x83\x80\0\0\0\0"),
+        ("nothing to continue", b"\x80\x81\0\0\0\0x"),
+    ];
+    for (what, bytes) in frames {
+        let device = Client::device(&site, &server, "ems_001", &token).await;
+        for mut client in [device, user.watch(&server, "ems_001", false).await] {
+            client.0.get_mut().write_all(bytes).await.unwrap();
+            assert_eq!(client.close_code().await, 1002, "{what}");
+        }
+    }
 }
 
 #[tokio::test]
