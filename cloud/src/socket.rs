@@ -130,7 +130,7 @@ impl Socket {
                 }
                 Some(Err(Error::Utf8(_))) => {
                     self.broken = true;
-                    return Incoming::Broken(CloseCode::PolicyViolation, "a text frame must be UTF-8");
+                    return Incoming::Broken(CloseCode::InvalidPayload, "a text frame must be UTF-8");
                 }
                 Some(Ok(Message::Close(_))) => self.closing = true,
                 Some(Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake))) => {

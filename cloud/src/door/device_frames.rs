@@ -35,7 +35,7 @@ impl Connection {
         match envelope.kind.as_ref() {
             kind::TELEMETRY => self.telemetry(envelope.payload_text(), None).await,
             kind::BATCH => self.batch(envelope.payload_text()).await,
-            kind::HELLO => match envelope.payload() {
+            kind::HELLO => match envelope.payload().and_then(|hello: Hello| hello.check().map(|()| hello)) {
                 Ok(hello) => self.hello(hello).await,
                 Err(error) => self.complain(error).await,
             },
