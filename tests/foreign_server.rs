@@ -128,18 +128,16 @@ fn nothing_is_missing_after_the_server_was_killed_with_samples_on_their_way() {
     let mut server = Server::start(None);
     let proxy = Proxy::start(server.address);
     let mut edge = Edge::start(&server.settings().to(proxy.address(), &server.certificates.ca));
+    server.wait_for_samples(5);
     for _ in 0..2 {
-        let before = server.numbers().len();
-        server.wait_for_samples(before + 5);
         proxy.hold();
         wait_for_waiting(&edge, 3);
         server.process.kill();
         proxy.cut(Cut::Reset);
         proxy.pass();
         server.start_again();
+        wait_for_none_waiting(&edge);
     }
-    let before = server.numbers().len();
-    server.wait_for_samples(before + 10);
     assert_complete(&server, &mut edge);
 }
 
@@ -200,10 +198,17 @@ fn a_refused_token_is_said_in_words_and_the_server_is_not_hammered() {
     assert_eq!(connections[0]["authorized"], false);
 }
 
-/// Waits until the daemon says that so many samples have no confirmation.
+/// Waits until the daemon says, from now on, that so many samples have no confirmation.
 fn wait_for_waiting(edge: &Edge, count: u32) {
+    edge.notify().clear();
     edge.notify().wait_for(&format!("{count} samples to wait"), |message| {
         let words = message.strip_suffix(" samples waiting").and_then(|rest| rest.rsplit(' ').next());
         words.and_then(|word| word.parse().ok()).is_some_and(|waiting: u32| waiting >= count)
     });
+}
+
+/// Waits until the daemon says, from now on, that it is connected and nothing waits.
+fn wait_for_none_waiting(edge: &Edge) {
+    edge.notify().clear();
+    edge.notify().wait_for("no sample to wait", |message| message.ends_with("; connected"));
 }

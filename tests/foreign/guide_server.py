@@ -75,6 +75,8 @@ def main():
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", arguments.port))
+    # Before it is told: whoever connects now waits in the queue until uvicorn takes it.
+    listener.listen()
     print(f"listening {listener.getsockname()[0]}:{listener.getsockname()[1]}", flush=True)
     config = uvicorn.Config(app, ssl_certfile=arguments.certificate, ssl_keyfile=arguments.key)
     uvicorn.Server(config).run(sockets=[listener])
