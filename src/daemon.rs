@@ -1,13 +1,14 @@
 //! The composition root: builds the parts, starts them, waits for the signal, stops them in order.
 
+mod machine;
+
 use std::collections::VecDeque;
-use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 
 use ems_protocol::Severity;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, LocalSet, spawn_local};
 use tracing::{info, warn};
@@ -15,13 +16,13 @@ use tracing::{info, warn};
 use crate::battery::StateOfCharge;
 use crate::clock::{Clock, SystemTime, TimeSource as _};
 use crate::config::Config;
-use crate::events::{self, ClockWatch, Incident, Record, Recorder, code};
+use crate::events::{self, ClockWatch, Incident, Record, Recorder, Reporter, code};
 use crate::health::{Health, Progress, Pulse};
 use crate::sample::{FIRMWARE_VERSION, Identity};
 use crate::sampler::Sampler;
 use crate::sensor;
 use crate::status::{BacklogState, Door, Facts, LinkState, SensorState, Server, Stages};
-use crate::store::{self, Folder, FolderError, Sequence};
+use crate::store::FolderError;
 use crate::uplink::{Context, Dialer, Proxy, TrustError, Uplink};
 
 /// Why the daemon cannot run.
@@ -64,27 +65,17 @@ pub fn run(config: &Config) -> Result<(), DaemonError> {
 }
 
 async fn serve(config: &Config) -> Result<(), DaemonError> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(|e| DaemonError::System("SIGTERM", e))?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| DaemonError::System("SIGINT", e))?;
-
-    let proxy = Proxy::for_host(&config.server_url.host(), |key| std::env::var(key).ok())
-        .map_err(DaemonError::Proxy)?;
-    let dialer = Dialer::new(
-        &config.server_url,
-        &config.device_id,
-        config.api_token.clone(),
-        config.ca_file.as_ref(),
-        proxy,
-    )?;
-    let folder = claim(config)?;
-    let runtime = runtime(config);
-    let sequence = sequence(runtime.as_deref(), folder.as_ref());
+    let mut signals = Signals::catch()?;
+    let dialer = dialer(config)?;
+    let folder = machine::claim(config)?;
+    let runtime = machine::runtime(config);
+    let sequence = machine::sequence(runtime.as_deref(), folder.as_ref());
     let sensor = sensor::open(&config.wiring()).map_err(|e| DaemonError::System("a thread", e))?;
     let identity = Identity { device_id: config.device_id.clone(), boot_id: sequence.boot_id().to_owned() };
     let facts = Facts {
         identity: identity.clone(),
         sensor: sensor.device().to_string(),
-        board: hardware_model(),
+        board: machine::hardware_model(),
         server: dialer.server().to_owned(),
         interval: config.sample_interval,
         started: SystemTime.boottime(),
@@ -134,12 +125,7 @@ async fn serve(config: &Config) -> Result<(), DaemonError> {
         backlog: backlog_sender,
         reporter: reporter.clone(),
     };
-    let words = format!(
-        "ems-edge {FIRMWARE_VERSION} runs as {}: {}, a sample each {:?}, to {}",
-        config.device_id, facts.sensor, config.sample_interval, config.server_url
-    );
-    info!("{words}");
-    reporter.report(Incident::new(Severity::Info, code::STARTED, words));
+    tell_start(config, &facts, &reporter);
 
     let uplink = Uplink::new(context, dialer, OUTBOX_CAPACITY, outgoing);
     let health = Health {
@@ -163,8 +149,7 @@ async fn serve(config: &Config) -> Result<(), DaemonError> {
     }
 
     tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        () = signals.stop() => {}
         // The uplink ends by itself only after the sampler: neither does before the signal.
         _ = &mut uplink => {}
     }
@@ -182,44 +167,42 @@ async fn serve(config: &Config) -> Result<(), DaemonError> {
     Ok(())
 }
 
-/// This identity's folder in RAM, or nothing where the file system does not let us have one.
-fn runtime(config: &Config) -> Option<PathBuf> {
-    store::make(&config.runtime_dir, &config.device_id, "RUNTIME_DIR")
-        .inspect_err(|error| {
-            warn!("{error}; until then a restart gives the samples a new boot id, and ems-edge status finds nobody");
-        })
-        .ok()
+fn tell_start(config: &Config, facts: &Facts, reporter: &Reporter) {
+    let words = format!(
+        "ems-edge {FIRMWARE_VERSION} runs as {}: {}, a sample each {:?}, to {}",
+        config.device_id, facts.sensor, config.sample_interval, config.server_url
+    );
+    info!("{words}");
+    reporter.report(Incident::new(Severity::Info, code::STARTED, words));
+}
+
+fn dialer(config: &Config) -> Result<Dialer, DaemonError> {
+    let (server, token) = (&config.server_url, config.api_token.clone());
+    let proxy = Proxy::for_host(&server.host(), |key| std::env::var(key).ok()).map_err(DaemonError::Proxy)?;
+    Ok(Dialer::new(server, &config.device_id, token, config.ca_file.as_ref(), proxy)?)
 }
 
 fn status_door(folder: &Path) -> Option<Door> {
     Door::open(folder).inspect_err(|error| warn!("{error}; until then ems-edge status finds nobody")).ok()
 }
 
-/// The state folder, or nothing where the file system does not let us have one: the battery is still watched.
-fn claim(config: &Config) -> Result<Option<Folder>, FolderError> {
-    match Folder::claim(&config.state_dir, &config.device_id) {
-        Ok(folder) => Ok(Some(folder)),
-        Err(error @ FolderError::InUse { .. }) => Err(error),
-        Err(error @ FolderError::Unusable { .. }) => {
-            warn!("{error}; until then a second ems-edge with this identity goes unnoticed");
-            Ok(None)
+/// What asks the daemon to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn catch() -> Result<Self, DaemonError> {
+        let terminate = signal(SignalKind::terminate()).map_err(|e| DaemonError::System("SIGTERM", e))?;
+        let interrupt = signal(SignalKind::interrupt()).map_err(|e| DaemonError::System("SIGINT", e))?;
+        Ok(Self { terminate, interrupt })
+    }
+
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
     }
-}
-
-fn sequence(runtime: Option<&Path>, folder: Option<&Folder>) -> Sequence {
-    let state = folder.map(Folder::path);
-    Sequence::open(runtime, state, &kernel_boot_id(), SystemTime.boottime())
-}
-
-fn kernel_boot_id() -> String {
-    // Without /proc (a broken sandbox) the samples still need a name for their series.
-    fs::read_to_string("/proc/sys/kernel/random/boot_id")
-        .map_or_else(|_| "unknown-boot".to_owned(), |id| id.trim().to_owned())
-}
-
-/// The board's name from the device tree; `None` on a machine that has none.
-fn hardware_model() -> Option<String> {
-    let model = fs::read_to_string("/sys/firmware/devicetree/base/model").ok()?;
-    Some(model.trim_end_matches(['\0', '\n']).to_owned())
 }

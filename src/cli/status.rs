@@ -100,7 +100,9 @@ fn find_and_ask(config: Option<&Path>, request: Request) -> Result<Answer, Strin
                     let mistakes = mistakes.to_string();
                     let why = mistakes.lines().next().unwrap_or_default();
                     let explained = explain(&AskError::NotRunning(folder));
-                    Err(format!("{explained}\nIf it runs elsewhere: its configuration cannot be used ({why})"))
+                    Err(format!(
+                        "{explained}\nIf it runs elsewhere: its configuration cannot be used ({why})"
+                    ))
                 }
                 several => {
                     let names: Vec<_> = several.iter().map(|(name, _)| name.as_str()).collect();

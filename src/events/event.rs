@@ -94,7 +94,8 @@ impl Event {
         while text.len() > MAX_TEXT && !short.message.is_empty() {
             let excess = text.len() - MAX_TEXT;
             // A character takes up to 6 bytes of JSON and at least one of the message.
-            let keep = short.message.floor_char_boundary(short.message.len().saturating_sub(excess.div_ceil(6)));
+            let keep =
+                short.message.floor_char_boundary(short.message.len().saturating_sub(excess.div_ceil(6)));
             short.message.truncate(keep);
             text = json(&short);
         }

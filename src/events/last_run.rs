@@ -10,7 +10,8 @@ use super::event::{Event, Incident};
 /// `earlier` is the record before this run's own start, oldest first. `kernel_boot_id` is the kernel's name of this
 /// boot, with which the names on the wire begin.
 pub fn ending_of_last_run(earlier: &[Event], kernel_boot_id: &str) -> Option<Incident> {
-    let bound = earlier.iter().rev().find(|event| [code::STARTED, code::STOPPED].contains(&event.code.as_str()))?;
+    let bound =
+        earlier.iter().rev().find(|event| [code::STARTED, code::STOPPED].contains(&event.code.as_str()))?;
     if bound.code == code::STOPPED {
         return None;
     }

@@ -8,9 +8,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::problems;
-use super::snapshot::{
-    Backlog, LastError, LastReading, Link, Phase, Sensor, Snapshot, WallClock,
-};
+use super::snapshot::{Backlog, LastError, LastReading, Link, Phase, Sensor, Snapshot, WallClock};
 use super::stage::{BacklogState, LinkPhase, LinkState, Oldest, SensorState};
 use crate::clock::{BootTime, Clock};
 use crate::events::RecentError;

@@ -80,7 +80,9 @@ fn give_to_group(folder: &Path, socket: &Path) {
         .and_then(|mode| fs::set_permissions(folder, fs::Permissions::from_mode(mode)))
         .and_then(|()| chown(socket, None, Some(group.gid.as_raw())));
     if let Err(error) = given {
-        warn!("the group {GROUP} cannot be let in to ems-edge status ({error}): add the service's user to it");
+        warn!(
+            "the group {GROUP} cannot be let in to ems-edge status ({error}): add the service's user to it"
+        );
     }
 }
 

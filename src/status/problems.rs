@@ -49,12 +49,20 @@ fn link(snapshot: &Snapshot) -> Option<Problem> {
 fn room(snapshot: &Snapshot) -> Option<Problem> {
     let backlog = &snapshot.backlog;
     let waits = backlog.memory + backlog.card.unwrap_or(0) > 0;
-    if snapshot.link.phase == Phase::Connected || !waits || backlog.room_hours >= ROOM_HOURS.min(backlog.hours) {
+    if snapshot.link.phase == Phase::Connected
+        || !waits
+        || backlog.room_hours >= ROOM_HOURS.min(backlog.hours)
+    {
         return None;
     }
     if backlog.room_hours * 3600.0 < snapshot.sensor.interval_s {
         let lost = count(backlog.dropped.total(), "sample");
-        problem("dropping", format!("there is no room for more samples, the oldest are lost ({lost} so far): mend the connection"))
+        problem(
+            "dropping",
+            format!(
+                "there is no room for more samples, the oldest are lost ({lost} so far): mend the connection"
+            ),
+        )
     } else {
         let left = span(Duration::from_secs_f64(backlog.room_hours * 3600.0));
         problem("room", format!("in {left} the oldest samples will be lost: mend the connection"))
@@ -137,7 +145,10 @@ pub(crate) mod tests {
                 dropped: Dropped::default(),
                 card_trouble: None,
             },
-            clock: WallClock { now: Timestamp::from_millis(1_770_003_600_000), quality: ClockQuality::Synced },
+            clock: WallClock {
+                now: Timestamp::from_millis(1_770_003_600_000),
+                quality: ClockQuality::Synced,
+            },
             stalled: None,
             errors: Vec::new(),
         }

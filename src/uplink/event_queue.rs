@@ -57,7 +57,8 @@ impl EventQueue {
     pub(super) fn passed_barrier(&mut self, payload: &[u8]) {
         let Some((&MARK, number)) = payload.split_first() else { return };
         let Ok(number) = number.try_into().map(u64::from_be_bytes) else { return };
-        let read = usize::try_from(number.saturating_sub(self.confirmed)).unwrap_or(usize::MAX).min(self.sent);
+        let read =
+            usize::try_from(number.saturating_sub(self.confirmed)).unwrap_or(usize::MAX).min(self.sent);
         self.waiting.drain(..read);
         self.sent -= read;
         self.confirmed += read as u64;

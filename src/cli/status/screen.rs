@@ -54,7 +54,8 @@ pub(super) fn screen(snapshot: &Snapshot, colour: bool) -> String {
 
 /// The first lines: whether all is well, or what is wrong and what to do.
 fn verdict(snapshot: &Snapshot, colour: bool) -> String {
-    let paint = |begin: &str, word: &str| if colour { format!("{begin}{word}{OFF}") } else { word.to_owned() };
+    let paint =
+        |begin: &str, word: &str| if colour { format!("{begin}{word}{OFF}") } else { word.to_owned() };
     if let Some((first, others)) = snapshot.problems.split_first() {
         let mut text = fill(&format!("Trouble: {}", first.message), COLUMNS);
         text.push('\n');
@@ -76,40 +77,43 @@ fn verdict(snapshot: &Snapshot, colour: bool) -> String {
 }
 
 fn sensor(sensor: &Sensor) -> String {
-    let gaps = format!("{} of the last {} readings failed", sensor.recent_gaps, sensor.recent);
+    let gaps = match sensor.recent_gaps {
+        0 => "none".to_owned(),
+        gaps => gaps.to_string(),
+    };
+    let gaps = format!("{gaps} of the last {} failed", count(u64::from(sensor.recent), "reading"));
     match sensor.answers {
         None => format!("{}, not read yet", sensor.device),
-        Some(true) => format!("{} answers; {gaps}", sensor.device),
-        Some(false) => format!("{} gives no readings for {}; {gaps}", sensor.device, seconds(sensor.since_s)),
+        Some(true) => format!("{}: answers, {gaps}", sensor.device),
+        Some(false) => format!("{}: no readings for {}, {gaps}", sensor.device, seconds(sensor.since_s)),
     }
 }
 
 fn battery(reading: &LastReading) -> String {
-    let mut words = format!("{:.2} V", reading.voltage);
-    if let Some(current) = reading.current {
-        words += &format!(", {current:+.2} A");
-    }
-    if let Some(power) = reading.power {
-        words += &format!(", {power:+.0} W");
-    }
-    if let Some(temperature) = reading.temperature {
-        words += &format!(", {temperature:.1} °C");
-    }
-    if let Some(state) = reading.state {
-        words += match state {
-            State::Idle => ", idle",
-            State::Charging => ", charging",
-            State::Discharging => ", discharging",
-            State::Full => ", full",
-            State::Empty => ", empty",
-            State::Error => ", in error",
-        };
-    }
-    format!("{words}; {} ago", span(Duration::from_secs_f64(reading.age_s)))
+    let values = [
+        Some(format!("{:.2} V", reading.voltage)),
+        reading.current.map(|amps| format!("{amps:+.2} A")),
+        reading.power.map(|watts| format!("{watts:+.0} W")),
+        reading.temperature.map(|celsius| format!("{celsius:.1} °C")),
+        reading.state.map(|state| {
+            let word = match state {
+                State::Idle => "idle",
+                State::Charging => "charging",
+                State::Discharging => "discharging",
+                State::Full => "full",
+                State::Empty => "empty",
+                State::Error => "in error",
+            };
+            word.to_owned()
+        }),
+    ];
+    let values: Vec<_> = values.into_iter().flatten().collect();
+    let age = Duration::try_from_secs_f64(reading.age_s).unwrap_or(Duration::MAX);
+    format!("{}; {} ago", values.join(", "), span(age))
 }
 
 fn charge(reading: &LastReading) -> String {
-    format!("{:.0} %, surely between {:.0} and {:.0} %", reading.soc, reading.soc_low, reading.soc_high)
+    format!("{:.0} % (between {:.0} and {:.0} %)", reading.soc, reading.soc_low, reading.soc_high)
 }
 
 fn cloud(link: &Link) -> String {
@@ -151,7 +155,7 @@ fn lost(backlog: &Backlog) -> String {
     }
     let reasons: Vec<_> =
         backlog.dropped.by_reason().into_iter().map(|(why, samples)| format!("{samples}: {why}")).collect();
-    format!("{} since the start ({})", count(backlog.dropped.total(), "sample"), reasons.join(", "))
+    format!("{} since the start; {}", count(backlog.dropped.total(), "sample"), reasons.join(", "))
 }
 
 fn clock(clock: &WallClock) -> String {
@@ -194,7 +198,8 @@ mod tests {
     #[test]
     fn no_line_is_wider_than_80_columns_and_nothing_is_coloured_unasked() {
         let mut snapshot = a_daemon_that_is_well();
-        snapshot.board = Some("Raspberry Pi Compute Module 4 with a name that is far too long Rev 1.1".to_owned());
+        snapshot.board =
+            Some("Raspberry Pi Compute Module 4 with a name that is far too long Rev 1.1".to_owned());
         snapshot.link.phase = Phase::Waiting;
         snapshot.link.last_error = Some("word ".repeat(40));
         snapshot.backlog.dropped = Dropped { memory_full: 1, card_full: 2, too_old: 3, refused: 4 };
@@ -202,7 +207,8 @@ mod tests {
             Problem { code: "a".to_owned(), message: "first ".repeat(30) },
             Problem { code: "b".to_owned(), message: "second ".repeat(30) },
         ];
-        let error = LastError { subject: "link".to_owned(), message: "why ".repeat(50), age_s: 90_000, count: 7 };
+        let error =
+            LastError { subject: "link".to_owned(), message: "why ".repeat(50), age_s: 90_000, count: 7 };
         snapshot.errors = vec![error];
         let text = screen(&snapshot, false);
         assert!(text.lines().all(|line| line.chars().count() <= COLUMNS), "{text}");
