@@ -9,6 +9,8 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread::{scope, sleep};
+use std::time::Duration;
 
 use ems_test_harness::{
     Bus, Cloud, Device, Edge, Finished, PATIENCE, Process, Settings, program, run, until,
@@ -320,19 +322,32 @@ fn a_request_that_is_none_is_answered_with_a_sentence() {
     assert_eq!(answer["events"][0]["code"], "DAEMON_STARTED");
 }
 
+/// How many sockets the daemon has open.
+fn sockets_of(edge: &mut Edge) -> usize {
+    let open = fs::read_dir(format!("/proc/{}/fd", edge.process().id())).unwrap();
+    let links = open.filter_map(|entry| fs::read_link(entry.unwrap().path()).ok());
+    links.filter(|link| link.to_string_lossy().starts_with("socket:")).count()
+}
+
 #[test]
 fn clients_that_hang_babble_or_come_in_crowds_delay_neither_samples_nor_others() {
     let cloud = Cloud::start();
     let mut edge = Edge::start(&with_cloud(&cloud));
     samples_go_on(&edge);
     let socket = socket(edge.settings());
-    let before = edge.process().resident_kib();
+    let (before, sockets) = (edge.process().resident_kib(), sockets_of(&mut edge));
 
     // Those who say nothing, and those who never read their answer.
     let mut silent: Vec<UnixStream> = (0..50).map(|_| UnixStream::connect(&socket).unwrap()).collect();
     for client in silent.iter_mut().step_by(2) {
         drop(client.write_all(b"{\"get\":\"events\",\"limit\":1000}\n"));
     }
+    let places = (0..50).map(|_| {
+        sleep(Duration::from_millis(20));
+        sockets_of(&mut edge)
+    });
+    let places = places.max().unwrap_or(0);
+    assert!(places <= sockets + 4, "{places} sockets are open, {sockets} were before they came");
     assert_eq!(status(&edge).status, 0);
     let line = vec![b'x'; 1024 * 1024];
     for _ in 0..20 {
@@ -344,9 +359,9 @@ fn clients_that_hang_babble_or_come_in_crowds_delay_neither_samples_nor_others()
         until_hang_up(client);
     }
     // A crowd that asks as fast as it can.
-    std::thread::scope(|scope| {
+    scope(|crowd| {
         for _ in 0..8 {
-            scope.spawn(|| (0..25).for_each(|_| drop(say(&socket, b"{\"get\":\"status\"}\n"))));
+            crowd.spawn(|| (0..25).for_each(|_| drop(say(&socket, b"{\"get\":\"status\"}\n"))));
         }
         samples_go_on(&edge);
     });
