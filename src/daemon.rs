@@ -1,16 +1,17 @@
 //! The composition root: builds the parts, starts them, waits for the signal, stops them in order.
 
+mod machine;
+
 use std::cell::Cell;
 use std::collections::VecDeque;
-use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
 use ems_protocol::Severity;
 use tokio::runtime::LocalOptions;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, spawn_local};
 use tracing::{info, warn};
@@ -18,13 +19,13 @@ use tracing::{info, warn};
 use crate::battery::StateOfCharge;
 use crate::clock::{Clock, SystemTime, TimeSource as _};
 use crate::config::Config;
-use crate::events::{self, ClockWatch, Incident, Record, Recorder, code, ending_of_last_run};
+use crate::events::{self, ClockWatch, Incident, Record, Recorder, Reporter, code, ending_of_last_run};
 use crate::health::{Health, Progress, Pulse};
 use crate::sample::{FIRMWARE_VERSION, Identity};
 use crate::sampler::Sampler;
 use crate::sensor;
 use crate::status::{BacklogState, Door, Facts, LinkState, SensorState, Server, Stages};
-use crate::store::{self, Backlog, BootClock, Folder, FolderError, Limits, Sequence};
+use crate::store::{self, Backlog, BootClock, Folder, FolderError, Limits, Opened};
 use crate::uplink::{Context, Dialer, Proxy, TrustError, Uplink};
 
 /// Why the daemon cannot run.
@@ -67,42 +68,21 @@ pub fn run(config: &Config) -> Result<(), DaemonError> {
     Ok(())
 }
 
+#[expect(clippy::too_many_lines, reason = "one list of parts, each made once and in order")]
 async fn serve(config: &Config) -> Result<(), DaemonError> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(|e| DaemonError::System("SIGTERM", e))?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| DaemonError::System("SIGINT", e))?;
-
-    let proxy = Proxy::for_host(&config.server_url.host(), |key| std::env::var(key).ok())
-        .map_err(DaemonError::Proxy)?;
-    let folder = claim(config)?;
-    let runtime = runtime(config);
-    let sequence = sequence(runtime.as_deref(), folder.as_ref());
+    let mut signals = Signals::catch()?;
+    let folder = machine::claim(config)?;
+    let runtime = machine::runtime(config);
+    let sequence = machine::sequence(runtime.as_deref(), folder.as_ref());
     let clock = Rc::new(Clock::new(SystemTime));
-    let settings = store::Settings {
-        limits: Limits { max_bytes: config.backlog_max_mb * 1024 * 1024, max_hours: config.backlog_hours },
-        flush_interval: config.flush_interval,
-        capacity: RING_CAPACITY,
-        interval: config.sample_interval,
-        clock: BootClock::of(&clock),
-    };
-    let state = folder.as_ref().map(Folder::path);
-    let (backlog_store, opened) = Backlog::open(state, runtime.as_deref(), sequence.boot_id(), settings);
-    if let Some(last_good) = opened.last_good {
-        clock.restore(last_good);
-    }
-    let dialer = Dialer::new(
-        &config.server_url,
-        &config.device_id,
-        config.api_token.clone(),
-        config.ca_file.as_ref(),
-        proxy,
-        opened.last_good.and_then(|millis| u64::try_from(millis / 1000).ok()).unwrap_or(0),
-    )?;
+    let (kept, opened) = backlog(config, &clock, folder.as_ref(), runtime.as_deref(), sequence.boot_id());
+    let dialer = dialer(config, opened.last_good)?;
     let sensor = sensor::open(&config.wiring()).map_err(|e| DaemonError::System("a thread", e))?;
     let identity = Identity { device_id: config.device_id.clone(), boot_id: sequence.boot_id().to_owned() };
     let facts = Facts {
         identity: identity.clone(),
         sensor: sensor.device().to_string(),
-        board: hardware_model(),
+        board: machine::hardware_model(),
         server: dialer.server().to_owned(),
         interval: config.sample_interval,
         started: SystemTime.boottime(),
@@ -123,8 +103,10 @@ async fn serve(config: &Config) -> Result<(), DaemonError> {
         sample_interval: config.sample_interval,
     };
     let record = Record::restore(opened.events.iter().map(String::as_str));
-    let ending =
-        ending_of_last_run(&record.recent(usize::MAX).cloned().collect::<Vec<_>>(), &kernel_boot_id());
+    let ending = ending_of_last_run(
+        &record.recent(usize::MAX).cloned().collect::<Vec<_>>(),
+        &machine::kernel_boot_id(),
+    );
     let recorder = Recorder {
         record,
         pen: opened.pen,
@@ -157,19 +139,14 @@ async fn serve(config: &Config) -> Result<(), DaemonError> {
         remembered: Cell::new(None),
         reporter: reporter.clone(),
     };
-    let words = format!(
-        "ems-edge {FIRMWARE_VERSION} runs as {}: {}, a sample each {:?}, to {}",
-        config.device_id, facts.sensor, config.sample_interval, config.server_url
-    );
-    info!("{words}");
     if let Some(ending) = ending {
         warn!("{}", ending.message);
         reporter.report(ending);
     }
-    reporter.report(Incident::new(Severity::Info, code::STARTED, words));
+    tell_start(config, &facts, &reporter);
     opened.notices.iter().for_each(|notice| notice.say(&reporter));
 
-    let uplink = Uplink::new(context, dialer, backlog_store, outgoing);
+    let uplink = Uplink::new(context, dialer, kept, outgoing);
     let health = Health {
         pulse: pulse.clone(),
         sample,
@@ -191,8 +168,7 @@ async fn serve(config: &Config) -> Result<(), DaemonError> {
     }
 
     tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        () = signals.stop() => {}
         // The uplink ends by itself only after the sampler: neither does before the signal.
         _ = &mut uplink => {}
     }
@@ -210,44 +186,66 @@ async fn serve(config: &Config) -> Result<(), DaemonError> {
     Ok(())
 }
 
-/// This identity's folder in RAM, or nothing where the file system does not let us have one.
-fn runtime(config: &Config) -> Option<PathBuf> {
-    store::make(&config.runtime_dir, &config.device_id, "RUNTIME_DIR")
-        .inspect_err(|error| {
-            warn!("{error}; until then a restart gives the samples a new boot id, and ems-edge status finds nobody");
-        })
-        .ok()
+fn tell_start(config: &Config, facts: &Facts, reporter: &Reporter) {
+    let words = format!(
+        "ems-edge {FIRMWARE_VERSION} runs as {}: {}, a sample each {:?}, to {}",
+        config.device_id, facts.sensor, config.sample_interval, config.server_url
+    );
+    info!("{words}");
+    reporter.report(Incident::new(Severity::Info, code::STARTED, words));
+}
+
+/// The samples that earlier runs have left, and everything else that the card remembers.
+fn backlog(
+    config: &Config,
+    clock: &Clock,
+    state: Option<&Folder>,
+    runtime: Option<&Path>,
+    boot_id: &str,
+) -> (Backlog, Opened) {
+    let settings = store::Settings {
+        limits: Limits { max_bytes: config.backlog_max_mb * 1024 * 1024, max_hours: config.backlog_hours },
+        flush_interval: config.flush_interval,
+        capacity: RING_CAPACITY,
+        interval: config.sample_interval,
+        clock: BootClock::of(clock),
+    };
+    let (backlog, opened) = Backlog::open(state.map(Folder::path), runtime, boot_id, settings);
+    if let Some(last_good) = opened.last_good {
+        clock.restore(last_good);
+    }
+    (backlog, opened)
+}
+
+/// Whom to call. `last_good` is a wall time in ms since 1970 that has certainly passed.
+fn dialer(config: &Config, last_good: Option<i64>) -> Result<Dialer, DaemonError> {
+    let (server, token) = (&config.server_url, config.api_token.clone());
+    let proxy = Proxy::for_host(&server.host(), |key| std::env::var(key).ok()).map_err(DaemonError::Proxy)?;
+    let last_good = last_good.and_then(|millis| u64::try_from(millis / 1000).ok()).unwrap_or(0);
+    Ok(Dialer::new(server, &config.device_id, token, config.ca_file.as_ref(), proxy, last_good)?)
 }
 
 fn status_door(folder: &Path) -> Option<Door> {
     Door::open(folder).inspect_err(|error| warn!("{error}; until then ems-edge status finds nobody")).ok()
 }
 
-/// The state folder, or nothing where the file system does not let us have one: the battery is still watched.
-fn claim(config: &Config) -> Result<Option<Folder>, FolderError> {
-    match Folder::claim(&config.state_dir, &config.device_id) {
-        Ok(folder) => Ok(Some(folder)),
-        Err(error @ FolderError::InUse { .. }) => Err(error),
-        Err(error @ FolderError::Unusable { .. }) => {
-            warn!("{error}; until then a second ems-edge with this identity goes unnoticed");
-            Ok(None)
+/// What asks the daemon to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn catch() -> Result<Self, DaemonError> {
+        let terminate = signal(SignalKind::terminate()).map_err(|e| DaemonError::System("SIGTERM", e))?;
+        let interrupt = signal(SignalKind::interrupt()).map_err(|e| DaemonError::System("SIGINT", e))?;
+        Ok(Self { terminate, interrupt })
+    }
+
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
     }
-}
-
-fn sequence(runtime: Option<&Path>, folder: Option<&Folder>) -> Sequence {
-    let state = folder.map(Folder::path);
-    Sequence::open(runtime, state, &kernel_boot_id(), SystemTime.boottime())
-}
-
-fn kernel_boot_id() -> String {
-    // Without /proc (a broken sandbox) the samples still need a name for their series.
-    fs::read_to_string("/proc/sys/kernel/random/boot_id")
-        .map_or_else(|_| "unknown-boot".to_owned(), |id| id.trim().to_owned())
-}
-
-/// The board's name from the device tree; `None` on a machine that has none.
-fn hardware_model() -> Option<String> {
-    let model = fs::read_to_string("/sys/firmware/devicetree/base/model").ok()?;
-    Some(model.trim_end_matches(['\0', '\n']).to_owned())
 }

@@ -19,7 +19,7 @@ use ems_edge::sample::Identity;
 use ems_edge::sampler::Sampler;
 use ems_edge::sensor;
 use ems_edge::status::{BacklogState, LinkState, SensorState};
-use ems_edge::store::Sequence;
+use ems_edge::store::{self, Backlog, BootClock, Limits, Sequence};
 use ems_edge::uplink::{Context, Dialer, Uplink};
 use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_local;
@@ -114,6 +114,7 @@ fn start(config: &Config) -> Stages {
     let boot_id = "boot".to_owned();
     let recorder = Recorder {
         record: Record::default(),
+        pen: None,
         clock: Rc::clone(&clock),
         boot_id: boot_id.clone(),
         outgoing,
@@ -139,16 +140,27 @@ fn start(config: &Config) -> Stages {
         progress: Progress::default(),
         link: link_sender,
         backlog: backlog_sender,
+        backlog_pace: Duration::ZERO,
+        remembered: Cell::new(None),
         reporter: reporter.clone(),
     };
     let dialer =
-        Dialer::new(&config.server_url, &config.device_id, config.api_token.clone(), None, None).unwrap();
+        Dialer::new(&config.server_url, &config.device_id, config.api_token.clone(), None, None, 0).unwrap();
     let (stop, stopping) = watch::channel(false);
     spawn_local(async move {
         sampler.run(samples, stopping).await;
         drop(stop);
     });
-    spawn_local(Uplink::new(context, dialer, 3600, for_uplink).run(collected));
+    // Memory alone, as with a card that cannot be written: its bound is reached within the day.
+    let kept = store::Settings {
+        limits: Limits { max_bytes: 1 << 20, max_hours: 24 },
+        flush_interval: Duration::from_secs(60),
+        capacity: 3600,
+        interval: config.sample_interval,
+        clock: BootClock::of(&context.clock),
+    };
+    let (waiting, _) = Backlog::open(None, None, "boot", kept);
+    spawn_local(Uplink::new(context, dialer, waiting, for_uplink).run(collected));
     spawn_local(recorder.run(reports));
     Stages { reporter, link, backlog }
 }

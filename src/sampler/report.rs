@@ -57,7 +57,7 @@ impl SensorReport {
     fn works(&mut self, state: &SensorState, now: Instant) {
         match self.trouble.works(now) {
             Some(News::Works) if self.last_error.is_empty() => {
-                info!("{} answers{}", self.device, volts(state))
+                info!("{} answers{}", self.device, volts(state));
             }
             Some(News::Works) => {
                 let lost = self.lost.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));

@@ -1,12 +1,13 @@
 //! Answers at the status socket. A client that hangs, babbles or floods costs a few kilobytes and never a sample.
 
+use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
@@ -46,7 +47,7 @@ impl Server {
         let mut clients = Clients::default();
         loop {
             match listener.accept().await {
-                Ok((stream, _)) => clients.admit(Rc::clone(&this), stream).await,
+                Ok((stream, _)) => clients.admit(Rc::clone(&this), stream),
                 // Out of file descriptors: they come back when clients end.
                 Err(error) => debug!("a status client could not be let in: {error}"),
             }
@@ -79,11 +80,11 @@ impl Server {
 #[derive(Default)]
 struct Clients {
     tasks: JoinSet<()>,
-    order: std::collections::VecDeque<tokio::task::AbortHandle>,
+    order: VecDeque<AbortHandle>,
 }
 
 impl Clients {
-    async fn admit(&mut self, server: Rc<Server>, stream: UnixStream) {
+    fn admit(&mut self, server: Rc<Server>, stream: UnixStream) {
         self.order.retain(|client| !client.is_finished());
         while self.order.len() >= CLIENTS
             && let Some(oldest) = self.order.pop_front()

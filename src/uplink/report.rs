@@ -19,10 +19,15 @@ pub(super) struct Report {
     trouble: Trouble,
     /// The last words about a failure, for summaries.
     last_error: String,
-    /// Samples that were lost when that was last told.
+    /// Lost samples that are known, and those that were told.
+    dropped: u64,
     told_dropped: u64,
     dropping: Trouble,
+    last_drop: Option<Instant>,
 }
+
+/// Drops that are further apart than this do not belong together.
+const DROPS_END: Duration = Duration::from_mins(10);
 
 impl Report {
     /// An attempt begins.
@@ -87,22 +92,22 @@ impl Report {
     pub(super) fn dropped(&mut self, context: &Context) {
         let now = Instant::now();
         let dropped = context.backlog.borrow().dropped;
-        let more = dropped.total() - self.told_dropped;
-        if more == 0 {
-            self.dropping.works(now);
+        if dropped.total() == self.dropped {
+            if self.last_drop.is_some_and(|last| now - last > DROPS_END) {
+                self.dropping.works(now);
+            }
             return;
         }
-        let news = self.dropping.failed("dropped", now);
-        if news.is_none() {
-            return;
-        }
-        self.told_dropped = dropped.total();
+        self.dropped = dropped.total();
+        self.last_drop = Some(now);
+        let Some(news) = self.dropping.failed("dropped", now) else { return };
+        let more = self.dropped - std::mem::replace(&mut self.told_dropped, self.dropped);
         let reasons: Vec<_> =
             dropped.by_reason().into_iter().map(|(why, samples)| format!("{samples}: {why}")).collect();
         let words =
             format!("{} lost since the start ({})", count(dropped.total(), "sample"), reasons.join(", "));
         // Summaries are in the lines about the link.
-        if news == Some(News::Failed) {
+        if news == News::Failed {
             warn!("{words}");
         }
         let incident = Incident::new(Severity::Warning, code::SAMPLES_DROPPED, words);

@@ -77,40 +77,43 @@ fn verdict(snapshot: &Snapshot, colour: bool) -> String {
 }
 
 fn sensor(sensor: &Sensor) -> String {
-    let gaps = format!("{} of the last {} readings failed", sensor.recent_gaps, sensor.recent);
+    let gaps = match sensor.recent_gaps {
+        0 => "none".to_owned(),
+        gaps => gaps.to_string(),
+    };
+    let gaps = format!("{gaps} of the last {} failed", count(u64::from(sensor.recent), "reading"));
     match sensor.answers {
         None => format!("{}, not read yet", sensor.device),
-        Some(true) => format!("{} answers; {gaps}", sensor.device),
-        Some(false) => format!("{} gives no readings for {}; {gaps}", sensor.device, seconds(sensor.since_s)),
+        Some(true) => format!("{}: answers, {gaps}", sensor.device),
+        Some(false) => format!("{}: no readings for {}, {gaps}", sensor.device, seconds(sensor.since_s)),
     }
 }
 
 fn battery(reading: &LastReading) -> String {
-    let mut words = format!("{:.2} V", reading.voltage);
-    if let Some(current) = reading.current {
-        words += &format!(", {current:+.2} A");
-    }
-    if let Some(power) = reading.power {
-        words += &format!(", {power:+.0} W");
-    }
-    if let Some(temperature) = reading.temperature {
-        words += &format!(", {temperature:.1} °C");
-    }
-    if let Some(state) = reading.state {
-        words += match state {
-            State::Idle => ", idle",
-            State::Charging => ", charging",
-            State::Discharging => ", discharging",
-            State::Full => ", full",
-            State::Empty => ", empty",
-            State::Error => ", in error",
-        };
-    }
-    format!("{words}; {} ago", span(Duration::from_secs_f64(reading.age_s)))
+    let values = [
+        Some(format!("{:.2} V", reading.voltage)),
+        reading.current.map(|amps| format!("{amps:+.2} A")),
+        reading.power.map(|watts| format!("{watts:+.0} W")),
+        reading.temperature.map(|celsius| format!("{celsius:.1} °C")),
+        reading.state.map(|state| {
+            let word = match state {
+                State::Idle => "idle",
+                State::Charging => "charging",
+                State::Discharging => "discharging",
+                State::Full => "full",
+                State::Empty => "empty",
+                State::Error => "in error",
+            };
+            word.to_owned()
+        }),
+    ];
+    let values: Vec<_> = values.into_iter().flatten().collect();
+    let age = Duration::try_from_secs_f64(reading.age_s).unwrap_or(Duration::MAX);
+    format!("{}; {} ago", values.join(", "), span(age))
 }
 
 fn charge(reading: &LastReading) -> String {
-    format!("{:.0} %, surely between {:.0} and {:.0} %", reading.soc, reading.soc_low, reading.soc_high)
+    format!("{:.0} % (between {:.0} and {:.0} %)", reading.soc, reading.soc_low, reading.soc_high)
 }
 
 fn cloud(link: &Link) -> String {
@@ -152,7 +155,7 @@ fn lost(backlog: &Backlog) -> String {
     }
     let reasons: Vec<_> =
         backlog.dropped.by_reason().into_iter().map(|(why, samples)| format!("{samples}: {why}")).collect();
-    format!("{} since the start ({})", count(backlog.dropped.total(), "sample"), reasons.join(", "))
+    format!("{} since the start; {}", count(backlog.dropped.total(), "sample"), reasons.join(", "))
 }
 
 fn clock(clock: &WallClock) -> String {

@@ -88,6 +88,13 @@ impl Edge {
         command(&self.dir.path().join("config.env"))
     }
 
+    /// Another subcommand of `ems-edge` with the same configuration, in a clean environment: `status --json`.
+    pub fn subcommand(&self, words: &str) -> Command {
+        let mut command = Command::new(program("ems-edge"));
+        command.env_clear().args(words.split(' ')).arg("--config").arg(self.dir.path().join("config.env"));
+        command
+    }
+
     /// Asks it to end, and waits until it has.
     #[track_caller]
     pub fn stop(&mut self) -> ExitStatus {
