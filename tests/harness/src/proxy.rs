@@ -199,7 +199,7 @@ fn accept(address: SocketAddr, shared: &Arc<Mutex<State>>) {
         }
         match open.as_ref().map(TcpListener::accept) {
             Some(Ok((client, _))) => join(client, shared),
-            Some(Err(error)) if !is_timeout(&error) => panic!("the proxy cannot accept: {error}"),
+            // Nobody is there, or has gone again.
             Some(Err(_)) | None => sleep(LOOK),
         }
     }
@@ -207,12 +207,10 @@ fn accept(address: SocketAddr, shared: &Arc<Mutex<State>>) {
 
 /// Joins a client to the target; where the target does not answer, the client's connection ends.
 fn join(client: TcpStream, shared: &Arc<Mutex<State>>) {
-    let target = {
-        let mut state = lock(shared);
-        state.accepted += 1;
-        state.target
-    };
-    let Ok(server) = TcpStream::connect(target) else { return };
+    // Held until the link is listed: a cut that comes meanwhile must find it.
+    let mut state = lock(shared);
+    state.accepted += 1;
+    let Ok(server) = TcpStream::connect(state.target) else { return };
     for side in [&client, &server] {
         side.set_nonblocking(false).expect("a socket option");
         side.set_nodelay(true).expect("a socket option");
@@ -220,7 +218,8 @@ fn join(client: TcpStream, shared: &Arc<Mutex<State>>) {
         side.set_write_timeout(Some(Duration::from_secs(10))).expect("a socket option");
     }
     let link = Arc::new(Link { sides: [client, server], cut: AtomicBool::new(false) });
-    lock(shared).links.push(Arc::downgrade(&link));
+    state.links.push(Arc::downgrade(&link));
+    drop(state);
     for from in [0, 1] {
         let (link, shared) = (Arc::clone(&link), Arc::clone(shared));
         thread::spawn(move || {
@@ -265,6 +264,7 @@ fn lock(shared: &Mutex<State>) -> MutexGuard<'_, State> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wait::PATIENCE;
 
     fn pair() -> (TcpListener, Proxy) {
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -273,8 +273,11 @@ mod tests {
     }
 
     fn connect(server: &TcpListener, proxy: &Proxy) -> [TcpStream; 2] {
-        let client = TcpStream::connect(proxy.address()).unwrap();
-        [client, server.accept().unwrap().0]
+        let ends = [TcpStream::connect(proxy.address()).unwrap(), server.accept().unwrap().0];
+        for end in &ends {
+            end.set_read_timeout(Some(PATIENCE)).unwrap();
+        }
+        ends
     }
 
     fn read(mut stream: &TcpStream) -> io::Result<Vec<u8>> {
@@ -301,7 +304,7 @@ mod tests {
         for end in [&near, &far] {
             end.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
             assert!(is_timeout(&read(end).unwrap_err()));
-            end.set_read_timeout(None).unwrap();
+            end.set_read_timeout(Some(PATIENCE)).unwrap();
         }
         proxy.pass();
         assert_eq!(read(&far).unwrap(), b"held");
