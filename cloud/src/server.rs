@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
@@ -39,6 +40,8 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const DRAIN: Duration = Duration::from_secs(5);
 /// A request's line and headers, in bytes. Also what an idle connection may hold.
 const HEADERS: usize = 16 * 1024;
+/// What was sent may wait so long to be taken by the peer, in ms: as long as a dead WebSocket is given.
+const UNREAD_MS: u32 = 60_000;
 /// While the store is in trouble it is tried this often.
 const PROBE: Duration = Duration::from_secs(1);
 
@@ -226,8 +229,7 @@ async fn serve(
     router: Router,
     stop: CancellationToken,
 ) {
-    // Small frames should leave at once; a socket that refuses the option works all the same.
-    let _ = stream.set_nodelay(true);
+    prepare(&stream);
     let peer = Peer { address, tls: tls.is_some() };
     match tls {
         None => serve_http(stream, peer, router, stop).await,
@@ -237,6 +239,13 @@ async fn serve(
             Err(_) => debug!(%address, "TLS handshake took too long"),
         },
     }
+}
+
+/// Small frames leave at once. A peer that takes nothing of an answer for a minute is given up, as hyper would wait for
+/// it for ever. A socket that refuses an option works all the same.
+fn prepare(stream: &TcpStream) {
+    let _ = stream.set_nodelay(true);
+    let _ = set_tcp_user_timeout(stream, UNREAD_MS);
 }
 
 async fn serve_http<S>(stream: S, peer: Peer, router: Router, stop: CancellationToken)
@@ -263,5 +272,22 @@ where
     };
     if let Err(error) = result {
         debug!(address = %peer.address, %error, "connection ended");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_peer_that_stops_reading_is_given_up_by_the_kernel() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (peer, accepted) =
+            tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+        let (stream, _) = accepted.unwrap();
+        prepare(&stream);
+        let limit = rustix::net::sockopt::tcp_user_timeout(&stream).unwrap();
+        assert_eq!(limit, UNREAD_MS);
+        drop(peer);
     }
 }
