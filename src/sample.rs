@@ -80,15 +80,20 @@ impl Sample {
 }
 
 fn battery(reading: Reading, estimate: Estimate) -> Battery {
+    // What follows from others is worked out from what is sent, so that a sample that was stored in these steps says
+    // the same when it is sent again.
+    let voltage = rounded(reading.voltage, 1e3);
+    let current = reading.current.map(|a| rounded(a, 1e3));
+    let (low, high) = (rounded(estimate.low, 1e2), rounded(estimate.high, 1e2));
     Battery {
-        voltage: Some(rounded(reading.voltage, 1e3)),
-        current: reading.current.map(|a| rounded(a, 1e3)),
-        power: reading.current.map(|a| rounded(a * reading.voltage, 1e1)),
+        voltage: Some(voltage),
+        current,
+        power: current.map(|a| rounded(a * voltage, 1e1)),
         temperature: reading.temperature.map(|t| rounded(t, 1e1)),
         soc: Some(rounded(estimate.soc, 1e2)),
-        soc_low: Some(rounded(estimate.low, 1e2)),
-        soc_high: Some(rounded(estimate.high, 1e2)),
-        soc_uncertainty: Some(rounded((estimate.high - estimate.low) / 4.0, 1e2)),
+        soc_low: Some(low),
+        soc_high: Some(high),
+        soc_uncertainty: Some(rounded((high - low) / 4.0, 1e2)),
         synced: Some(estimate.synced),
         ..Battery::default()
     }
