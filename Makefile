@@ -52,7 +52,7 @@ test-fast: $(PAGE)
 test: lint build
 	@scripts/test-browser
 	cd dashboard && npm test --silent
-	cargo test --workspace
+	cargo test --workspace --no-fail-fast
 
 # The same tests on the optimised, stripped build that is shipped.
 test-release: $(PAGE)

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A set of `u64`, stored as disjoint closed intervals that never touch. On the wire `[[first, last], …]`.
@@ -80,10 +81,16 @@ impl Serialize for SeqRanges {
 
 impl<'de> Deserialize<'de> for SeqRanges {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let pairs = Vec::<[u64; 2]>::deserialize(deserializer)?;
         let mut set = Self::new();
-        for [first, last] in pairs {
-            set.insert_range(first, last);
+        for pair in Vec::<Vec<u64>>::deserialize(deserializer)? {
+            match *pair.as_slice() {
+                [first, last] if first <= last => set.insert_range(first, last),
+                _ => {
+                    return Err(D::Error::custom(
+                        "expected pairs [first, last] of numbers with first <= last",
+                    ));
+                }
+            }
         }
         Ok(set)
     }
@@ -106,6 +113,14 @@ mod tests {
             .unwrap(),
             set
         );
+    }
+
+    #[test]
+    fn what_is_no_list_of_rising_pairs_is_refused() {
+        for text in ["[[9,1]]", "[[1,2,3]]", "[[1]]", "[1,2]", "[[1,-2]]", "{}", "[[1,2.5]]"] {
+            let error = serde_json::from_str::<SeqRanges>(text).unwrap_err();
+            assert!(error.is_data(), "{text}: {error}");
+        }
     }
 
     proptest! {

@@ -92,14 +92,19 @@ impl Wiring {
         }
         let divided =
             if self.is_undivided() { String::new() } else { format!(", {at_pin:.1} V after the divider") };
-        Err(format!(
-            "an {} measures up to {} V and this pack reaches {:.1} V{divided}: use an INA228, or an INA226 with a \
-             low-side shunt and a divider, and set DIVIDER to at least {:.2}",
-            limits.chip,
-            limits.pin_volts,
-            pack.max_volts(),
+        let full = pack.max_volts();
+        let remedy = if full <= INA226.pin_volts {
+            "use an INA226 (up to 36 V) or an INA228".to_owned()
+        } else {
             // Rounded up: what is advised must be accepted.
-            (pack.max_volts() / INA226.pin_volts * 100.0).ceil() / 100.0,
+            let ratio = (full / INA226.pin_volts * 100.0).ceil() / 100.0;
+            format!(
+                "use an INA228, or an INA226 with a low-side shunt and a divider, and set DIVIDER to at least {ratio:.2}"
+            )
+        };
+        Err(format!(
+            "an {} measures up to {} V and this pack reaches {full:.1} V{divided}: {remedy}",
+            limits.chip, limits.pin_volts,
         ))
     }
 }
@@ -135,6 +140,13 @@ mod tests {
             current_sign: CurrentSign::Normal,
             divider,
         }
+    }
+
+    #[test]
+    fn an_ina219_on_a_24_v_pack_is_sent_to_the_chip_that_needs_no_divider() {
+        let pack = Pack { cells_series: 8, ..LFP_16S };
+        let refusal = wiring(SensorKind::Ina219, 1.0).check(&pack).unwrap_err();
+        assert!(refusal.ends_with("29.2 V: use an INA226 (up to 36 V) or an INA228"), "{refusal}");
     }
 
     #[test]

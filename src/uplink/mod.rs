@@ -35,7 +35,7 @@ pub use tls::TrustError;
 pub use upgrade::Mode;
 use wire::Wire;
 
-use crate::words::count;
+use crate::words::{count, printable};
 
 /// The uplink of one daemon.
 pub struct Uplink {
@@ -219,7 +219,7 @@ impl Uplink {
     }
 
     fn closed_by_server(&mut self, code: u16, reason: &str) -> (String, Failure) {
-        let reason: String = reason.chars().filter(|c| !c.is_control()).take(120).collect();
+        let reason = printable(reason);
         match CloseCode::from_code(code) {
             Some(CloseCode::TryAgainLater | CloseCode::TooMany) => {
                 (format!("the server asks to try again later ({reason})"), Failure::Busy(None))

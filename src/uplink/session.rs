@@ -22,6 +22,7 @@ use super::wire::{Event, Wire};
 use crate::command;
 use crate::sample::{FIRMWARE_VERSION, Sample};
 use crate::store::{Backlog, Batch, Pick};
+use crate::words::printable;
 
 /// Why a connection ended.
 #[derive(Debug)]
@@ -73,6 +74,8 @@ pub(super) struct Session<'a> {
     pings: u64,
     /// When the server last showed that it stores samples, or there was nothing to store.
     last_progress: Instant,
+    /// Frames that could not be used, or in which the server complains.
+    grumbles: u32,
     last_heard: Instant,
     last_ping: Instant,
     started: Instant,
@@ -107,6 +110,7 @@ impl<'a> Session<'a> {
             barriers: VecDeque::new(),
             pings: 0,
             last_progress: now,
+            grumbles: 0,
             last_heard: now,
             last_ping: now,
             started: now,
@@ -349,7 +353,8 @@ impl<'a> Session<'a> {
                 Ok(())
             }
             other => {
-                let message = format!("this device does not know messages of the type {other:?}");
+                let message =
+                    format!("this device does not know messages of the type {:?}", printable(other));
                 self.answer_error(&ErrorMessage::new(ErrorCode::UnknownType, message))
             }
         }
@@ -367,14 +372,14 @@ impl<'a> Session<'a> {
         if let (Some(seq), Some(boot_id), ErrorCode::InvalidMessage) = (seq, boot_id, error.code) {
             self.last_progress = Instant::now();
             self.backlog.refuse(boot_id, seq);
-            warn!("the server refuses sample {seq} for good, it is set aside: {}", error.message);
+            warn!("the server refuses sample {seq} for good, it is set aside: {}", printable(&error.message));
         } else {
-            warn!("the server says: {}", error.message);
+            self.grumble(&format!("the server says: {}", printable(&error.message)));
         }
     }
 
     fn obey(&mut self, command: &Command) -> Result<(), tungstenite::Error> {
-        info!("command {} {:?}", command.action, command.command_id);
+        info!("command {} ({})", printable(&command.action), printable(&command.command_id));
         let ack = command::answer(command, &self.context.identity.device_id, self.context.clock.now());
         self.wire.queue(Message::text(encode(kind::COMMAND_ACK, &ack)))
     }
@@ -385,8 +390,18 @@ impl<'a> Session<'a> {
     }
 
     fn answer_error(&mut self, error: &ErrorMessage) -> Result<(), tungstenite::Error> {
-        warn!("a frame of the server cannot be used: {}", error.message);
+        self.grumble(&format!("a frame of the server cannot be used: {}", printable(&error.message)));
         self.wire.queue(Message::text(encode(kind::ERROR, error)))
+    }
+
+    /// A line about the server's nonsense: the first, and then ever fewer.
+    fn grumble(&mut self, words: &str) {
+        self.grumbles = self.grumbles.saturating_add(1);
+        match self.grumbles {
+            1 => warn!("{words}"),
+            n if n.is_power_of_two() => warn!("{words} ({n} such frames in this connection)"),
+            _ => debug!("{words}"),
+        }
     }
 
     fn tick(&mut self) -> Result<Option<End>, tungstenite::Error> {
