@@ -96,8 +96,10 @@ async fn serve(config: &Config) -> Result<(), DaemonError> {
         uplink: Progress::default(),
         sample_interval: config.sample_interval,
     };
+    let record = Record::default();
+    tell_start(config, &facts, &record, &reporter);
     let recorder = Recorder {
-        record: Record::default(),
+        record,
         clock: Rc::clone(&clock),
         boot_id: identity.boot_id.clone(),
         outgoing: event_sender,
@@ -125,8 +127,6 @@ async fn serve(config: &Config) -> Result<(), DaemonError> {
         backlog: backlog_sender,
         reporter: reporter.clone(),
     };
-    tell_start(config, &facts, &reporter);
-
     let uplink = Uplink::new(context, dialer, OUTBOX_CAPACITY, outgoing);
     let health = Health {
         pulse: pulse.clone(),
@@ -167,7 +167,12 @@ async fn serve(config: &Config) -> Result<(), DaemonError> {
     Ok(())
 }
 
-fn tell_start(config: &Config, facts: &Facts, reporter: &Reporter) {
+/// `record` is that of earlier runs.
+fn tell_start(config: &Config, facts: &Facts, record: &Record, reporter: &Reporter) {
+    if let Some(ending) = events::ending_of_last_run(record, &machine::kernel_boot_id()) {
+        warn!("{}", ending.message);
+        reporter.report(ending);
+    }
     let words = format!(
         "ems-edge {FIRMWARE_VERSION} runs as {}: {}, a sample each {:?}, to {}",
         config.device_id, facts.sensor, config.sample_interval, config.server_url

@@ -1,6 +1,6 @@
 //! `ems-edge status` of the real daemon: the screen, JSON, the event record, exit statuses, who may ask, and clients
 //! that do not behave.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::fs;
 use std::io::{Read as _, Write as _};

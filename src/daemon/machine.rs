@@ -35,7 +35,8 @@ pub(super) fn sequence(runtime: Option<&Path>, folder: Option<&Folder>) -> Seque
     Sequence::open(runtime, state, &kernel_boot_id(), SystemTime.boottime())
 }
 
-fn kernel_boot_id() -> String {
+/// The kernel's name of this boot.
+pub(super) fn kernel_boot_id() -> String {
     // Without /proc (a broken sandbox) the samples still need a name for their series.
     fs::read_to_string("/proc/sys/kernel/random/boot_id")
         .map_or_else(|_| "unknown-boot".to_owned(), |id| id.trim().to_owned())
