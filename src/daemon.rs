@@ -19,7 +19,7 @@ use tracing::{info, warn};
 use crate::battery::StateOfCharge;
 use crate::clock::{Clock, SystemTime, TimeSource as _};
 use crate::config::Config;
-use crate::events::{self, ClockWatch, Incident, Record, Recorder, Reporter, code, ending_of_last_run};
+use crate::events::{self, ClockWatch, Incident, Record, Recorder, Reporter, code};
 use crate::health::{Health, Progress, Pulse};
 use crate::sample::{FIRMWARE_VERSION, Identity};
 use crate::sampler::Sampler;
@@ -103,10 +103,8 @@ async fn serve(config: &Config) -> Result<(), DaemonError> {
         sample_interval: config.sample_interval,
     };
     let record = Record::restore(opened.events.iter().map(String::as_str));
-    let ending = ending_of_last_run(
-        &record.recent(usize::MAX).cloned().collect::<Vec<_>>(),
-        &machine::kernel_boot_id(),
-    );
+    tell_start(config, &facts, &record, &reporter);
+    opened.notices.iter().for_each(|notice| notice.say(&reporter));
     let recorder = Recorder {
         record,
         pen: opened.pen,
@@ -139,13 +137,6 @@ async fn serve(config: &Config) -> Result<(), DaemonError> {
         remembered: Cell::new(None),
         reporter: reporter.clone(),
     };
-    if let Some(ending) = ending {
-        warn!("{}", ending.message);
-        reporter.report(ending);
-    }
-    tell_start(config, &facts, &reporter);
-    opened.notices.iter().for_each(|notice| notice.say(&reporter));
-
     let uplink = Uplink::new(context, dialer, kept, outgoing);
     let health = Health {
         pulse: pulse.clone(),
@@ -186,7 +177,12 @@ async fn serve(config: &Config) -> Result<(), DaemonError> {
     Ok(())
 }
 
-fn tell_start(config: &Config, facts: &Facts, reporter: &Reporter) {
+/// `record` is that of earlier runs.
+fn tell_start(config: &Config, facts: &Facts, record: &Record, reporter: &Reporter) {
+    if let Some(ending) = events::ending_of_last_run(record, &machine::kernel_boot_id()) {
+        warn!("{}", ending.message);
+        reporter.report(ending);
+    }
     let words = format!(
         "ems-edge {FIRMWARE_VERSION} runs as {}: {}, a sample each {:?}, to {}",
         config.device_id, facts.sensor, config.sample_interval, config.server_url

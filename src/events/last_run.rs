@@ -3,19 +3,20 @@
 use ems_protocol::Severity;
 
 use super::code;
-use super::event::{Event, Incident};
+use super::event::Incident;
+use super::record::Record;
 
 /// What to record of the end of the last run: nothing if it was told to stop, or if there was none.
 ///
 /// `earlier` is the record before this run's own start, oldest first. `kernel_boot_id` is the kernel's name of this
 /// boot, with which the names on the wire begin.
-pub fn ending_of_last_run(earlier: &[Event], kernel_boot_id: &str) -> Option<Incident> {
-    let bound =
-        earlier.iter().rev().find(|event| [code::STARTED, code::STOPPED].contains(&event.code.as_str()))?;
+pub fn ending_of_last_run(earlier: &Record, kernel_boot_id: &str) -> Option<Incident> {
+    let bounds = [code::STARTED, code::STOPPED];
+    let bound = earlier.newest_first().find(|event| bounds.contains(&event.code.as_str()))?;
     if bound.code == code::STOPPED {
         return None;
     }
-    let last = earlier.last().unwrap_or(bound);
+    let last = earlier.newest_first().next().unwrap_or(bound);
     let incident = if last.boot_id.starts_with(kernel_boot_id) {
         let words = "the last run ended without a stop: ems-edge was killed or has crashed";
         Incident::new(Severity::Warning, code::CRASHED, words)
@@ -30,6 +31,7 @@ pub fn ending_of_last_run(earlier: &[Event], kernel_boot_id: &str) -> Option<Inc
 mod tests {
     use super::*;
     use crate::clock::{BootTime, Clock, SystemTime};
+    use crate::events::Event;
 
     fn event(code: &'static str, boot_id: &str) -> Event {
         let incident = Incident::new(Severity::Info, code, "");
@@ -37,8 +39,11 @@ mod tests {
     }
 
     fn ending(events: &[(&'static str, &str)]) -> Option<&'static str> {
-        let events: Vec<_> = events.iter().map(|(code, boot)| event(code, boot)).collect();
-        ending_of_last_run(&events, "this").map(|incident| incident.code)
+        let mut record = Record::default();
+        for (code, boot) in events {
+            record.record(event(code, boot));
+        }
+        ending_of_last_run(&record, "this").map(|incident| incident.code)
     }
 
     #[test]

@@ -40,6 +40,11 @@ impl Record {
         text
     }
 
+    /// All events, the newest first.
+    pub fn newest_first(&self) -> impl Iterator<Item = &Event> {
+        self.events.iter().rev().map(|(event, _)| event)
+    }
+
     /// The last `limit` events, oldest first.
     pub fn recent(&self, limit: usize) -> impl Iterator<Item = &Event> {
         self.events.iter().skip(self.events.len().saturating_sub(limit)).map(|(event, _)| event)
@@ -65,10 +70,8 @@ mod tests {
         let kept: Vec<u64> = record.recent(usize::MAX).map(|event| event.boottime_ms).collect();
         assert_eq!(kept, (1000 - kept.len() as u64..1000).collect::<Vec<_>>());
         let bytes: usize = texts[1000 - kept.len()..].iter().map(String::len).sum();
-        assert!((MAX_BYTES - MAX_TEXT_HERE..=MAX_BYTES).contains(&bytes), "{bytes}");
+        assert!((MAX_BYTES - crate::events::MAX_TEXT..=MAX_BYTES).contains(&bytes), "{bytes}");
     }
-
-    const MAX_TEXT_HERE: usize = crate::events::MAX_TEXT;
 
     #[test]
     fn a_record_is_restored_from_its_texts_and_garbage_is_left_out() {

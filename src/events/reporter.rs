@@ -33,7 +33,7 @@ pub struct Reports(pub(super) mpsc::Receiver<Report>);
 /// Reports that the recorder has not taken yet. It takes them as they come, so even a burst does not fill this.
 const REPORTS: usize = 64;
 
-/// The way from the stages to the recorder; bound `REPORTS`.
+/// The way from the stages to the recorder; its bound is `REPORTS`.
 pub fn channel(clock: Rc<Clock>) -> (Reporter, Reports) {
     let (sender, receiver) = mpsc::channel(REPORTS);
     (Reporter { reports: sender, clock }, Reports(receiver))

@@ -13,7 +13,7 @@ use super::message::{Answer, Request, VERSION};
 #[derive(Debug, thiserror::Error)]
 pub enum AskError {
     /// Nobody listens.
-    #[error("no ems-edge runs at {0}")]
+    #[error("nobody answers at {0}")]
     NotRunning(PathBuf),
     /// This user may not ask.
     #[error("{0} may not be opened by this user")]
