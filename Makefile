@@ -50,6 +50,7 @@ test-fast: $(PAGE)
 	cargo test --workspace --lib --bins
 
 test: lint build
+	@scripts/test-browser
 	cd dashboard && npm test --silent
 	cargo test --workspace
 
@@ -57,6 +58,7 @@ test: lint build
 test-release: $(PAGE)
 	@scripts/need build test
 	@scripts/test-venv
+	@scripts/test-browser
 	cargo build --workspace --bins --release
 	cargo test --workspace --release
 

@@ -8,9 +8,10 @@ use std::path::Path;
 use std::rc::Rc;
 
 use ems_protocol::Severity;
+use tokio::runtime::LocalOptions;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
-use tokio::task::{JoinSet, LocalSet, spawn_local};
+use tokio::task::{JoinSet, spawn_local};
 use tracing::{info, warn};
 
 use crate::battery::StateOfCharge;
@@ -56,9 +57,10 @@ pub fn run(config: &Config) -> Result<(), DaemonError> {
         // The resolver is all that blocks: one thread at a time, with a small stack.
         .max_blocking_threads(2)
         .thread_stack_size(256 * 1024)
-        .build()
+        // Its tasks wake each other through a queue; a LocalSet would write to an eventfd each time.
+        .build_local(LocalOptions::default())
         .map_err(|e| DaemonError::System("an event loop", e))?;
-    LocalSet::new().block_on(&runtime, serve(config))?;
+    runtime.block_on(serve(config))?;
     // The resolver may still be waiting for an answer: nobody waits for it.
     runtime.shutdown_background();
     Ok(())

@@ -1,6 +1,12 @@
 //! The real daemon with configurations that cannot work: exit status 78, and for every mistake its key, its line and
 //! what to write instead, all at once, without the token.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use std::fs;
 use std::process::Command;

@@ -1,6 +1,12 @@
 //! `ems-cloud` and devices that were written from the EMS guide: the Python library `websockets`, a bearer header,
 //! bare telemetry with a constant time stamp; and everybody who may not come in.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use std::fs;
 use std::path::Path;

@@ -1,12 +1,20 @@
-//! `ems-edge` against a server that was written from the EMS guide: FastAPI under uvicorn, plain mode, TLS.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+//! `ems-edge` against a server that was written from the EMS guide: `FastAPI` under uvicorn, plain mode, TLS.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use ems_test_harness::{Certificates, Device, Edge, Process, PythonScript, Sample, Settings, until};
+use ems_test_harness::{
+    Certificates, Cut, Device, Edge, Process, Proxy, PythonScript, Sample, Settings, until,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -28,11 +36,6 @@ impl Server {
         let mut process = launch(&dir, &certificates, 0, command.as_ref());
         let address = process.line_after("listening ").parse().unwrap();
         Self { process, address, certificates, command, dir }
-    }
-
-    fn kill_and_start_again(&mut self) {
-        self.process.kill();
-        self.start_again();
     }
 
     fn start_again(&mut self) {
@@ -121,15 +124,22 @@ fn a_server_written_from_the_guide_gets_bare_telemetry_over_tls_with_the_token_i
 }
 
 #[test]
-fn nothing_is_missing_after_the_server_was_killed_and_started_again() {
+fn nothing_is_missing_after_the_server_was_killed_with_samples_on_their_way() {
     let mut server = Server::start(None);
-    let mut edge = Edge::start(&server.settings());
-    server.wait_for_samples(5);
+    let proxy = Proxy::start(server.address);
+    let mut edge = Edge::start(&server.settings().to(proxy.address(), &server.certificates.ca));
     for _ in 0..2 {
         let before = server.numbers().len();
-        server.kill_and_start_again();
-        server.wait_for_samples(before + 10);
+        server.wait_for_samples(before + 5);
+        proxy.hold();
+        wait_for_waiting(&edge, 3);
+        server.process.kill();
+        proxy.cut(Cut::Reset);
+        proxy.pass();
+        server.start_again();
     }
+    let before = server.numbers().len();
+    server.wait_for_samples(before + 10);
     assert_complete(&server, &mut edge);
 }
 
@@ -153,7 +163,7 @@ fn assert_complete(server: &Server, edge: &mut Edge) {
     until("every number to be there", || {
         let numbers = server.numbers();
         let (first, last) = (numbers.first()?, numbers.last()?);
-        let complete = (last - first + 1) as usize == numbers.len();
+        let complete = last - first + 1 == numbers.len() as u64;
         // A stop delivers the last samples: a number that comes later would move `last`.
         let settled = std::mem::replace(&mut seen, numbers.len()) == numbers.len();
         (complete && settled).then_some(())
@@ -184,13 +194,16 @@ fn a_refused_token_is_said_in_words_and_the_server_is_not_hammered() {
     let log = edge.log();
     assert!(log.contains("API_TOKEN") && !log.contains("sk_live"), "{log}");
     // Long enough for several attempts at the pace of a lost network.
-    let connections = until("ten more samples", || {
-        let waiting = edge.notify().messages().into_iter().rev().find_map(|message| {
-            let (_, rest) = message.split_once("; not connected; ")?;
-            rest.split(' ').next()?.parse::<u32>().ok()
-        });
-        (waiting? >= 30).then(|| server.connections())
-    });
+    wait_for_waiting(&edge, 30);
+    let connections = server.connections();
     assert_eq!(connections.len(), 1, "{connections:?}");
     assert_eq!(connections[0]["authorized"], false);
+}
+
+/// Waits until the daemon says that so many samples have no confirmation.
+fn wait_for_waiting(edge: &Edge, count: u32) {
+    edge.notify().wait_for(&format!("{count} samples to wait"), |message| {
+        let words = message.strip_suffix(" samples waiting").and_then(|rest| rest.rsplit(' ').next());
+        words.and_then(|word| word.parse().ok()).is_some_and(|waiting: u32| waiting >= count)
+    });
 }

@@ -1,4 +1,11 @@
 //! One process owns an identity.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use ems_test_harness::{Cloud, Edge, Settings, run};
 

@@ -1,4 +1,11 @@
 //! What the daemon tells the service manager.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use std::net::{Ipv4Addr, TcpListener};
 

@@ -12,9 +12,10 @@ use ems_protocol::{CloseCode, SUBPROTOCOL, limits};
 use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -34,6 +35,8 @@ pub struct Socket {
     last_frame: Instant,
     // The bytes that follow are the inside of a frame that was refused: no further frame can be found.
     broken: bool,
+    // The peer has closed: only the answer is left to send.
+    closing: bool,
 }
 
 /// What came.
@@ -45,8 +48,8 @@ pub enum Incoming {
     Binary,
     /// A frame larger than [`limits::MAX_FRAME_BYTES`]; nothing can be received after it.
     TooLarge,
-    /// A text frame that is not UTF-8; nothing can be received after it.
-    NotUtf8,
+    /// Bytes that are no WebSocket frames; nothing can be received after them. How to close.
+    Broken(CloseCode, &'static str),
     /// The peer is gone.
     Closed,
 }
@@ -104,12 +107,16 @@ impl Socket {
             .max_message_size(Some(limits::MAX_FRAME_BYTES));
         let stream =
             WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
-        Self { stream, last_frame: Instant::now(), broken: false }
+        Self { stream, last_frame: Instant::now(), broken: false, closing: false }
     }
 
     /// The next data frame. Losing a race in `select!` loses nothing.
     pub async fn receive(&mut self) -> Incoming {
         loop {
+            if self.closing {
+                self.finish().await;
+                return Incoming::Closed;
+            }
             let frame = self.stream.next().await;
             self.last_frame = Instant::now();
             match frame {
@@ -123,9 +130,17 @@ impl Socket {
                 }
                 Some(Err(Error::Utf8(_))) => {
                     self.broken = true;
-                    return Incoming::NotUtf8;
+                    return Incoming::Broken(CloseCode::InvalidPayload, "a text frame must be UTF-8");
                 }
-                Some(Ok(Message::Close(_)) | Err(_)) | None => return Incoming::Closed,
+                Some(Ok(Message::Close(_))) => self.closing = true,
+                Some(Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake))) => {
+                    return Incoming::Closed;
+                }
+                Some(Err(Error::Protocol(_))) => {
+                    self.broken = true;
+                    return Incoming::Broken(CloseCode::ProtocolError, "a frame is not as RFC 6455 wants it");
+                }
+                Some(Err(_)) | None => return Incoming::Closed,
             }
         }
     }
@@ -157,7 +172,18 @@ impl Socket {
         if self.write(Message::Close(Some(frame)), CLOSING).await.is_ok() {
             // Neither way ends in anything to report.
             let _ = timeout(CLOSING, self.drain()).await;
+            self.finish().await;
         }
+    }
+
+    /// Sends the answer to the peer's Close frame, and the end of TLS: without them the peer calls the end unclean.
+    async fn finish(&mut self) {
+        // Neither way is there anybody left to tell.
+        let _ = timeout(CLOSING, async {
+            let _ = self.stream.flush().await;
+            self.stream.get_mut().shutdown().await
+        })
+        .await;
     }
 
     async fn drain(&mut self) {

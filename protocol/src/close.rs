@@ -8,6 +8,10 @@ pub enum CloseCode {
     Normal = 1000,
     /// 1001: the server is going away.
     GoingAway = 1001,
+    /// 1002: the peer's frames break RFC 6455.
+    ProtocolError = 1002,
+    /// 1007: a text frame is not UTF-8.
+    InvalidPayload = 1007,
     /// 1008: not allowed.
     PolicyViolation = 1008,
     /// 1009: the frame is larger than the peer takes.
@@ -43,6 +47,8 @@ impl CloseCode {
         Some(match code {
             1000 => Self::Normal,
             1001 => Self::GoingAway,
+            1002 => Self::ProtocolError,
+            1007 => Self::InvalidPayload,
             1008 => Self::PolicyViolation,
             1009 => Self::MessageTooBig,
             1012 => Self::ServiceRestart,

@@ -4,10 +4,32 @@ use serde_json::{Map, Value};
 
 use crate::error::{ErrorCode, ErrorMessage};
 use crate::limits::{MAX_FLAGS, MAX_TEXT_BYTES};
-use crate::{DeviceId, Telemetry, VERSION};
+use crate::{DeviceId, Hello, Telemetry, VERSION};
 
 /// The longest `boot_id`: a UUID and a suffix.
 const MAX_BOOT_ID: usize = 64;
+/// The longest name of a version, a board or a sensor, in bytes.
+const MAX_NAME: usize = 128;
+
+impl Hello {
+    /// Checks every rule of the contract.
+    ///
+    /// # Errors
+    /// One sentence that names the field, what is wrong with it and what is expected.
+    pub fn check(&self) -> Result<(), ErrorMessage> {
+        boot_id(&self.boot_id)?;
+        name("firmware_version", &self.firmware_version)?;
+        self.hardware_model.iter().try_for_each(|text| name("hardware_model", text))?;
+        self.sensor.iter().try_for_each(|text| name("sensor", text))?;
+        if self.actions.len() > MAX_FLAGS {
+            return Err(field(
+                "actions",
+                format!("has {} entries, at most {MAX_FLAGS} are allowed", self.actions.len()),
+            ));
+        }
+        self.actions.iter().try_for_each(|text| name("actions", text))
+    }
+}
 
 impl Telemetry {
     /// Reads a telemetry object of `device` and checks every rule of the contract.
@@ -42,16 +64,7 @@ impl Telemetry {
 
     fn check_identity(&self) -> Result<(), ErrorMessage> {
         match (&self.boot_id, self.seq) {
-            (Some(boot), Some(_)) => {
-                let visible = boot.bytes().all(|c| c.is_ascii_graphic());
-                if boot.is_empty() || boot.len() > MAX_BOOT_ID || !visible {
-                    return Err(field(
-                        "boot_id",
-                        format!("must have 1 to {MAX_BOOT_ID} visible ASCII characters"),
-                    ));
-                }
-                Ok(())
-            }
+            (Some(boot), Some(_)) => boot_id(boot),
             (None, None) => Ok(()),
             (Some(_), None) => Err(field("seq", "is missing: boot_id and seq go together")),
             (None, Some(_)) => Err(field("boot_id", "is missing: boot_id and seq go together")),
@@ -159,6 +172,21 @@ fn within(name: &str, value: Option<f64>, low: f64, high: f64) -> Result<(), Err
     }
 }
 
+fn boot_id(boot: &str) -> Result<(), ErrorMessage> {
+    let visible = boot.bytes().all(|c| c.is_ascii_graphic());
+    if boot.is_empty() || boot.len() > MAX_BOOT_ID || !visible {
+        return Err(field("boot_id", format!("must have 1 to {MAX_BOOT_ID} visible ASCII characters")));
+    }
+    Ok(())
+}
+
+fn name(of: &str, text: &str) -> Result<(), ErrorMessage> {
+    if text.len() > MAX_NAME || text.chars().any(char::is_control) {
+        return Err(field(of, format!("must have at most {MAX_NAME} bytes and no control characters")));
+    }
+    Ok(())
+}
+
 fn texts(name: &str, list: &[String]) -> Result<(), ErrorMessage> {
     if list.len() > MAX_FLAGS {
         return Err(field(name, format!("has {} entries, at most {MAX_FLAGS} are allowed", list.len())));
@@ -239,6 +267,29 @@ mod tests {
             let error = parse(&sample).unwrap_err();
             assert_eq!(error.code, ErrorCode::InvalidMessage);
             assert!(error.message.contains(expected), "{pointer}: {}", error.message);
+        }
+    }
+
+    #[test]
+    fn a_hello_with_texts_that_would_fill_or_forge_a_log_is_refused() {
+        let hello = |key: &str, value: Value| {
+            let mut hello =
+                json!({"boot_id": "b", "firmware_version": "0", "sensor": "INA226", "actions": ["PING"]});
+            hello[key] = value;
+            serde_json::from_value::<Hello>(hello).unwrap().check()
+        };
+        assert_eq!(hello("boot_id", json!("b")), Ok(()));
+        for (key, value) in [
+            ("boot_id", json!("")),
+            ("boot_id", json!("a b")),
+            ("boot_id", json!("x".repeat(65))),
+            ("firmware_version", json!("x".repeat(129))),
+            ("hardware_model", json!("a\nb")),
+            ("sensor", json!("\u{1b}[2J")),
+            ("actions", json!(vec!["PING"; 65])),
+        ] {
+            let error = hello(key, value).unwrap_err();
+            assert!(error.message.starts_with(key), "{key}: {}", error.message);
         }
     }
 

@@ -31,8 +31,8 @@ pub enum Mode {
 const MAX_HEAD: usize = 8 * 1024;
 /// Headers in an answer; more are no WebSocket server's.
 const MAX_HEADERS: usize = 64;
-/// A device receives commands and acknowledgements: 4 KiB a read instead of tungstenite's 128.
-const BUFFER: usize = 4 * 1024;
+/// A device receives acknowledgements of 150 bytes: tungstenite clears this much memory before each read.
+const BUFFER: usize = 1024;
 
 /// Asks for the upgrade on `stream` and gives the WebSocket.
 pub(super) async fn upgrade<S>(

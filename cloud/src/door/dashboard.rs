@@ -129,9 +129,7 @@ impl Watching {
     async fn take(&mut self, incoming: Incoming) -> ControlFlow<End> {
         let error = match incoming {
             Incoming::Closed => return ControlFlow::Break(None),
-            Incoming::NotUtf8 => {
-                return ControlFlow::Break(Some((CloseCode::PolicyViolation, "a text frame must be UTF-8")));
-            }
+            Incoming::Broken(code, words) => return ControlFlow::Break(Some((code, words))),
             Incoming::TooLarge => {
                 let words = format!("a frame has at most {} bytes", limits::MAX_FRAME_BYTES);
                 let error =

@@ -119,9 +119,7 @@ impl Connection {
                 let _ = self.complain(error).await;
                 ControlFlow::Break(Some((CloseCode::MessageTooBig, "the frame is larger than 256 KiB")))
             }
-            Incoming::NotUtf8 => {
-                ControlFlow::Break(Some((CloseCode::PolicyViolation, "a text frame must be UTF-8")))
-            }
+            Incoming::Broken(code, words) => ControlFlow::Break(Some((code, words))),
             Incoming::Closed => ControlFlow::Break(None),
         }
     }
@@ -141,7 +139,7 @@ impl Connection {
     }
 
     /// Sends what others have put into the outbox.
-    async fn flush(&mut self) -> ControlFlow<End> {
+    pub(super) async fn flush(&mut self) -> ControlFlow<End> {
         let Outbox { acks, unavailable, close, .. } = self.link.take();
         if self.typed {
             for (boot_id, ranges) in acks {

@@ -13,6 +13,7 @@ use tracing::info;
 use super::device::{Connection, End};
 use super::error_frame;
 use crate::clock;
+use crate::fleet::device::Refused;
 use crate::metrics::Outcome;
 use crate::socket::Utf8Bytes;
 use crate::store::{Arrival, Stored, events};
@@ -34,7 +35,7 @@ impl Connection {
         match envelope.kind.as_ref() {
             kind::TELEMETRY => self.telemetry(envelope.payload_text(), None).await,
             kind::BATCH => self.batch(envelope.payload_text()).await,
-            kind::HELLO => match envelope.payload() {
+            kind::HELLO => match envelope.payload().and_then(|hello: Hello| hello.check().map(|()| hello)) {
                 Ok(hello) => self.hello(hello).await,
                 Err(error) => self.complain(error).await,
             },
@@ -60,7 +61,7 @@ impl Connection {
     }
 
     async fn hello(&mut self, hello: Hello) -> ControlFlow<End> {
-        self.attach(Some(&hello.boot_id))?;
+        self.attach(Some(&hello.boot_id)).await?;
         info!(
             device_id = %self.device.id,
             session_id = self.link.session_id,
@@ -85,7 +86,7 @@ impl Connection {
             Ok(sample) => sample,
             Err(error) => return self.refuse(error, text).await,
         };
-        self.attach(sample.boot_id.as_deref())?;
+        self.attach(sample.boot_id.as_deref()).await?;
         let shared = frame.cloned().unwrap_or_else(|| text.into());
         let live = self.device.publish(&self.link, &sample, shared);
         self.store(vec![sample], !live).await
@@ -116,12 +117,12 @@ impl Connection {
             }
         }
         // The backlog may be of earlier boots: it says nothing about the present one.
-        self.attach(None)?;
+        self.attach(None).await?;
         self.store(good, true).await
     }
 
     async fn event(&mut self, event: DeviceEvent, text: &str) -> ControlFlow<End> {
-        self.attach(None)?;
+        self.attach(None).await?;
         let now = clock::now();
         let key = self.device.key;
         self.device.heard(now);
@@ -132,7 +133,7 @@ impl Connection {
 
     /// Commands themselves come later; what devices answer is kept from the start.
     async fn command_ack(&mut self, ack: &CommandAck, text: &str) -> ControlFlow<End> {
-        self.attach(None)?;
+        self.attach(None).await?;
         let now = clock::now();
         let (key, id, text) = (self.device.key, ack.command_id.clone(), text.to_owned());
         self.device.heard(now);
@@ -150,10 +151,12 @@ impl Connection {
     }
 
     /// From here on this connection speaks for the device.
-    fn attach(&mut self, boot_id: Option<&str>) -> ControlFlow<End> {
+    async fn attach(&mut self, boot_id: Option<&str>) -> ControlFlow<End> {
         match self.device.attach(&self.link, boot_id) {
             Ok(()) => ControlFlow::Continue(()),
-            Err(_) => ControlFlow::Break(Some(CONFLICT)),
+            Err(Refused::Conflict) => ControlFlow::Break(Some(CONFLICT)),
+            // The outbox knows why.
+            Err(Refused::Closing) => self.flush().await,
         }
     }
 

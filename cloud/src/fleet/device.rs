@@ -59,9 +59,14 @@ struct State {
     subscribers: Vec<Arc<Subscriber>>,
 }
 
-/// Another device uses the same identity: its connection stays, this one is refused.
+/// Why a connection may not speak for its device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Conflict;
+pub enum Refused {
+    /// Another device uses the same identity: its connection stays.
+    Conflict,
+    /// The connection was told to close.
+    Closing,
+}
 
 /// `device.status`: the payload for dashboards.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -185,10 +190,14 @@ impl Device {
     /// The connection's first usable message: from now on it speaks for the device, and the one before it is closed.
     ///
     /// # Errors
-    /// [`Conflict`] when the boot was evicted within the last minute by the one that is live: two devices with one
-    /// identity. A connection that does not name its boot cannot be told from its successor: it takes over.
-    pub fn attach(&self, link: &Arc<Link>, boot_id: Option<&str>) -> Result<(), Conflict> {
+    /// [`Refused::Conflict`] when the boot was evicted within the last minute by the one that is live: two devices
+    /// with one identity. A connection that does not name its boot cannot be told from its successor: it takes over.
+    /// [`Refused::Closing`] when it was superseded or revoked itself: what it had on its way must not fight back.
+    pub fn attach(&self, link: &Arc<Link>, boot_id: Option<&str>) -> Result<(), Refused> {
         let mut state = self.state.locked();
+        if link.is_closing() {
+            return Err(Refused::Closing);
+        }
         if state.is_live(link) {
             return Ok(());
         }
@@ -201,7 +210,7 @@ impl Device {
                     state.evicted = Some((new.to_owned(), Instant::now()));
                     state.conflict = Some(clock::now());
                     state.announce(&self.id);
-                    return Err(Conflict);
+                    return Err(Refused::Conflict);
                 }
                 state.evicted = Some((old_boot, Instant::now()));
             }
@@ -316,5 +325,39 @@ impl State {
         for subscriber in &self.subscribers {
             subscriber.status(&message);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn device() -> Device {
+        let row = DeviceRow {
+            key: 1,
+            id: "ems_001".parse().unwrap(),
+            name: None,
+            token_hash: TokenHash::of("sk_test"),
+            enabled: true,
+            created_at: Timestamp::from_millis(0),
+        };
+        Device::new(Registered { row, latest: None })
+    }
+
+    fn link(device: &Device) -> Arc<Link> {
+        let link = Arc::new(Link::new(TokenHash::of("sk_test")));
+        device.admit(&link);
+        link
+    }
+
+    #[test]
+    fn what_a_superseded_connection_had_still_on_its_way_does_not_take_over_again() {
+        let device = device();
+        let (old, new) = (link(&device), link(&device));
+        device.attach(&old, Some("a")).unwrap();
+        device.attach(&new, Some("a")).unwrap();
+        assert_eq!(device.attach(&old, Some("a")), Err(Refused::Closing));
+        assert_eq!(old.take().close.map(|(code, _)| code), Some(CloseCode::Superseded));
+        assert_eq!(new.take().close, None);
     }
 }

@@ -90,6 +90,11 @@ impl Link {
         self.wake.notify_one();
     }
 
+    /// Whether the connection was told to end.
+    pub fn is_closing(&self) -> bool {
+        self.outbox.locked().close.is_some()
+    }
+
     /// Ends the connection; the first reason stands.
     pub fn close(&self, code: CloseCode, reason: &'static str) {
         self.outbox.locked().close.get_or_insert((code, reason));

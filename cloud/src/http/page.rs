@@ -62,7 +62,9 @@ fn respond(request: &Request, file: EmbeddedFile, cache: &'static str) -> Respon
     let mut response = if known {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        let kind = HeaderValue::from_str(file.metadata.mimetype());
+        let kind = file.metadata.mimetype();
+        let charset = if kind.starts_with("text/") { "; charset=utf-8" } else { "" };
+        let kind = HeaderValue::try_from(format!("{kind}{charset}"));
         let kind = kind.unwrap_or(HeaderValue::from_static("application/octet-stream"));
         ([(CONTENT_TYPE, kind)], Body::from(file.data.into_owned())).into_response()
     };

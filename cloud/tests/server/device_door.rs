@@ -4,7 +4,9 @@ use crate::support::client::{Client, User, guide, sample};
 use crate::support::{Site, contents};
 use futures_util::SinkExt;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 #[tokio::test]
 async fn everybody_without_the_right_token_gets_the_same_403() {
@@ -240,10 +242,53 @@ async fn a_frame_beyond_the_limit_is_named_and_closes_with_1009() {
         }
     }
     assert!(server.memory() < before + 20_000);
+    // The reason reaches the peer: the server takes what is still on its way, rather than reset the connection.
+    let bearer = format!("Bearer {token}");
+    let headers = [("authorization", bearer.as_str())];
+    let mut device = Client::open_plain(&server, "/ws/device/ems_001", &headers, None).await.unwrap();
+    device.send("x".repeat(2 * 1024 * 1024)).await;
+    assert_eq!(device.close_code().await, 1009);
+    assert_eq!(device.0.get_mut().read(&mut [0]).await.unwrap(), 0);
     // Just below it is only wrong.
     let mut device = Client::device(&site, &server, "ems_001", &token).await;
     device.send("x".repeat(256 * 1024)).await;
     assert_eq!(device.expect("error").await["code"], "invalid_json");
+}
+
+#[tokio::test]
+async fn a_peer_that_says_goodbye_gets_its_goodbye_back() {
+    let site = Site::new();
+    let server = site.serve();
+    let token = site.add("ems_001");
+    let user = User::login(&server).await;
+    let device = Client::device(&site, &server, "ems_001", &token).await;
+    for mut client in [device, user.watch(&server, "ems_001", false).await] {
+        let frame = CloseFrame { code: 1000.into(), reason: "done".into() };
+        client.0.send(Message::Close(Some(frame))).await.unwrap();
+        // A browser would call the lack of an answer an unclean end, code 1006.
+        assert_eq!(client.close_code().await, 1000);
+    }
+}
+
+#[tokio::test]
+async fn frames_that_break_the_websocket_protocol_close_with_1002() {
+    let site = Site::new();
+    let server = site.serve();
+    let token = site.add("ems_001");
+    let user = User::login(&server).await;
+    let frames: [(&str, &[u8]); 4] = [
+        ("not masked", b"\x81\x02{}"),
+        ("reserved bits", b"\xc1\x82\0\0\0\0{}"),
+        ("reserved opcode", b"\x83\x80\0\0\0\0"),
+        ("nothing to continue", b"\x80\x81\0\0\0\0x"),
+    ];
+    for (what, bytes) in frames {
+        let device = Client::device(&site, &server, "ems_001", &token).await;
+        for mut client in [device, user.watch(&server, "ems_001", false).await] {
+            client.0.get_mut().write_all(bytes).await.unwrap();
+            assert_eq!(client.close_code().await, 1002, "{what}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -112,6 +112,7 @@ fn origin(server: SocketAddr) -> String {
 fn agent() -> Agent {
     Agent::config_builder()
         .http_status_as_error(false)
+        .max_idle_connections(0)
         .timeout_global(Some(PATIENCE))
         .timeout_connect(Some(Duration::from_secs(10)))
         .build()

@@ -102,9 +102,10 @@ impl Cloud {
         self.api.get_or_init(|| Api::log_in(self.plain, ADMIN, &self.password))
     }
 
-    /// Its process.
-    pub fn process(&mut self) -> &mut Process {
-        &mut self.process
+    /// Resident memory in KiB.
+    #[track_caller]
+    pub fn resident_kib(&self) -> u64 {
+        self.process.resident_kib()
     }
 
     /// What it has logged since its last start.

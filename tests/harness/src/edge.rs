@@ -1,5 +1,8 @@
 //! The real `ems-edge`.
 
+use std::fs::File;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
 
@@ -40,7 +43,7 @@ impl Edge {
         let path_of = |name: &str| dir.path().join(name).to_str().expect("a plain name").to_owned();
         let settings =
             settings.clone().with("STATE_DIR", &path_of("state")).with("RUNTIME_DIR", &path_of("run"));
-        std::fs::write(dir.path().join("config.env"), settings.text()).expect("a configuration file");
+        write_secret(&dir.path().join("config.env"), &settings.text());
         let mut command = command(&dir.path().join("config.env"));
         command.env("NOTIFY_SOCKET", notify.path());
         let process = Process::start("ems-edge", wrap(command), &dir.path().join("log"));
@@ -108,6 +111,12 @@ impl Edge {
         &mut self.process
     }
 
+    /// Resident memory in KiB.
+    #[track_caller]
+    pub fn resident_kib(&self) -> u64 {
+        self.process.resident_kib()
+    }
+
     /// What it tells the service manager.
     pub fn notify(&self) -> &Notify {
         &self.notify
@@ -117,6 +126,12 @@ impl Edge {
     pub fn log(&self) -> String {
         self.process.log()
     }
+}
+
+/// As an installed configuration is: readable by its owner alone.
+fn write_secret(path: &Path, text: &str) {
+    let file = File::options().write(true).create_new(true).mode(0o600).open(path);
+    file.and_then(|mut file| file.write_all(text.as_bytes())).expect("a configuration file");
 }
 
 /// `ems-edge run --config PATH` in a clean environment.

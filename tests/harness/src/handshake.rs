@@ -102,7 +102,10 @@ impl Handshake {
         }
         let upgraded = tungstenite::client(request, self.stream());
         match upgraded {
-            Ok((socket, answer)) => Ok(Socket::new(socket, &answer)),
+            Ok((socket, answer)) => {
+                let protocol = answer.headers().get("sec-websocket-protocol");
+                Ok(Socket::new(socket, protocol.map(|value| value.to_str().expect("ASCII").to_owned())))
+            }
             Err(tungstenite::HandshakeError::Failure(Error::Http(answer))) => Err(Refusal::of(&answer)),
             Err(other) => panic!("the upgrade at {} broke: {other}", self.path),
         }

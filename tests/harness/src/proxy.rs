@@ -37,7 +37,8 @@ struct State {
     target: SocketAddr,
     door: Door,
     listening: bool,
-    hold: bool,
+    /// From the client, from the target.
+    hold: [bool; 2],
     delay: Duration,
     links: Vec<Weak<Link>>,
     accepted: usize,
@@ -71,7 +72,7 @@ impl Proxy {
             target,
             door: Door::Open,
             listening: false,
-            hold: false,
+            hold: [false; 2],
             delay: Duration::ZERO,
             links: Vec::new(),
             accepted: 0,
@@ -98,7 +99,7 @@ impl Proxy {
     /// From now on everything is passed, at once.
     pub fn pass(&self) {
         let mut state = self.state();
-        (state.door, state.hold, state.delay) = (Door::Open, false, Duration::ZERO);
+        (state.door, state.hold, state.delay) = (Door::Open, [false; 2], Duration::ZERO);
         drop(state);
         until("the proxy to listen", || self.state().listening.then_some(()));
     }
@@ -120,7 +121,12 @@ impl Proxy {
 
     /// Forwards nothing more, but keeps every socket open: a cable pulled somewhere on the way.
     pub fn hold(&self) {
-        self.state().hold = true;
+        self.state().hold = [true; 2];
+    }
+
+    /// Forwards nothing more to the clients: what they send arrives, but they do not learn it.
+    pub fn hold_answers(&self) {
+        self.state().hold = [false, true];
     }
 
     /// Forwards each piece only after `delay`.
@@ -230,7 +236,7 @@ fn pump(link: &Link, from: usize, shared: &Mutex<State>) -> io::Result<()> {
     let (mut source, mut sink) = (&link.sides[from], &link.sides[1 - from]);
     let mut buffer = vec![0; 16 * 1024];
     while !link.is_cut() {
-        if lock(shared).hold {
+        if lock(shared).hold[from] {
             sleep(LOOK);
             continue;
         }
@@ -242,7 +248,7 @@ fn pump(link: &Link, from: usize, shared: &Mutex<State>) -> io::Result<()> {
         };
         let delay = lock(shared).delay;
         sleep(delay);
-        while lock(shared).hold && !link.is_cut() {
+        while lock(shared).hold[from] && !link.is_cut() {
             sleep(LOOK);
         }
         if !link.is_cut() {
@@ -286,13 +292,20 @@ mod tests {
         far.write_all(b"back").unwrap();
         assert_eq!(read(&near).unwrap(), b"back");
 
+        proxy.hold_answers();
+        near.write_all(b"question").unwrap();
+        assert_eq!(read(&far).unwrap(), b"question");
         proxy.hold();
         near.write_all(b"held").unwrap();
-        far.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
-        assert!(is_timeout(&read(&far).unwrap_err()));
+        far.write_all(b"answer").unwrap();
+        for end in [&near, &far] {
+            end.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+            assert!(is_timeout(&read(end).unwrap_err()));
+            end.set_read_timeout(None).unwrap();
+        }
         proxy.pass();
-        far.set_read_timeout(None).unwrap();
         assert_eq!(read(&far).unwrap(), b"held");
+        assert_eq!(read(&near).unwrap(), b"answer");
         assert_eq!(proxy.accepted(), 1);
     }
 

@@ -1,11 +1,10 @@
-//! A WebSocket client for tests: blocking, with time limits.
+//! A WebSocket for tests: blocking, with time limits.
 
 use std::io::Write as _;
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tungstenite::http::Response;
 use tungstenite::{Error, Message, WebSocket};
 
 use crate::handshake::{Stream, is_timeout};
@@ -18,6 +17,17 @@ pub struct Socket {
     protocol: Option<String>,
 }
 
+/// What is sent, if need be against the rules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Frame {
+    /// A text message.
+    Text(String),
+    /// A binary message.
+    Binary(Vec<u8>),
+    /// Bytes below the framing, put on the wire as they are.
+    Raw(Vec<u8>),
+}
+
 /// What came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Received {
@@ -28,9 +38,8 @@ pub enum Received {
 }
 
 impl Socket {
-    pub(crate) fn new(socket: WebSocket<Box<dyn Stream>>, answer: &Response<Option<Vec<u8>>>) -> Self {
-        let protocol = answer.headers().get("sec-websocket-protocol");
-        Self { socket, protocol: protocol.map(|value| value.to_str().expect("ASCII").to_owned()) }
+    pub(crate) fn new(socket: WebSocket<Box<dyn Stream>>, protocol: Option<String>) -> Self {
+        Self { socket, protocol }
     }
 
     /// The subprotocol that the server picked.
@@ -41,7 +50,7 @@ impl Socket {
     /// Sends a text frame.
     #[track_caller]
     pub fn send(&mut self, text: &str) {
-        self.try_send(Message::text(text)).expect("an open socket");
+        self.socket.send(Message::text(text)).expect("an open socket");
     }
 
     /// Sends `{"type", "payload"}`.
@@ -50,16 +59,16 @@ impl Socket {
         self.send(&json!({"type": kind, "payload": payload}).to_string());
     }
 
-    /// Sends any message; the server may close meanwhile.
-    pub fn try_send(&mut self, message: Message) -> Result<(), Error> {
-        self.socket.send(message)
-    }
-
-    /// Puts bytes on the wire as they are, below the framing.
-    pub fn send_raw(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-        let stream = self.socket.get_mut();
-        stream.write_all(bytes)?;
-        stream.flush()
+    /// Sends anything; the server may close meanwhile.
+    pub fn try_send(&mut self, frame: Frame) -> Result<(), Error> {
+        match frame {
+            Frame::Text(text) => self.socket.send(Message::text(text)),
+            Frame::Binary(bytes) => self.socket.send(Message::binary(bytes)),
+            Frame::Raw(bytes) => {
+                let stream = self.socket.get_mut();
+                stream.write_all(&bytes).and_then(|()| stream.flush()).map_err(Error::Io)
+            }
+        }
     }
 
     /// The next text frame or the end.

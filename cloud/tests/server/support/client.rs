@@ -135,21 +135,28 @@ impl Client {
 
     /// The next message of `kind`; others are passed over.
     pub(crate) async fn expect(&mut self, kind: &str) -> Value {
-        loop {
-            let mut message = self.json().await;
-            if message["type"] == kind {
-                return message["payload"].take();
+        let found = async {
+            loop {
+                let mut message = self.json().await;
+                if message["type"] == kind {
+                    return message["payload"].take();
+                }
             }
-        }
+        };
+        // Of the whole: heartbeats keep coming.
+        timeout(PATIENCE, found).await.unwrap_or_else(|_| panic!("no {kind} came"))
     }
 
     /// The code with which the server closes; frames before it are passed over.
     pub(crate) async fn close_code(&mut self) -> u16 {
-        loop {
-            if let Message::Close(frame) = self.message().await {
-                return frame.expect("a reason").code.into();
+        let closed = async {
+            loop {
+                if let Message::Close(frame) = self.message().await {
+                    return frame.expect("a reason").code.into();
+                }
             }
-        }
+        };
+        timeout(PATIENCE, closed).await.expect("the server does not close")
     }
 
     /// Sends samples in one batch and waits until the server has acknowledged all of them.
