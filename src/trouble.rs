@@ -97,7 +97,11 @@ impl Trouble {
     fn turn(&mut self, failing: bool, now: Instant) {
         self.failing = Some(failing);
         self.since = Some(now);
-        self.next.get_or_insert((now + FIRST, FIRST * 2));
+        if failing {
+            // What has just been told at once needs no summary yet; the intervals go on growing.
+            let (due, interval) = self.next.unwrap_or((now, FIRST * 2));
+            self.next = Some((if self.told < AT_ONCE { due.max(now + FIRST) } else { due }, interval));
+        }
     }
 
     fn may_tell_at_once(&mut self) -> bool {

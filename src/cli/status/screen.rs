@@ -24,10 +24,10 @@ pub(super) fn screen(snapshot: &Snapshot, colour: bool) -> String {
         (
             "Daemon",
             format!(
-                "ems-edge {}, running for {}, since {}",
+                "ems-edge {} since {} ({})",
                 snapshot.version,
-                seconds(snapshot.uptime_s),
-                local(snapshot.started)
+                local(snapshot.started),
+                seconds(snapshot.uptime_s)
             ),
         ),
         ("Sensor", sensor(&snapshot.sensor)),
@@ -77,11 +77,7 @@ fn verdict(snapshot: &Snapshot, colour: bool) -> String {
 }
 
 fn sensor(sensor: &Sensor) -> String {
-    let gaps = match sensor.recent_gaps {
-        0 => "none".to_owned(),
-        gaps => gaps.to_string(),
-    };
-    let gaps = format!("{gaps} of the last {} failed", count(u64::from(sensor.recent), "reading"));
+    let gaps = format!("{} of {} failed", sensor.recent_gaps, count(u64::from(sensor.recent), "reading"));
     match sensor.answers {
         None => format!("{}, not read yet", sensor.device),
         Some(true) => format!("{}: answers, {gaps}", sensor.device),
