@@ -61,13 +61,13 @@ impl Sampler {
                 _ = stop.wait_for(|&stop| stop) => break,
             }
             self.progress.mark();
-            let seq = self.sequence.take();
             let taken = self.time.boottime();
             let reading = self.sensor.read(self.interval.mul_f64(DEADLINE)).await;
             let trouble = reading.as_ref().err().map(ToString::to_string);
             let kind = reading.as_ref().err().map(SensorError::kind);
             let outcome = self.judge(reading, &mut estimated);
-            let sample = Sample { seq, taken, outcome };
+            // Not before the reading is there: a kill while it is awaited must not leave a hole in the numbers.
+            let sample = Sample { seq: self.sequence.take(), taken, outcome };
             let now = tokio::time::Instant::now();
             self.state.send_modify(|state| state.note(sample, trouble, now));
             report.note(kind, &self.state.borrow(), now);
