@@ -270,11 +270,6 @@ impl Backlog {
         }
     }
 
-    /// Whether a batch is on its way.
-    pub fn batch_in_flight(&self) -> bool {
-        self.drain.in_flight.is_some()
-    }
-
     /// Remembers that the wall clock, in ms since 1970, is right now.
     pub fn remember_time(&mut self, millis: i64) {
         self.ask(Request::Remember(LAST_GOOD, millis.to_be_bytes().to_vec()));
@@ -287,10 +282,7 @@ impl Backlog {
             Reply::Kept { last, outcome } => self.kept(last, outcome.is_ok(), now),
             Reply::Given { epoch, chunk } if epoch == self.drain.epoch => self.given(chunk),
             Reply::Stats(stats, oldest_clock) => {
-                let label = |(_, sample): &(String, Sample)| {
-                    let taken = i64::try_from(sample.taken.0).unwrap_or(i64::MAX);
-                    oldest_clock.map(|c| Timestamp::from_millis(c.offset_ms.saturating_add(taken)))
-                };
+                let label = |(_, sample): &(String, Sample)| Some(oldest_clock?.label(sample.taken).0);
                 self.oldest_label = stats.oldest.as_ref().and_then(label);
                 self.stats = stats;
             }

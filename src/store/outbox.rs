@@ -48,15 +48,10 @@ impl Outbox {
 
     /// A connection begins: nothing of what waits has been sent over it.
     pub(super) fn begin_session(&mut self) {
-        self.resend();
-        self.live_from = self.waiting.back().map_or(0, |e| e.sample.seq + 1);
-    }
-
-    /// What waits unconfirmed counts as never sent.
-    pub(super) fn resend(&mut self) {
         for entry in &mut self.waiting {
             entry.sent = false;
         }
+        self.live_from = self.waiting.back().map_or(0, |e| e.sample.seq + 1);
     }
 
     /// What to send next, live samples first; it counts as sent from now on.

@@ -55,9 +55,11 @@ impl Context {
     /// To be called every few seconds: brings samples to the card that have waited too long.
     pub(super) fn tick(&self, backlog: &mut Backlog) {
         backlog.tick(self.clock.boottime(), self.boot_clock());
-        let due = self.remembered.get().is_none_or(|at| at.elapsed() >= REMEMBER);
+        if self.remembered.get().is_some_and(|at| at.elapsed() < REMEMBER) {
+            return;
+        }
         let (now, quality) = self.clock.label(self.clock.boottime());
-        if due && matches!(quality, ClockQuality::Synced | ClockQuality::Server) {
+        if matches!(quality, ClockQuality::Synced | ClockQuality::Server) {
             self.remembered.set(Some(Instant::now()));
             backlog.remember_time(now.millis());
         }

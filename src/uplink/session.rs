@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use ems_protocol::limits::{DEAD_PEER_SECONDS, MAX_BATCH_SAMPLES, PING_SECONDS};
 use ems_protocol::{
-    Command, Envelope, ErrorCode, ErrorMessage, Hello, SeqRanges, TelemetryAck, TelemetryBatch, Timestamp,
-    Welcome, encode, kind, parse,
+    Command, Envelope, ErrorCode, ErrorMessage, Hello, SeqRanges, TelemetryAck, TelemetryBatch, Welcome,
+    encode, kind, parse,
 };
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
@@ -237,10 +237,7 @@ impl<'a> Session<'a> {
     fn send_batch(&mut self, batch: &Batch) -> Result<(), tungstenite::Error> {
         let label = |sample: &Sample| match batch.clock {
             None => self.context.clock.label(sample.taken),
-            Some(clock) => {
-                let taken = i64::try_from(sample.taken.0).unwrap_or(i64::MAX);
-                (Timestamp::from_millis(clock.offset_ms.saturating_add(taken)), clock.quality)
-            }
+            Some(clock) => clock.label(sample.taken),
         };
         let device_id = &self.context.identity.device_id;
         let object = |sample: &Sample| sample.telemetry(device_id, &batch.boot_id, label(sample));

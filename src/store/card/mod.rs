@@ -18,7 +18,7 @@ mod wal;
 
 use std::path::Path;
 
-use ems_protocol::{ClockQuality, SeqRanges};
+use ems_protocol::{ClockQuality, SeqRanges, Timestamp};
 use rusqlite::Connection;
 
 use super::notice::Notice;
@@ -53,6 +53,12 @@ impl BootClock {
     pub fn of(clock: &Clock) -> Self {
         let (boot, quality) = clock.label(BootTime(0));
         Self { offset_ms: boot.millis(), quality }
+    }
+
+    /// The wall-clock label of a moment of that boot.
+    pub fn label(self, at: BootTime) -> (Timestamp, ClockQuality) {
+        let at = i64::try_from(at.0).unwrap_or(i64::MAX);
+        (Timestamp::from_millis(self.offset_ms.saturating_add(at)), self.quality)
     }
 }
 
