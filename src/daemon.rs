@@ -25,7 +25,7 @@ use crate::sample::{FIRMWARE_VERSION, Identity};
 use crate::sampler::Sampler;
 use crate::sensor;
 use crate::status::{BacklogState, Door, Facts, LinkState, SensorState, Server, Stages};
-use crate::store::{self, Backlog, BootClock, Folder, FolderError, Limits, Opened};
+use crate::store::{self, Backlog, BootClock, Folder, FolderError, Limits, Numbers, Opened};
 use crate::uplink::{Context, Dialer, Proxy, TrustError, Uplink};
 
 /// Why the daemon cannot run.
@@ -73,9 +73,13 @@ async fn serve(config: &Config) -> Result<(), DaemonError> {
     let mut signals = Signals::catch()?;
     let folder = machine::claim(config)?;
     let runtime = machine::runtime(config);
-    let sequence = machine::sequence(runtime.as_deref(), folder.as_ref());
+    let (mut sequence, numbers) = machine::sequence(runtime.as_deref(), folder.as_ref());
     let clock = Rc::new(Clock::new(SystemTime));
-    let (kept, opened) = backlog(config, &clock, folder.as_ref(), runtime.as_deref(), sequence.boot_id());
+    let folders = [folder.as_ref().map(Folder::path), runtime.as_deref()];
+    let (kept, opened) = backlog(config, &clock, folders, sequence.boot_id(), numbers);
+    if let Some(next) = kept.next_number() {
+        sequence.begin_at_least_at(next);
+    }
     let dialer = dialer(config, opened.last_good)?;
     let sensor = sensor::open(&config.wiring()).map_err(|e| DaemonError::System("a thread", e))?;
     let identity = Identity { device_id: config.device_id.clone(), boot_id: sequence.boot_id().to_owned() };
@@ -195,9 +199,9 @@ fn tell_start(config: &Config, facts: &Facts, record: &Record, reporter: &Report
 fn backlog(
     config: &Config,
     clock: &Clock,
-    state: Option<&Folder>,
-    runtime: Option<&Path>,
+    [state, runtime]: [Option<&Path>; 2],
     boot_id: &str,
+    numbers: Numbers,
 ) -> (Backlog, Opened) {
     let settings = store::Settings {
         limits: Limits { max_bytes: config.backlog_max_mb * 1024 * 1024, max_hours: config.backlog_hours },
@@ -206,7 +210,7 @@ fn backlog(
         interval: config.sample_interval,
         clock: BootClock::of(clock),
     };
-    let (backlog, opened) = Backlog::open(state.map(Folder::path), runtime, boot_id, settings);
+    let (backlog, opened) = Backlog::open(state, runtime, boot_id, numbers, settings);
     if let Some(last_good) = opened.last_good {
         clock.restore(last_good);
     }

@@ -7,7 +7,7 @@ use tracing::warn;
 
 use crate::clock::{SystemTime, TimeSource as _};
 use crate::config::Config;
-use crate::store::{self, Folder, FolderError, Sequence};
+use crate::store::{self, Folder, FolderError, Numbers, Sequence};
 
 /// This identity's folder in RAM, or nothing where the file system does not let us have one.
 pub(super) fn runtime(config: &Config) -> Option<PathBuf> {
@@ -30,7 +30,7 @@ pub(super) fn claim(config: &Config) -> Result<Option<Folder>, FolderError> {
     }
 }
 
-pub(super) fn sequence(runtime: Option<&Path>, folder: Option<&Folder>) -> Sequence {
+pub(super) fn sequence(runtime: Option<&Path>, folder: Option<&Folder>) -> (Sequence, Numbers) {
     let state = folder.map(Folder::path);
     Sequence::open(runtime, state, &kernel_boot_id(), SystemTime.boottime())
 }
