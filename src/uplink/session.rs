@@ -17,6 +17,7 @@ use tracing::{debug, info, warn};
 
 use super::context::Context;
 use super::event_queue::EventQueue;
+use super::network::Network;
 use super::upgrade::Mode;
 use super::wire::{Event, Wire};
 use crate::command;
@@ -33,6 +34,8 @@ pub(super) enum End {
     Closed(Option<(u16, String)>),
     /// Nothing came for too long.
     Silent,
+    /// The network came back, but not for this connection: what it has sent is still unanswered.
+    LeftBehind,
     /// The transport or the protocol broke.
     Broken(String),
 }
@@ -54,6 +57,10 @@ const WELCOME_LIMIT: Duration = Duration::from_secs(15);
 const ACK_LIMIT: Duration = Duration::from_secs(30);
 /// How long a stop waits for the confirmation of what has just been sent.
 const CONFIRM_LIMIT: Duration = Duration::from_secs(2);
+/// Without a frame for this long, though one is due, the connection is under suspicion when the network comes up.
+const SUSPICIOUS: Duration = Duration::from_secs(2);
+/// How long a connection under suspicion has to show that it lives. TCP may wait minutes before it sends again.
+const ALIBI: Duration = Duration::from_millis(600);
 /// How long the closing frame may take.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 
@@ -79,6 +86,8 @@ pub(super) struct Session<'a> {
     last_heard: Instant,
     last_ping: Instant,
     started: Instant,
+    /// When the network came up while an answer was overdue: then the next frame has to come soon.
+    suspected: Option<Instant>,
     /// Since the sampler has ended: what waits may still be confirmed for a moment.
     stopping: Option<Instant>,
 }
@@ -114,13 +123,19 @@ impl<'a> Session<'a> {
             last_heard: now,
             last_ping: now,
             started: now,
+            suspected: None,
             stopping: None,
         }
     }
 
     /// Runs until the connection ends. `samples` is the sampler's channel.
-    pub(super) async fn run(mut self, samples: &mut mpsc::Receiver<Sample>, batch_limit: usize) -> End {
-        match self.serve(samples, batch_limit).await {
+    pub(super) async fn run(
+        mut self,
+        samples: &mut mpsc::Receiver<Sample>,
+        network: &mut Network,
+        batch_limit: usize,
+    ) -> End {
+        match self.serve(samples, network, batch_limit).await {
             Ok(end) => end,
             Err(error) => ended_by(error),
         }
@@ -129,6 +144,7 @@ impl<'a> Session<'a> {
     async fn serve(
         &mut self,
         samples: &mut mpsc::Receiver<Sample>,
+        network: &mut Network,
         batch_limit: usize,
     ) -> Result<End, tungstenite::Error> {
         let mut ticks = interval(TICK);
@@ -148,6 +164,10 @@ impl<'a> Session<'a> {
                     None => self.stopping = Some(Instant::now()),
                 },
                 () = patience(self.stopping), if self.stopping.is_some() => return self.close().await,
+                () = network.came_up() => self.suspect(),
+                () = until(self.suspected.unwrap_or(self.started) + ALIBI), if self.suspected.is_some() => {
+                    return Ok(End::LeftBehind);
+                }
                 () = self.events.filled(), if self.mode == Mode::Typed => {}
                 notices = self.backlog.changed(self.context.clock.boottime()) => self.context.say(notices),
                 () = until(self.batch_not_before), if self.batch_not_before > Instant::now() => {}
@@ -161,6 +181,7 @@ impl<'a> Session<'a> {
                     }
                     Event::Frame(message) => {
                         self.last_heard = Instant::now();
+                        self.suspected = None;
                         self.receive(&message, batch_limit)?;
                     }
                 },
@@ -171,6 +192,14 @@ impl<'a> Session<'a> {
                 }
             }
             self.context.report_backlog(self.backlog);
+        }
+    }
+
+    /// The network came up. Where an answer was overdue already, the packets were lost on the way.
+    fn suspect(&mut self) {
+        let answer_due = !self.backlog.is_empty() || self.last_ping > self.last_heard;
+        if answer_due && self.last_heard.elapsed() >= SUSPICIOUS {
+            self.suspected = Some(Instant::now());
         }
     }
 
