@@ -179,10 +179,12 @@ impl Backlog {
         notice
     }
 
-    /// Brings samples that have waited too long to the card; `clock` is what this boot's clock is worth now.
+    /// Brings what waits to the card before any of it has waited longer than the flush interval; `clock` is what this
+    /// boot's clock is worth now. To be called with each sample at least.
     pub fn tick(&mut self, now: BootTime, clock: BootClock) {
         let Some(oldest) = self.ring.oldest() else { return };
-        let waited = Duration::from_millis(now.0.saturating_sub(oldest.taken.0));
+        // As old as it will be at the next sample.
+        let waited = Duration::from_millis(now.0.saturating_sub(oldest.taken.0) + self.interval_ms);
         if waited >= self.flush_interval && now >= self.keep_not_before {
             self.keep(clock);
         }

@@ -291,7 +291,7 @@ async fn collect_while<T>(
     loop {
         tokio::select! {
             done = &mut work => return Some(done),
-            sample = samples.recv() => context.say(backlog.push(sample?)),
+            sample = samples.recv() => context.take(backlog, sample?),
             notices = backlog.changed(context.clock.boottime()) => context.say(notices),
             _ = ticks.tick() => context.tick(backlog),
         }

@@ -160,7 +160,7 @@ impl<'a> Session<'a> {
             }
             tokio::select! {
                 sample = samples.recv(), if self.stopping.is_none() => match sample {
-                    Some(sample) => self.context.say(self.backlog.push(sample)),
+                    Some(sample) => self.context.take(self.backlog, sample),
                     None => self.stopping = Some(Instant::now()),
                 },
                 () = patience(self.stopping), if self.stopping.is_some() => return self.close().await,

@@ -8,7 +8,9 @@
     reason = "a test fails by panicking"
 )]
 
+mod kills;
 mod links;
+mod power;
 
 use std::collections::BTreeSet;
 

@@ -86,14 +86,27 @@ impl Edge {
         self.start_again();
     }
 
-    fn start_again(&mut self) {
+    /// Ends the daemon without asking.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Starts it anew on the same folders, and waits for READY.
+    #[track_caller]
+    pub fn start_again(&mut self) {
+        self.launch_again();
+        self.wait_ready();
+    }
+
+    /// Starts it anew on the same folders.
+    #[track_caller]
+    pub fn launch_again(&mut self) {
         self.process.hand_over_log();
         self.notify.clear();
         let mut command = self.command();
         command.env("NOTIFY_SOCKET", self.notify.path());
         let command = self.wrapper.around(&command);
         self.process = Process::start("ems-edge", command, &self.dir.path().join("log"));
-        self.wait_ready();
     }
 
     fn wait_ready(&mut self) {
