@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod drain;
 mod kills;
 mod links;
 mod power;
