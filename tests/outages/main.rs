@@ -11,6 +11,7 @@
 mod drain;
 mod kills;
 mod links;
+mod network;
 mod power;
 
 use std::collections::BTreeSet;

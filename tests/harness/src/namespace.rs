@@ -65,6 +65,18 @@ impl Namespace {
         ip(&format!("link set {} up", self.outside));
     }
 
+    /// Takes the interface inside down, as somebody does who configures the network.
+    #[track_caller]
+    pub fn take_down(&self) {
+        ip(&format!("-n {} link set {INSIDE} down", self.name));
+    }
+
+    /// Brings it up again.
+    #[track_caller]
+    pub fn bring_up(&self) {
+        ip(&format!("-n {} link set {INSIDE} up", self.name));
+    }
+
     /// From now on every packet vanishes, in both directions, and nobody is told.
     #[track_caller]
     pub fn swallow(&self) {
