@@ -1,9 +1,9 @@
 //! A network of its own, in which packets vanish without a word and cables are pulled.
 
 use std::thread::{self, sleep};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use ems_test_harness::{Cloud, Edge, Namespace, Sample, until};
+use ems_test_harness::{Cloud, Edge, Namespace, Sample, until, wall_clock_ms};
 
 use crate::{assert_all_arrived, fast, let_take};
 
@@ -35,10 +35,12 @@ fn packets_that_vanish_for_seconds_or_beyond_the_dead_peer_deadline_cost_no_samp
     });
 }
 
+type Change = fn(&Namespace);
+
 /// How the network goes and comes back, and for how many seconds it is away. In the short ones the connection is still
 /// believed to live when the network returns, and TCP would send again only after as long as the outage took; in the
 /// last the daemon waits for its next attempt.
-const OUTAGES: [(fn(&Namespace), fn(&Namespace), u64); 9] = [
+const OUTAGES: [(Change, Change, u64); 9] = [
     (Namespace::unplug, Namespace::plug_in, 3),
     (Namespace::take_down, Namespace::bring_up, 3),
     (Namespace::unplug, Namespace::plug_in, 6),
@@ -59,7 +61,7 @@ fn the_returning_network_is_used_at_once() {
         goes(&network);
         sleep(Duration::from_secs(seconds));
         let next = edge.status()["link"]["next_attempt_s"].as_u64();
-        let back = now_ms();
+        let back = wall_clock_ms();
         comes(&network);
         let arrived = until("a sample over the returned network", || {
             let stored = cloud.api().samples("ems_001");
@@ -72,8 +74,4 @@ fn the_returning_network_is_used_at_once() {
     waits.sort_unstable();
     println!("median {} ms of {waits:?}", waits[waits.len() / 2]);
     assert!(edge.log().contains("the network came back without this connection"), "{}", edge.log());
-}
-
-fn now_ms() -> i64 {
-    i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
 }

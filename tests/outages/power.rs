@@ -67,7 +67,7 @@ fn a_card_file_cut_short_anywhere_in_its_last_8_kib_never_stops_the_daemon() {
             fs::File::options().write(true).open(&path).unwrap().set_len(length - short).unwrap();
             let edge = Edge::start_in(
                 dir,
-                &another_boot(),
+                &Wrapper::in_boot(ANOTHER_BOOT),
                 &fast(cloud.device()).with("SERVER_URL", "ws://127.0.0.1:1"),
             );
             last_taken(&edge);
@@ -109,7 +109,7 @@ fn raise(cloud: &Cloud, wrecks: Vec<Wreck>, first: u64) -> u64 {
 fn raise_one(cloud: &Cloud, wreck: Wreck, first: u64) -> u64 {
     let Wreck { dir, device, last } = wreck;
     let settings = fast(&device).to(cloud.tls(), &cloud.ca_file());
-    let edge = Edge::start_in(dir, &another_boot(), &settings);
+    let edge = Edge::start_in(dir, &Wrapper::in_boot(ANOTHER_BOOT), &settings);
     let new = last_taken(&edge);
     let of_boot = |sample: &&Sample, old: bool| (sample.boot_id() == ANOTHER_BOOT) != old;
     cloud.api().wait_for(&device.id, "samples of the new boot", |samples| {
@@ -128,16 +128,6 @@ fn raise_one(cloud: &Cloud, wreck: Wreck, first: u64) -> u64 {
 }
 
 const ANOTHER_BOOT: &str = "b0000000-0000-4000-8000-000000000002";
-
-/// The machine after it was switched on again: the kernel has another name for this boot.
-fn another_boot() -> Wrapper {
-    Wrapper::with_mounts(&format!(
-        "name=$(mktemp)
-         echo {ANOTHER_BOOT} >$name
-         mount --bind $name /proc/sys/kernel/random/boot_id
-         rm $name"
-    ))
-}
 
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use crate::api::Api;
 use crate::process::{Process, run};
 use crate::programs::program;
+use crate::wrapper::Wrapper;
 
 /// The first administrator of every cloud in the tests.
 pub const ADMIN: &str = "admin";
@@ -47,6 +48,12 @@ impl Cloud {
     /// The same, listening for TLS at an address of this machine.
     #[track_caller]
     pub fn start_at(address: IpAddr) -> Self {
+        Self::start_with(address, &Wrapper::default())
+    }
+
+    /// The same, set up under `wrapper`: its certificate is made by another clock.
+    #[track_caller]
+    pub fn start_with(address: IpAddr, wrapper: &Wrapper) -> Self {
         let dir = TempDir::new().expect("a temporary folder");
         let password = "correct-horse-battery-staple".to_owned();
         let password_file = dir.path().join("password");
@@ -54,7 +61,7 @@ impl Cloud {
         let mut init = ems_cloud(&dir, "init");
         init.args(["--admin", ADMIN, "--admin-password-file"]).arg(&password_file);
         init.args(["--host", &address.to_string()]);
-        run(init).expect_success("ems-cloud init");
+        run(wrapper.around(&init)).expect_success("ems-cloud init");
         let device = add_device(&dir, "ems_001");
         let free = |address| SocketAddr::new(address, 0);
         let mut process = serve(&dir, free(address), free(Ipv4Addr::LOCALHOST.into()));

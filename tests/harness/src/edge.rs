@@ -86,6 +86,14 @@ impl Edge {
         self.start_again();
     }
 
+    /// As [`Self::restart`], from now on under another wrapper.
+    #[track_caller]
+    pub fn restart_under(&mut self, wrapper: &Wrapper) {
+        self.stop();
+        self.wrapper = wrapper.clone();
+        self.start_again();
+    }
+
     /// Ends the daemon without asking.
     pub fn kill(&mut self) {
         self.process.kill();

@@ -20,6 +20,12 @@ pub fn until_within<T>(limit: Duration, what: &str, look: impl FnMut() -> Option
     poll(limit, look).unwrap_or_else(|| panic!("waited {} s for {what}", limit.as_secs()))
 }
 
+/// The wall clock in ms since 1970, to be compared with what a program says of its own.
+pub fn wall_clock_ms() -> i64 {
+    let now = time::OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000;
+    i64::try_from(now).expect("a time of this age")
+}
+
 /// As [`until_within`], but nothing when the time is up.
 pub(crate) fn poll<T>(limit: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let start = Instant::now();

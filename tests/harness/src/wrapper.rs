@@ -21,6 +21,23 @@ impl Wrapper {
         Self::new("unshare", &["--mount", "sh", "-euc", &format!("{script}\nexec \"$@\""), "sh"])
     }
 
+    /// This one within another.
+    #[must_use]
+    pub fn inside(self, outer: Self) -> Self {
+        Self(outer.0.into_iter().chain(self.0).collect())
+    }
+
+    /// After the machine was switched off and on: the kernel has this name for the boot.
+    #[track_caller]
+    pub fn in_boot(boot_id: &str) -> Self {
+        Self::with_mounts(&format!(
+            "name=$(mktemp)
+             echo {boot_id} >$name
+             mount --bind $name /proc/sys/kernel/random/boot_id
+             rm $name"
+        ))
+    }
+
     /// The same command inside.
     pub(crate) fn around(&self, command: &Command) -> Command {
         let Some((program, arguments)) = self.0.split_first() else {
