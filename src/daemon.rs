@@ -73,10 +73,9 @@ async fn serve(config: &Config) -> Result<(), DaemonError> {
     let mut signals = Signals::catch()?;
     let folder = machine::claim(config)?;
     let runtime = machine::runtime(config);
-    let (mut sequence, numbers) = machine::sequence(runtime.as_deref(), folder.as_ref());
+    let (mut sequence, numbers) = machine::sequence(runtime.as_deref(), &folder);
     let clock = Rc::new(Clock::new(SystemTime));
-    let folders = [folder.as_ref().map(Folder::path), runtime.as_deref()];
-    let (kept, opened) = backlog(config, &clock, folders, sequence.boot_id(), numbers);
+    let (kept, opened) = backlog(config, &clock, folder, runtime.as_deref(), sequence.boot_id(), numbers);
     if let Some(next) = kept.next_number() {
         sequence.begin_at_least_at(next);
     }
@@ -199,7 +198,8 @@ fn tell_start(config: &Config, facts: &Facts, record: &Record, reporter: &Report
 fn backlog(
     config: &Config,
     clock: &Clock,
-    [state, runtime]: [Option<&Path>; 2],
+    state: Folder,
+    runtime: Option<&Path>,
     boot_id: &str,
     numbers: Numbers,
 ) -> (Backlog, Opened) {
@@ -210,7 +210,7 @@ fn backlog(
         interval: config.sample_interval,
         clock: BootClock::of(clock),
     };
-    let (backlog, opened) = Backlog::open(state, runtime, boot_id, numbers, settings);
+    let (backlog, opened) = Backlog::open(Some(state), runtime, boot_id, numbers, settings);
     if let Some(last_good) = opened.last_good {
         clock.restore(last_good);
     }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use ems_protocol::{SeqRanges, Timestamp};
 
 use super::card::{BootClock, Card, CardError, Chunk, Cursor, Limits, Stats};
+use super::folder::Folder;
 use super::keeper::{Keeper, Pen, Reply, Request};
 use super::notice::Notice;
 use super::outbox::{self, Outbox};
@@ -123,7 +124,7 @@ impl Backlog {
     /// The samples are those of the boot named `boot_id`, whose last number is noted in `numbers`.
     /// Never fails: what cannot be used is told in the notices and the samples wait in memory.
     pub fn open(
-        state: Option<&Path>,
+        state: Option<Folder>,
         runtime: Option<&Path>,
         boot_id: &str,
         numbers: Numbers,
@@ -310,6 +311,8 @@ impl Backlog {
         while self.keeping.is_some() {
             self.changed(BootTime(0)).await;
         }
+        // What is on the card must not come twice; a spool that cannot be written has said so.
+        let _ = self.spool.rewrite(self.ring.samples().map(|sample| (self.boot_id.as_str(), sample)));
         let Some(keeper) = &mut self.keeper else { return };
         if keeper.ask(Request::Close) {
             while !matches!(keeper.reply().await, Reply::Closed) {}

@@ -76,7 +76,7 @@ fn fill(state: &Path) {
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let (mut backlog, _) = Backlog::open(Some(state), None, BOOT, Numbers::default(), settings);
+        let (mut backlog, _) = Backlog::open(Some(state.into()), None, BOOT, Numbers::default(), settings);
         for seq in 0..DAY {
             drop(backlog.push(sample(seq)));
             backlog.tick(BootTime(seq * 1000), clock);

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod card;
 mod clock;
 mod drain;
 mod kills;
