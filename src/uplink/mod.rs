@@ -215,7 +215,7 @@ impl Uplink {
         let Self { context, dialer, backlog, events, report, network, batch_limit, .. } = self;
         report.connected(context, dialer.server(), mode);
         let session = Session::new(context, backlog, events, wire, mode, *batch_limit);
-        let session = session.run(samples, network, *batch_limit);
+        let session = session.run(samples, network);
         tokio::pin!(session);
         let mut ticks = interval(PROGRESS_TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
