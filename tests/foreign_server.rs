@@ -11,9 +11,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::thread;
 
 use ems_test_harness::{
-    Certificates, Cut, Device, Edge, Process, Proxy, PythonScript, Sample, Settings, until,
+    Certificates, Cut, Device, Edge, FAULTS, PATIENCE, Process, Proxy, PythonScript, Sample, Settings,
+    assert_whole, until, until_within,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -90,11 +92,20 @@ fn launch(dir: &TempDir, certificates: &Certificates, port: u16, command: Option
     python.args(["--port", &port.to_string()]);
     python.arg("--record").arg(record(dir));
     python.arg("--certificate").arg(&certificates.certificate).arg("--key").arg(&certificates.key);
-    python.env("DEVICE_ID", "ems_001").env("TOKEN_SHA256", sha256_of_token());
+    python.env("DEVICE_IDS", device_ids()).env("TOKEN_SHA256", sha256_of_token());
     if let Some(command) = command {
         python.env("COMMAND", command.to_string());
     }
     Process::start("the guide's server", python, &dir.path().join("log"))
+}
+
+/// `ems_001`, and one for each trouble of the network.
+fn device_ids() -> String {
+    (0..FAULTS.len()).fold("ems_001".to_owned(), |ids, n| format!("{ids} {}", device_of_fault(n)))
+}
+
+fn device_of_fault(n: usize) -> String {
+    format!("ems_1{n:02}")
 }
 
 /// `printf sk_live_83928_of_this_test | sha256sum`
@@ -150,6 +161,41 @@ fn nothing_is_missing_after_the_server_was_stopped_in_order_and_started_again() 
     server.start_again();
     server.wait_for_samples(15);
     assert_complete(&server, &mut edge);
+}
+
+#[test]
+fn every_trouble_of_the_network_leaves_every_sample_there_at_least_once() {
+    let server = Server::start(None);
+    let stored = |device: &str| {
+        let mut samples = server.samples();
+        samples.retain(|sample| sample.0["device_id"] == device);
+        samples
+    };
+    thread::scope(|scope| {
+        for (n, fault) in FAULTS.iter().enumerate() {
+            let (server, stored) = (&server, &stored);
+            scope.spawn(move || {
+                let device = Device { id: device_of_fault(n), token: TOKEN.to_owned() };
+                let proxy = Proxy::start(server.address);
+                let settings = Settings::of(&device).to(proxy.address(), &server.certificates.ca);
+                let settings = settings.with("SAMPLE_INTERVAL", "100ms").with("FLUSH_INTERVAL", "5s");
+                let edge = Edge::start(&settings);
+                until("the first samples", || (stored(&device.id).len() >= 10).then_some(()));
+                (fault.act)(&proxy);
+                proxy.pass();
+                let last = edge.status()["reading"]["seq"].as_u64().unwrap() + 10;
+                let samples = until_within(PATIENCE * 3, &format!("{}: all samples", fault.name), || {
+                    let samples: Vec<Sample> =
+                        stored(&device.id).into_iter().filter(|sample| sample.seq() <= last).collect();
+                    let there: BTreeSet<u64> = samples.iter().map(Sample::seq).collect();
+                    let whole = (*there.first()?..=last).all(|number| there.contains(&number));
+                    whole.then_some(samples)
+                });
+                assert_whole(fault.name, &samples, false);
+                println!("{}: {} samples", fault.name, samples.len());
+            });
+        }
+    });
 }
 
 fn assert_complete(server: &Server, edge: &mut Edge) {

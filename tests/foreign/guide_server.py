@@ -16,7 +16,7 @@ import socket
 import uvicorn
 from fastapi import FastAPI, Header, WebSocket, WebSocketDisconnect, status
 
-TOKEN_HASHES = {os.environ["DEVICE_ID"]: os.environ["TOKEN_SHA256"]}
+TOKEN_HASHES = dict.fromkeys(os.environ["DEVICE_IDS"].split(), os.environ["TOKEN_SHA256"])
 COMMAND = os.environ.get("COMMAND")
 
 app = FastAPI()

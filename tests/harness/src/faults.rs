@@ -69,9 +69,9 @@ fn held(proxy: &Proxy, hold: fn(&Proxy)) {
 fn bites(proxy: &Proxy) {
     absence(proxy, Cut::Reset, 5);
     proxy.pass();
-    for bite in 0..5 {
+    for bite in 0..3 {
         let before = proxy.accepted();
-        proxy.cut_after(1_000 + 4_000 * bite);
+        proxy.cut_after(1_000 + 7_000 * bite);
         proxy.cut(Cut::Reset);
         crate::wait::until("the next connection", || (proxy.accepted() > before).then_some(()));
         sleep(Duration::from_millis(700));
