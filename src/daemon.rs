@@ -85,6 +85,7 @@ async fn serve(config: &Config) -> Result<(), DaemonError> {
         board: machine::hardware_model(),
         server: dialer.server().to_owned(),
         interval: config.sample_interval,
+        pack: config.pack(),
         started: SystemTime.boottime(),
     };
     let (reporter, reports) = events::channel(Rc::clone(&clock));
