@@ -8,6 +8,7 @@ pub mod clock;
 pub mod command;
 pub mod config;
 pub mod daemon;
+pub mod doctor;
 pub mod events;
 pub mod health;
 pub mod journal;

@@ -1,7 +1,13 @@
 //! The command line: one file a subcommand.
 
+mod ask;
+mod doctor;
 mod local_time;
+mod look;
+mod output;
+mod read;
 mod run;
+mod scan;
 mod status;
 
 use std::path::PathBuf;
@@ -15,11 +21,20 @@ const EX_CONFIG: u8 = 78;
 const EX_USAGE: u8 = 64;
 /// `EX_UNAVAILABLE`: the daemon cannot be asked.
 const EX_UNAVAILABLE: u8 = 69;
-/// The daemon runs, and something is wrong.
+/// Something is wrong.
 const IN_TROUBLE: u8 = 1;
+/// It works, but something deserves a look.
+const DESERVES_A_LOOK: u8 = 2;
+/// Nobody answers on the bus.
+const NOBODY: u8 = 3;
 
 #[derive(Parser)]
-#[command(version, about, after_help = "Example: ems-edge run --config ./config.env")]
+#[command(
+    name = "ems-edge",
+    version,
+    about,
+    after_help = "Example: sudo ems-edge doctor\nEach subcommand has a --help of its own, with examples."
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -34,9 +49,20 @@ enum Command {
         #[arg(long, value_name = "PATH")]
         config: Option<PathBuf>,
     },
+    /// Find what is wrong, and what to do about it.
+    #[command(after_help = doctor::HELP)]
+    Doctor(doctor::Options),
     /// Show how the running daemon is: battery, connection, waiting samples, trouble.
     #[command(after_help = status::HELP)]
     Status(status::Options),
+    /// Read the sensor once.
+    #[command(after_help = read::HELP)]
+    Read(read::Options),
+    /// List who answers on the I2C bus.
+    #[command(after_help = scan::HELP)]
+    Scan(scan::Options),
+    #[command(hide = true)]
+    Look(look::Options),
 }
 
 /// Parses the arguments and runs the subcommand.
@@ -51,6 +77,10 @@ pub fn main() -> ExitCode {
     };
     match arguments.command {
         Command::Run { config } => run::run(config.as_deref()),
+        Command::Doctor(options) => doctor::doctor(&options),
         Command::Status(options) => status::status(&options),
+        Command::Read(options) => read::read(&options),
+        Command::Scan(options) => scan::scan(&options),
+        Command::Look(options) => look::run(options),
     }
 }

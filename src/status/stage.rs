@@ -101,7 +101,14 @@ pub enum LinkPhase {
 
 impl Default for LinkState {
     fn default() -> Self {
-        Self { phase: LinkPhase::Dialling, since: Instant::now(), last_error: None, attempts: 0, turned_away: None, accepted: false }
+        Self {
+            phase: LinkPhase::Dialling,
+            since: Instant::now(),
+            last_error: None,
+            attempts: 0,
+            turned_away: None,
+            accepted: false,
+        }
     }
 }
 
