@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use textwrap::{Options as Wrap, fill};
+use textwrap::{Options as Wrap, WordSplitter, fill};
 
 use super::output::{COLUMNS, Colour, has_colour, json, paint, say};
 use super::{DESERVES_A_LOOK, IN_TROUBLE};
@@ -41,7 +41,7 @@ Exit status: 0   all is in order
              64  wrong arguments";
 
 /// Columns of the status and the name.
-const LABEL: usize = 20;
+const LABEL: usize = 21;
 
 pub(super) fn doctor(options: &Options) -> ExitCode {
     if options.list {
@@ -84,15 +84,14 @@ fn paragraph(entry: &Entry, colour: bool) -> String {
         let mut text = String::new();
         for (number, line) in words.lines().enumerate() {
             let begin = if number == 0 { first } else { indent.as_str() };
-            text.push_str(&fill(
-                line.trim(),
-                Wrap::new(COLUMNS).initial_indent(begin).subsequent_indent(&indent),
-            ));
+            let wrap = Wrap::new(COLUMNS).initial_indent(begin).subsequent_indent(&indent);
+            // Nobody shall type a command that is broken at its hyphens.
+            text.push_str(&fill(line.trim(), wrap.word_splitter(WordSplitter::NoHyphenation)));
             text.push('\n');
         }
         text
     };
-    let label = format!("{word:8} {:10} ", entry.id);
+    let label = format!("{word:8} {:11} ", entry.id);
     // Painted after the lines were broken: the sequences take no columns.
     let mut text = lines(&label, &entry.message).replacen(word, &paint(word, with, colour), 1);
     if let Some(remedy) = &entry.remedy {
@@ -117,7 +116,7 @@ fn sum(report: &Report, colour: bool) -> String {
         _ => format!("{} {}.", paint("Not in order:", Colour::Red, colour), of(Status::Failed)),
     };
     if report.failed > 0 && report.warnings > 0 {
-        text.push_str(&format!(" A look deserves: {}.", of(Status::Warning)));
+        text = format!("{text} A look deserves: {}.", of(Status::Warning));
     }
     text.push('\n');
     text
@@ -152,8 +151,8 @@ mod tests {
     fn no_line_is_wider_than_80_columns_and_the_remedy_stands_below_what_is_wrong() {
         let text = screen(&report(), false, false);
         assert!(text.lines().all(|line| line.chars().count() <= COLUMNS), "{text}");
-        assert!(text.starts_with("ok       config     fine\nFAILED   sensor     why"), "{text}");
-        assert!(text.contains("\n                    -> what to do") && !text.contains('\x1b'), "{text}");
+        assert!(text.starts_with("ok       config      fine\nFAILED   sensor      why"), "{text}");
+        assert!(text.contains("\n                     -> what to do") && !text.contains('\x1b'), "{text}");
         assert!(text.ends_with("Not in order: sensor. A look deserves: clock.\n"), "{text}");
         assert!(screen(&report(), false, true).contains("\x1b[1;31mFAILED\x1b[0m"));
     }

@@ -92,7 +92,7 @@ fn of_daemon(snapshot: &Snapshot) -> Result<Seen, String> {
     let reading = Reading { voltage: last.voltage, current: last.current, temperature: last.temperature };
     Ok(Seen {
         device: snapshot.sensor.device.clone(),
-        source: "the running daemon",
+        source: "by the running daemon",
         reading,
         age_s: last.age_s,
         registers: None,
@@ -109,7 +109,7 @@ fn of_chip(config: &Config, raw: bool) -> Result<Seen, String> {
         Err(error) if raw => return Err(format!("{error}\n{}", list(registers).trim_end())),
         Err(error) => return Err(error.to_string()),
     };
-    Ok(Seen { device, source: "the chip", reading, age_s: 0.0, registers: raw.then_some(*registers) })
+    Ok(Seen { device, source: "from the chip", reading, age_s: 0.0, registers: raw.then_some(*registers) })
 }
 
 impl Seen {
@@ -122,7 +122,7 @@ impl Seen {
         ];
         let values: Vec<_> = values.into_iter().flatten().collect();
         let age = if self.age_s >= 0.1 { format!(" {:.1} s ago", self.age_s) } else { String::new() };
-        let mut text = format!("{}\n{}, read by {}{age}\n", values.join("  "), self.device, self.source);
+        let mut text = format!("{}\n{}, read {}{age}\n", values.join("  "), self.device, self.source);
         if let Some(registers) = &self.registers {
             text.push_str(&list(registers));
         }

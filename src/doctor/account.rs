@@ -30,15 +30,16 @@ impl Account {
     /// The user of the unit, else the package's, else whoever asks.
     pub(super) fn of_service(unit: Option<&Unit>) -> Self {
         let named = unit.and_then(|unit| unit.get("User")).unwrap_or(SERVICE_USER);
-        match User::from_name(named) {
-            Ok(Some(user)) => Self::new(user, unit, true),
-            _ => match User::from_uid(geteuid()) {
-                Ok(Some(user)) => Self::new(user, None, false),
-                _ => {
-                    let uid = geteuid().as_raw();
-                    Self { name: uid.to_string(), uid, gid: uid, groups: vec![], is_service: false }
-                }
-            },
+        if let Ok(Some(user)) = User::from_name(named) {
+            return Self::new(user, unit, true);
+        }
+        let uid = geteuid();
+        match User::from_uid(uid) {
+            Ok(Some(user)) => Self::new(user, None, false),
+            _ => {
+                let uid = uid.as_raw();
+                Self { name: uid.to_string(), uid, gid: uid, groups: vec![], is_service: false }
+            }
         }
     }
 

@@ -172,15 +172,13 @@ impl Facts {
 
 impl Daemon {
     fn find(config: Option<&Config>) -> Self {
-        let socket = match config {
-            Some(config) => socket_in(&config.runtime_dir, config.device_id.as_str()),
-            None => {
-                let folder =
-                    std::env::var_os("RUNTIME_DIR").map_or_else(|| RUNTIME_DIR.into(), PathBuf::from);
-                match sockets_below(&folder).as_slice() {
-                    [(_, socket)] => socket.clone(),
-                    _ => return Self::Stopped,
-                }
+        let socket = if let Some(config) = config {
+            socket_in(&config.runtime_dir, config.device_id.as_str())
+        } else {
+            let folder = std::env::var_os("RUNTIME_DIR").map_or_else(|| RUNTIME_DIR.into(), PathBuf::from);
+            match sockets_below(&folder).as_slice() {
+                [(_, socket)] => socket.clone(),
+                _ => return Self::Stopped,
             }
         };
         match ask(&socket, Request::Status) {

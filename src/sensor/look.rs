@@ -16,17 +16,17 @@ use super::{Device, Errno, Reading, SensorError, SensorKind, Wiring, ina219, ina
 /// The registers of a chip, as they read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Registers {
-    /// CONFIGURATION, 00h.
+    /// CONFIGURATION, register 00.
     pub configuration: u16,
-    /// `SHUNT_VOLTAGE`, 01h.
+    /// `SHUNT_VOLTAGE`, register 01.
     pub shunt: i16,
-    /// `BUS_VOLTAGE`, 02h.
+    /// `BUS_VOLTAGE`, register 02.
     pub bus: u16,
-    /// CALIBRATION, 05h.
+    /// CALIBRATION, register 05.
     pub calibration: u16,
-    /// `MANUFACTURER_ID`, FEh; an INA219 has none.
+    /// `MANUFACTURER_ID`, register FE hex; an INA219 has none.
     pub manufacturer: Option<u16>,
-    /// `DIE_ID`, FFh; an INA219 has none.
+    /// `DIE_ID`, register FF hex; an INA219 has none.
     pub die: Option<u16>,
 }
 

@@ -170,6 +170,12 @@ impl TlsFailure {
                 "the server's certificate is signed by an authority that is not trusted here".to_owned(),
                 "set CA_FILE to that authority's certificate",
             ),
+            // An authority of the same name with another key: one that was made anew.
+            CertificateError::BadSignature => (
+                TlsFault::UnknownAuthority,
+                "the server's certificate is signed by an authority of the same name as the trusted one, with another key".to_owned(),
+                "set CA_FILE to that authority's present certificate",
+            ),
             CertificateError::NotValidYet => {
                 (TlsFault::NotYetValid, "the server's certificate is not yet valid".to_owned(), CLOCK)
             }

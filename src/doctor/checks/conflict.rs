@@ -2,7 +2,7 @@
 
 use crate::doctor::facts::{Daemon, Facts};
 use crate::doctor::report::Verdict;
-use crate::status::Phase;
+use crate::status::{Phase, TurnedAway};
 use crate::words::span;
 
 /// A conflict this long ago, in s, that did not come back is over.
@@ -18,7 +18,7 @@ pub(super) fn judge(facts: &Facts) -> Verdict {
     };
     let link = &snapshot.link;
     let ago = link.turned_away_s.unwrap_or(0);
-    if link.turned_away.is_some_and(|how| how.is_conflict()) && (link.phase == Phase::Refused || ago < OVER_S)
+    if link.turned_away.is_some_and(TurnedAway::is_conflict) && (link.phase == Phase::Refused || ago < OVER_S)
     {
         return Verdict::failed(
             "conflict.same_id",

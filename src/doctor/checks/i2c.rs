@@ -63,14 +63,12 @@ fn buses(facts: &Facts) -> Vec<String> {
 /// Whether a line `dtparam=…i2c_arm=on` holds; the last one decides.
 fn is_enabled(text: &str) -> bool {
     let values = text.lines().filter_map(|line| line.trim().strip_prefix("dtparam="));
-    let parameters = values.flat_map(|list| list.split(',')).map(str::trim);
+    let mut parameters = values.flat_map(|list| list.split(',')).map(str::trim).rev();
     // `i2c` is another name of `i2c_arm`, and a name alone means on.
-    let last = parameters
-        .filter_map(|parameter| {
-            let (name, value) = parameter.split_once('=').unwrap_or((parameter, "on"));
-            ["i2c_arm", "i2c", "i2c1"].contains(&name).then_some(value)
-        })
-        .last();
+    let last = parameters.find_map(|parameter| {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, "on"));
+        ["i2c_arm", "i2c", "i2c1"].contains(&name).then_some(value)
+    });
     matches!(last, Some("on" | "true" | "yes" | "1"))
 }
 

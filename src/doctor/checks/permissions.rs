@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use crate::config::CaFile;
 use crate::doctor::facts::Facts;
 use crate::doctor::report::Verdict;
 
@@ -13,7 +14,7 @@ pub(super) fn judge(facts: &Facts) -> Verdict {
     let certificate = facts.settings().and_then(|config| config.ca_file.as_ref());
     let files = [
         ("the configuration", Some(facts.config_file.as_path())),
-        ("CA_FILE", certificate.map(|file| file.path())),
+        ("CA_FILE", certificate.map(CaFile::path)),
     ];
     for (what, path) in files.into_iter().filter_map(|(what, path)| Some((what, path?))) {
         let Ok(file) = fs::metadata(path) else { continue };
