@@ -71,7 +71,8 @@ pub(super) fn screen(report: &Report, brief: bool, colour: bool) -> String {
     text
 }
 
-fn paragraph(entry: &Entry, colour: bool) -> String {
+/// One line, and the remedy below it.
+pub(super) fn paragraph(entry: &Entry, colour: bool) -> String {
     let (word, with) = match entry.status {
         Status::Ok => ("ok", Colour::Green),
         Status::Warning => ("warning", Colour::Yellow),

@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand.
 
 mod ask;
+mod config;
 mod doctor;
 mod local_time;
 mod look;
@@ -8,7 +9,9 @@ mod output;
 mod read;
 mod run;
 mod scan;
+mod setup;
 mod status;
+mod version;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -49,6 +52,9 @@ enum Command {
         #[arg(long, value_name = "PATH")]
         config: Option<PathBuf>,
     },
+    /// Ask for the settings, test them, write them and start the service.
+    #[command(after_help = setup::HELP)]
+    Setup(setup::Options),
     /// Find what is wrong, and what to do about it.
     #[command(after_help = doctor::HELP)]
     Doctor(doctor::Options),
@@ -61,6 +67,12 @@ enum Command {
     /// List who answers on the I2C bus.
     #[command(after_help = scan::HELP)]
     Scan(scan::Options),
+    /// Show the configuration as it holds.
+    #[command(subcommand, after_help = "Example: sudo ems-edge config show")]
+    Config(config::Action),
+    /// Show the version.
+    #[command(after_help = version::HELP)]
+    Version(version::Options),
     #[command(hide = true)]
     Look(look::Options),
 }
@@ -77,10 +89,13 @@ pub fn main() -> ExitCode {
     };
     match arguments.command {
         Command::Run { config } => run::run(config.as_deref()),
+        Command::Setup(options) => setup::setup(&options),
         Command::Doctor(options) => doctor::doctor(&options),
         Command::Status(options) => status::status(&options),
         Command::Read(options) => read::read(&options),
         Command::Scan(options) => scan::scan(&options),
+        Command::Config(action) => config::config(&action),
+        Command::Version(options) => version::version(&options),
         Command::Look(options) => look::run(options),
     }
 }

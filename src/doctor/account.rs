@@ -34,13 +34,11 @@ impl Account {
             return Self::new(user, unit, true);
         }
         let uid = geteuid();
-        match User::from_uid(uid) {
-            Ok(Some(user)) => Self::new(user, None, false),
-            _ => {
-                let uid = uid.as_raw();
-                Self { name: uid.to_string(), uid, gid: uid, groups: vec![], is_service: false }
-            }
+        if let Ok(Some(user)) = User::from_uid(uid) {
+            return Self::new(user, None, false);
         }
+        let uid = uid.as_raw();
+        Self { name: uid.to_string(), uid, gid: uid, groups: vec![], is_service: false }
     }
 
     fn new(user: User, unit: Option<&Unit>, is_service: bool) -> Self {

@@ -194,7 +194,7 @@ impl Daemon {
 
 type Way = Result<Findings, String>;
 
-fn look_at_way(config: Config, with_token: bool, deadline: Instant) -> Receiver<Way> {
+pub(super) fn look_at_way(config: Config, with_token: bool, deadline: Instant) -> Receiver<Way> {
     beside(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| format!("the system refuses an event loop: {error}"))?;

@@ -11,12 +11,14 @@ mod command;
 mod device;
 mod facts;
 mod report;
+mod trial;
 mod unit;
 
 pub use checks::{CHECKS, Check};
 pub use device::{Answer, LOOKS, PAUSE_MS, SensorLook, SensorTrouble};
 pub use facts::{Facts, Surroundings};
 pub use report::{Entry, Finding, Report, Status, Verdict};
+pub use trial::{try_sensor, try_server};
 
 /// Examines the device that `surroundings` name.
 pub fn examine(surroundings: &Surroundings) -> Report {
