@@ -18,6 +18,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::words::without_tokens;
+
 /// `EX_CONFIG` of sysexits.h: the configuration is wrong, a restart will not help.
 const EX_CONFIG: u8 = 78;
 /// `EX_USAGE`: the arguments are wrong.
@@ -82,9 +84,13 @@ pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
-            // A closed pipe is no reason to fail: whoever closed it has seen enough.
-            drop(error.print());
-            return if error.use_stderr() { ExitCode::from(EX_USAGE) } else { ExitCode::SUCCESS };
+            if !error.use_stderr() {
+                output::say(&error.render().to_string());
+                return ExitCode::SUCCESS;
+            }
+            // It quotes the word that it does not know.
+            output::complain(without_tokens(&error.render().to_string()).trim_end());
+            return ExitCode::from(EX_USAGE);
         }
     };
     match arguments.command {

@@ -57,7 +57,9 @@ fn comment_of(line: &str) -> &str {
     };
     let rest = value.get(skipped..).unwrap_or_default();
     let comment = rest.find(" #").into_iter().chain(rest.find("\t#")).min();
-    comment.and_then(|at| line.get(value_at + skipped + at..)).unwrap_or_default()
+    // With the space before it, however wide.
+    let begin = comment.and_then(|at| Some(rest.get(..at)?.trim_end().len()));
+    begin.and_then(|at| line.get(value_at + skipped + at..)).unwrap_or_default()
 }
 
 /// The value as a line holds it.

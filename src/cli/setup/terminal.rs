@@ -31,8 +31,9 @@ pub(super) fn agrees(question: &str) -> Option<bool> {
 
 /// Asks without showing what is typed; `None` at the end of the input, or after Ctrl-C.
 pub(super) fn ask_secretly(question: &str) -> Option<String> {
-    say(question);
+    // Before the question is seen: whoever answers fast is not shown either.
     let _quiet = Quiet::begin();
+    say(question);
     let (mut typed, mut byte) = (Vec::new(), [0]);
     let mut input = io::stdin().lock();
     loop {
