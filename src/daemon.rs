@@ -21,6 +21,7 @@ use crate::clock::{Clock, SystemTime, TimeSource as _};
 use crate::config::Config;
 use crate::events::{self, ClockWatch, Incident, Record, Recorder, Reporter, code};
 use crate::health::{Health, Progress, Pulse};
+use crate::journal::LogRing;
 use crate::sample::{FIRMWARE_VERSION, Identity};
 use crate::sampler::Sampler;
 use crate::sensor;
@@ -52,8 +53,8 @@ const EVENT_CHANNEL: usize = 1;
 /// Unconfirmed samples kept in memory while the card cannot be written: an hour at 1 Hz.
 const RING_CAPACITY: usize = 3600;
 
-/// Runs until SIGTERM or SIGINT.
-pub fn run(config: &Config) -> Result<(), DaemonError> {
+/// Runs until SIGTERM or SIGINT; `log` has the last lines of its log.
+pub fn run(config: &Config, log: LogRing) -> Result<(), DaemonError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         // The resolver is all that blocks: one thread at a time, with a small stack.
@@ -62,14 +63,14 @@ pub fn run(config: &Config) -> Result<(), DaemonError> {
         // Its tasks wake each other through a queue; a LocalSet would write to an eventfd each time.
         .build_local(LocalOptions::default())
         .map_err(|e| DaemonError::System("an event loop", e))?;
-    runtime.block_on(serve(config))?;
+    runtime.block_on(serve(config, log))?;
     // The resolver may still be waiting for an answer: nobody waits for it.
     runtime.shutdown_background();
     Ok(())
 }
 
 #[expect(clippy::too_many_lines, reason = "one list of parts, each made once and in order")]
-async fn serve(config: &Config) -> Result<(), DaemonError> {
+async fn serve(config: &Config, log: LogRing) -> Result<(), DaemonError> {
     let mut signals = Signals::catch()?;
     let folder = machine::claim(config)?;
     let runtime = machine::runtime(config);
@@ -156,7 +157,7 @@ async fn serve(config: &Config) -> Result<(), DaemonError> {
     helpers.spawn_local(health.run());
     helpers.spawn_local(watch.run());
     if let Some(door) = runtime.as_deref().and_then(status_door) {
-        helpers.spawn_local(Server { stages: Rc::new(stages), events: reporter.clone() }.run(door));
+        helpers.spawn_local(Server { stages: Rc::new(stages), events: reporter.clone(), log }.run(door));
     }
 
     tokio::select! {
@@ -164,7 +165,7 @@ async fn serve(config: &Config) -> Result<(), DaemonError> {
         // The uplink ends by itself only after the sampler: neither does before the signal.
         _ = &mut uplink => {}
     }
-    info!("stopping");
+    info!(message_id = events::message_id(code::STOPPED), ems_code = code::STOPPED, "stopping");
     reporter.report(Incident::new(Severity::Info, code::STOPPED, "told to stop"));
     helpers.shutdown().await;
     // Upstream first: the sampler's end tells the uplink to deliver what it has and to close.
@@ -181,14 +182,15 @@ async fn serve(config: &Config) -> Result<(), DaemonError> {
 /// `record` is that of earlier runs.
 fn tell_start(config: &Config, facts: &Facts, record: &Record, reporter: &Reporter) {
     if let Some(ending) = events::ending_of_last_run(record, &machine::kernel_boot_id()) {
-        warn!("{}", ending.message);
+        warn!(message_id = events::message_id(ending.code), ems_code = ending.code, "{}", ending.message);
         reporter.report(ending);
     }
     let words = format!(
         "ems-edge {FIRMWARE_VERSION} runs as {}: {}, a sample each {:?}, to {}",
         config.device_id, facts.sensor, config.sample_interval, config.server_url
     );
-    info!("{words}");
+    let code = code::STARTED;
+    info!(message_id = events::message_id(code), ems_code = code, ems_sensor = facts.sensor, "{words}");
     reporter.report(Incident::new(Severity::Info, code::STARTED, words));
 }
 

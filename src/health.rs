@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, error};
 
-use crate::events::{Incident, Reporter, code};
+use crate::events::{Incident, Reporter, code, message_id};
 use crate::sample::{Outcome, Sample};
 use crate::status::{BacklogState, LinkState};
 use crate::trouble::{News, Trouble};
@@ -115,7 +115,12 @@ impl Health {
         };
         let news = trouble.failed(stage, now);
         if news.is_some() {
-            error!("the {stage} has stalled: the watchdog is not fed");
+            error!(
+                message_id = message_id(code::STALLED),
+                ems_code = code::STALLED,
+                ems_stage = stage,
+                "the {stage} has stalled: the watchdog is not fed"
+            );
         }
         if let Some(News::Failed | News::FailsOtherwise) = news {
             let message = format!("the {stage} makes no progress");

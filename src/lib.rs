@@ -12,6 +12,7 @@ pub mod doctor;
 pub mod events;
 pub mod health;
 pub mod journal;
+pub mod led;
 pub mod sample;
 pub mod sampler;
 pub mod sensor;

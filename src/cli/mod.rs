@@ -1,8 +1,10 @@
 //! The command line: one file a subcommand.
 
 mod ask;
+mod bundle;
 mod config;
 mod doctor;
+mod identify;
 mod local_time;
 mod look;
 mod output;
@@ -72,6 +74,12 @@ enum Command {
     /// Show the configuration as it holds.
     #[command(subcommand, after_help = "Example: sudo ems-edge config show")]
     Config(config::Action),
+    /// Make a support archive without secrets.
+    #[command(after_help = bundle::HELP)]
+    Bundle(bundle::Options),
+    /// Blink the board's LED, to find this board among others.
+    #[command(after_help = identify::HELP)]
+    Identify(identify::Options),
     /// Show the version.
     #[command(after_help = version::HELP)]
     Version(version::Options),
@@ -101,6 +109,8 @@ pub fn main() -> ExitCode {
         Command::Read(options) => read::read(&options),
         Command::Scan(options) => scan::scan(&options),
         Command::Config(action) => config::config(&action),
+        Command::Bundle(options) => bundle::bundle(&options),
+        Command::Identify(options) => identify::identify(&options),
         Command::Version(options) => version::version(&options),
         Command::Look(options) => look::run(options),
     }

@@ -18,11 +18,11 @@ pub(super) fn run(path: Option<&Path>) -> ExitCode {
             return ExitCode::from(EX_CONFIG);
         }
     };
-    journal::start(loaded.config.log_level);
+    let log = journal::start(loaded.config.log_level);
     for warning in &loaded.warnings {
         warn!("{warning}");
     }
-    match daemon::run(&loaded.config) {
+    match daemon::run(&loaded.config, log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             error!("{problem}");

@@ -16,7 +16,7 @@ use crate::status::{Request, ask, socket_in};
 /// What was asked for.
 #[derive(Args)]
 pub(super) struct Options {
-    /// The bus: a number or a path [default: that of the configuration, else every one in /dev].
+    /// The bus: a number or a path [default: the configuration's, else every one].
     #[arg(long, value_name = "BUS")]
     bus: Option<String>,
     /// For programs: a JSON array.

@@ -23,13 +23,13 @@ use questions::{Manner, Stop, go_through};
 /// What was asked for.
 #[derive(Args)]
 pub(super) struct Options {
-    /// Set a key without asking; may be repeated. The token is no such key: others see a command's words.
+    /// Set a key without asking; may be repeated; not for the token.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     values: Vec<String>,
     /// Read the token from a file, or from standard input with -.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// Ask nothing: what is not set here stays as it is in the file.
+    /// Ask nothing: what is not set here stays as it is.
     #[arg(long)]
     no_questions: bool,
     /// Do not test the answers: for a card that is prepared elsewhere.

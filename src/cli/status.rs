@@ -2,8 +2,11 @@
 
 mod screen;
 
-use std::path::PathBuf;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::thread::sleep;
+use std::time::Duration;
 
 use clap::Args;
 use ems_protocol::ClockQuality;
@@ -24,7 +27,10 @@ pub(super) struct Options {
     /// The event record instead, newest last; N events at most [default: 50].
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "50")]
     events: Option<usize>,
-    /// The configuration of the daemon in question [default: /etc/ems-edge/config.env, else ./.env].
+    /// The screen again every second, until Ctrl-C.
+    #[arg(long, conflicts_with_all = ["json", "events"])]
+    watch: bool,
+    /// The daemon's configuration [default: /etc/ems-edge/config.env, else ./.env].
     #[arg(long, value_name = "PATH")]
     config: Option<PathBuf>,
 }
@@ -32,6 +38,7 @@ pub(super) struct Options {
 /// The end of `ems-edge status --help`.
 pub(super) const HELP: &str = "\
 Examples: ems-edge status
+          ems-edge status --watch
           ems-edge status --events 20
           ems-edge status --json | jq .backlog.hours
 
@@ -44,7 +51,17 @@ Exit status: 0   all is well
              69  it does not run, does not answer, or this user may not ask
 With --events: 0 or 69.";
 
+/// ECMA-48: the cursor to the first place; the rest of the screen is erased.
+const HOME: &str = "\x1b[H";
+const BELOW: &str = "\x1b[J";
+/// The rest of each line is erased as it is written, which does not flicker.
+const LINE_END: &str = "\x1b[K\n";
+const PERIOD: Duration = Duration::from_secs(1);
+
 pub(super) fn status(options: &Options) -> ExitCode {
+    if options.watch {
+        return watch(options.config.as_deref());
+    }
     let request = match options.events {
         Some(limit) => Request::Events { limit },
         None => Request::Status,
@@ -63,6 +80,28 @@ pub(super) fn status(options: &Options) -> ExitCode {
             complain(&words);
             ExitCode::from(EX_UNAVAILABLE)
         }
+    }
+}
+
+/// The screen each second; ends with whoever reads it.
+fn watch(config: Option<&Path>) -> ExitCode {
+    let is_terminal = std::io::stdout().is_terminal();
+    loop {
+        let seen = match find_and_ask(config, Request::Status) {
+            Ok(Answer { status: Some(snapshot), .. }) => screen::screen(&snapshot, has_colour()),
+            Ok(_) => "the daemon answers something else\n".to_owned(),
+            // It may be on its way up.
+            Err(words) => format!("{words}\n"),
+        };
+        let text = if is_terminal {
+            format!("{HOME}{}{BELOW}", seen.replace('\n', LINE_END))
+        } else {
+            format!("{seen}\n")
+        };
+        if std::io::stdout().write_all(text.as_bytes()).and_then(|()| std::io::stdout().flush()).is_err() {
+            return ExitCode::SUCCESS;
+        }
+        sleep(PERIOD);
     }
 }
 

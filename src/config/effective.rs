@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::file::{self, Found};
 use super::keys::{KEYS, entry};
-use super::mistake::{Place, escaped};
+use super::mistake::{Place, escaped, is_showable};
 use super::settings::{Given, Report, Settings};
 use super::table::{Key, Need};
 use super::{SEARCH, values};
@@ -20,6 +20,8 @@ pub struct Effective {
     /// Where the value comes from.
     pub origin: Origin,
     value: Option<String>,
+    /// It is a secret, or has one in it, or looks like it.
+    is_hidden: bool,
 }
 
 /// Where a value comes from.
@@ -49,7 +51,7 @@ impl Effective {
     /// The value for people: a secret is masked.
     pub fn shown(&self) -> Option<String> {
         let value = self.value.as_deref()?;
-        Some(if self.key.secret { MASK.to_owned() } else { escaped(value) })
+        Some(if self.is_hidden { MASK.to_owned() } else { escaped(value) })
     }
 }
 
@@ -89,9 +91,17 @@ pub fn effective(path: Option<&Path>, environment: impl Fn(&str) -> Option<OsStr
             Given::Broken => (Origin::Broken, None),
             Given::Nothing => unset(key, sensor, environment),
         };
-        Effective { key, origin, value }
+        let is_hidden = value.as_deref().is_some_and(|value| !is_showable(key, value));
+        Effective { key, origin, value, is_hidden }
     };
-    KEYS.iter().map(of).collect()
+    let mut entries: Vec<_> = KEYS.iter().map(of).collect();
+    let secrets: Vec<_> = entries.iter().filter(|e| e.key.secret).filter_map(|e| e.value.clone()).collect();
+    for entry in &mut entries {
+        let value = entry.value.as_deref().unwrap_or_default();
+        // People put it into the wrong line, too.
+        entry.is_hidden |= secrets.iter().any(|secret| value.contains(secret.as_str()));
+    }
+    entries
 }
 
 fn unset(

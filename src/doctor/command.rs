@@ -1,7 +1,7 @@
 //! Other programs that are asked, with a bound on their time.
 
 use std::io::Read as _;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
 
@@ -11,25 +11,34 @@ const PAUSE: Duration = Duration::from_millis(10);
 const MOST: u64 = 1024 * 1024;
 
 /// What `command` prints until it ends well; an error is a sentence about why there is nothing.
+pub(super) fn output(command: &mut Command, deadline: Instant) -> Result<String, String> {
+    match said_by(command, deadline)? {
+        (text, status) if status.success() => Ok(text),
+        (_, status) => Err(format!("{}: {status}", command.get_program().to_string_lossy())),
+    }
+}
+
+/// What `command` prints until it ends, and how it ends; an error is a sentence about why there is nothing.
 ///
 /// One that does not end by `deadline` is killed, and not waited for: a process that the kernel holds in a bus
 /// transfer ends only with it.
-pub(super) fn output(command: &mut Command, deadline: Instant) -> Result<String, String> {
+pub fn said_by(command: &mut Command, deadline: Instant) -> Result<(String, ExitStatus), String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let failed = |why: &dyn std::fmt::Display| format!("{name}: {why}");
     let spawned = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
     let mut child = spawned.map_err(|error| failed(&error))?;
     let pipe = child.stdout.take();
     let reader = spawn(move || {
-        let mut text = String::new();
-        // What is not text is of no use either.
-        drop(pipe.map(|pipe| pipe.take(MOST).read_to_string(&mut text)));
-        text
+        let mut bytes = Vec::new();
+        // Half of it is of use too.
+        drop(pipe.map(|pipe| pipe.take(MOST).read_to_end(&mut bytes)));
+        String::from_utf8_lossy(&bytes).into_owned()
     });
     loop {
         match child.try_wait() {
-            Ok(Some(status)) if status.success() => break,
-            Ok(Some(status)) => return Err(failed(&status)),
+            Ok(Some(status)) => {
+                return reader.join().map(|text| (text, status)).map_err(|_| failed(&"its output is lost"));
+            }
             Ok(None) if Instant::now() < deadline => sleep(PAUSE),
             Ok(None) => {
                 drop(child.kill());
@@ -38,7 +47,6 @@ pub(super) fn output(command: &mut Command, deadline: Instant) -> Result<String,
             Err(error) => return Err(failed(&error)),
         }
     }
-    reader.join().map_err(|_| failed(&"its output could not be read"))
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod trial;
 mod unit;
 
 pub use checks::{CHECKS, Check};
+pub use command::said_by;
 pub use device::{Answer, LOOKS, PAUSE_MS, SensorLook, SensorTrouble};
 pub use facts::{Facts, Surroundings};
 pub use report::{Entry, Finding, Report, Status, Verdict};

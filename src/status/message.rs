@@ -14,6 +14,8 @@ pub const VERSION: u32 = 1;
 pub enum Request {
     /// The state of the daemon.
     Status,
+    /// The last lines of the log.
+    Log,
     /// The last events.
     Events {
         /// How many at most.
@@ -38,6 +40,9 @@ pub struct Answer {
     /// To [`Request::Events`]: oldest first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub events: Option<Vec<Event>>,
+    /// To [`Request::Log`]: oldest first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<Vec<String>>,
     /// To anything else: what is wrong with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -52,6 +57,11 @@ impl Answer {
     /// Events.
     pub fn events(events: Vec<Event>) -> Self {
         Self { v: VERSION, events: Some(events), ..Self::default() }
+    }
+
+    /// Lines of the log.
+    pub fn log(lines: Vec<String>) -> Self {
+        Self { v: VERSION, log: Some(lines), ..Self::default() }
     }
 
     /// A refusal.

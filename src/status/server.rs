@@ -15,6 +15,7 @@ use super::collect::Stages;
 use super::door::Door;
 use super::message::{Answer, Request};
 use crate::events::Reporter;
+use crate::journal::LogRing;
 use crate::sample::FIRMWARE_VERSION;
 
 /// The task behind the socket.
@@ -23,6 +24,8 @@ pub struct Server {
     pub stages: Rc<Stages>,
     /// The way to the event record.
     pub events: Reporter,
+    /// The last lines of the log.
+    pub log: LogRing,
 }
 
 /// Clients at once. One more, and the oldest has to go: those who only hang about do not keep others out.
@@ -71,6 +74,7 @@ impl Server {
     async fn answer(&self, request: Request) -> Answer {
         match request {
             Request::Status => Answer::status(self.stages.snapshot()),
+            Request::Log => Answer::log(self.log.lines()),
             Request::Events { limit } => Answer::events(self.events.recent(limit.min(MAX_EVENTS)).await),
         }
     }
