@@ -86,7 +86,7 @@ impl Site {
 
     /// The same site with its daemon running.
     fn start(&self) -> Edge {
-        Edge::start_on(&self.bus, &self.settings.clone().with("SAMPLE_INTERVAL", "100ms"))
+        Edge::start_on(&self.bus, &self.settings.clone().with("SAMPLE_INTERVAL", "200ms"))
     }
 }
 
@@ -284,7 +284,7 @@ fn a_reversed_sign_shows_in_the_voltage_that_falls_when_the_current_rises() {
             for amps in [0.0, 20.0, 5.0, 40.0] {
                 let (volts, millivolts) = (26.4 + 0.02 * amps, 0.75 * amps);
                 site.bus.set(&format!("chip 0x40 ina226 volts={volts} shunt_mv={millivolts}"));
-                std::thread::sleep(std::time::Duration::from_millis(250));
+                std::thread::sleep(std::time::Duration::from_millis(300));
             }
             let seen = Diagnosis::of(&run(edge.subcommand("doctor --json")));
             let said = seen.of_check("sign")["message"].as_str()?.to_owned();
@@ -509,6 +509,26 @@ fn a_typo_in_the_configuration_is_named_with_its_line_and_an_open_file_with_its_
 
     let open = Site::of(&cloud);
     open.examine_after("chmod 644 \"$0/config.env\"").names("secrets.open", "chmod 0640");
+}
+
+#[test]
+fn a_daemon_that_runs_under_its_old_name_is_found_and_its_chip_left_alone() {
+    let cloud = Cloud::start();
+    let site = Site::of(&cloud);
+    let edge = site.start();
+    examine_until(&edge, "a connection", |seen| seen.status == 0);
+    let mut doctor = edge.subcommand("doctor --json");
+    doctor.env("DEVICE_ID", "ems_002");
+    let found = Diagnosis::of(&run(doctor));
+    assert_eq!(
+        (found.codes("failed"), found.codes("warning")),
+        (vec![], vec!["config.not_applied"]),
+        "{found:#?}"
+    );
+    assert!(
+        found.of_check("sensor")["message"].as_str().unwrap().contains("answers the daemon"),
+        "{found:#?}"
+    );
 }
 
 #[test]

@@ -9,9 +9,9 @@ use serde_json::json;
 
 use super::output::{self, complain, say};
 use super::{IN_TROUBLE, NOBODY};
-use crate::config;
+use crate::config::{self, Config};
 use crate::sensor::{Answer, SensorKind, scan as look_round};
-use crate::status::{Request, ask, socket_in};
+use crate::status::running_below;
 
 /// What was asked for.
 #[derive(Args)]
@@ -43,10 +43,11 @@ Exit status: 0   somebody answers
 pub(super) fn scan(options: &Options) -> ExitCode {
     let config = config::load(options.config.as_deref(), |key| std::env::var_os(key)).ok();
     let config = config.map(|loaded| loaded.config).filter(|config| config.sensor != SensorKind::Simulated);
-    let runs = config.as_ref().is_some_and(|config| {
-        ask(&socket_in(&config.runtime_dir, config.device_id.as_str()), Request::Status).is_ok()
-    });
-    let in_use = config.as_ref().filter(|_| runs).map(|config| (config.i2c_bus.clone(), config.i2c_address));
+    let is_used = |config: &&Config| {
+        let chip = config.wiring().device().to_string();
+        running_below(&config.runtime_dir).iter().any(|snapshot| snapshot.sensor.device == chip)
+    };
+    let in_use = config.as_ref().filter(is_used).map(|config| (config.i2c_bus.clone(), config.i2c_address));
     let buses = match (&options.bus, &config) {
         (Some(bus), _) if bus.contains('/') => vec![PathBuf::from(bus)],
         (Some(bus), _) => vec![PathBuf::from(format!("/dev/i2c-{bus}"))],

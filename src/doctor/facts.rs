@@ -14,7 +14,7 @@ use crate::battery::{Pack, Response, StepResponse};
 use crate::clock::{SystemTime, TimeSource as _};
 use crate::config::{self, Config, Loaded, Mistakes};
 use crate::sensor::SensorKind;
-use crate::status::{AskError, Request, Snapshot, ask, socket_in, sockets_below};
+use crate::status::{AskError, Request, Snapshot, ask, running_below, socket_in, sockets_below};
 use crate::uplink::{Dialer, Findings, Proxy, probe};
 
 /// Where the doctor looks.
@@ -186,7 +186,10 @@ impl Daemon {
                 Some(snapshot) => Self::Running(snapshot),
                 None => Self::Silent("it answers something else".to_owned()),
             },
-            Err(AskError::NotRunning(_)) => Self::Stopped,
+            // Under another name: its settings were changed, and it has not been restarted.
+            Err(AskError::NotRunning(_)) => config
+                .and_then(|config| running_below(&config.runtime_dir).into_iter().next())
+                .map_or(Self::Stopped, |snapshot| Self::Running(Box::new(snapshot))),
             Err(error) => Self::Silent(error.to_string()),
         }
     }

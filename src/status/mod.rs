@@ -13,7 +13,7 @@ mod stage;
 
 pub use collect::{Facts, Stages};
 pub use door::{Door, DoorError, GROUP};
-pub use find::{AskError, ask, socket_in, sockets_below};
+pub use find::{AskError, ask, running_below, socket_in, sockets_below};
 pub use message::{Answer, Request, VERSION};
 pub use server::Server;
 pub use snapshot::*;

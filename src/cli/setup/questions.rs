@@ -9,7 +9,7 @@ use crate::cli::output::{has_colour, say};
 use crate::config::{self, Config, KEYS, Key};
 use crate::doctor::{Entry, Status, try_sensor, try_server};
 use crate::sensor::scan;
-use crate::status::{Request, ask, socket_in};
+use crate::status::running_below;
 
 /// Why there are no answers.
 pub(super) enum Stop {
@@ -178,7 +178,7 @@ fn test_sensor(answers: &mut Answers, manner: Manner) -> Result<bool, Stop> {
     if !manner.tested || !answers.has_chip() {
         return Ok(true);
     }
-    if is_in_use(answers, &loaded.config) {
+    if is_in_use(&loaded.config) {
         say("  the running daemon uses the chip: ems-edge doctor tests it when the service runs again\n");
         return Ok(true);
     }
@@ -189,11 +189,9 @@ fn test_sensor(answers: &mut Answers, manner: Manner) -> Result<bool, Stop> {
 }
 
 /// Whether a daemon runs on this chip.
-fn is_in_use(answers: &Answers, config: &Config) -> bool {
-    let name = answers.get("DEVICE_ID").unwrap_or_default();
+fn is_in_use(config: &Config) -> bool {
     let chip = config.wiring().device().to_string();
-    ask(&socket_in(&config.runtime_dir, name), Request::Status)
-        .is_ok_and(|answer| answer.status.is_some_and(|snapshot| snapshot.sensor.device == chip))
+    running_below(&config.runtime_dir).iter().any(|snapshot| snapshot.sensor.device == chip)
 }
 
 /// Offers who answers on the bus.
@@ -201,7 +199,7 @@ fn look_round(answers: &mut Answers) {
     let bus = answers.get("I2C_BUS").unwrap_or("1");
     let path = if bus.contains('/') { PathBuf::from(bus) } else { PathBuf::from(format!("/dev/i2c-{bus}")) };
     let Ok(trial) = answers.trial(false).or_else(|_| answers.trial(true)) else { return };
-    if is_in_use(answers, &trial.config) {
+    if is_in_use(&trial.config) {
         return;
     }
     let found = match scan(&path, None) {
