@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -156,6 +157,37 @@ fn a_token_in_the_wrong_place_is_not_shown_either() {
             is_clean_run(&format!("{words} with {}", text.replace(SECRET, "…")), &finished);
         }
         is_clean("the archive", &bundle(&config, dir.path(), |_| {}));
+    }
+}
+
+#[test]
+fn what_other_programs_say_goes_into_the_archive_without_tokens() {
+    let dir = TempDir::new().unwrap();
+    let path_of = |name: &str| dir.path().join(name).display().to_string();
+    // A unit with a token in it, and a journal that somebody has logged one into.
+    fs::create_dir(dir.path().join("bin")).unwrap();
+    for tool in ["systemctl", "journalctl"] {
+        let said = format!(
+            "#!/bin/sh\necho \"Environment=API_TOKEN={OTHER_TOKEN} by $(basename $0)\"\necho 'got {TOKEN}, and {OTHER_TOKEN}'\n"
+        );
+        let tool = dir.path().join("bin").join(tool);
+        fs::write(&tool, said).unwrap();
+        fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let device = Device { id: "ems_001".to_owned(), token: OTHER_TOKEN.to_owned() };
+    let settings = Settings::of(&device).with("SERVER_URL", "ws://127.0.0.1:9");
+    let config = dir.path().join("config.env");
+    fs::write(
+        &config,
+        settings.with("STATE_DIR", &path_of("state")).with("RUNTIME_DIR", &path_of("run")).text(),
+    )
+    .unwrap();
+    let archive = bundle(&config, dir.path(), |command| {
+        command.env("PATH", format!("{}:/usr/bin:/bin", path_of("bin")));
+    });
+    is_clean("the archive", &archive);
+    for tool in ["systemctl", "journalctl"] {
+        assert!(archive.contains(&format!("API_TOKEN=[secret] by {tool}")), "{archive}");
     }
 }
 
