@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand.
 
 mod local_time;
+mod reload;
 mod run;
 mod status;
 
@@ -34,6 +35,9 @@ enum Command {
         #[arg(long, value_name = "PATH")]
         config: Option<PathBuf>,
     },
+    /// Have the running daemon read its configuration anew: applied as a whole, or refused with the reason.
+    #[command(after_help = reload::HELP)]
+    Reload(reload::Options),
     /// Show how the running daemon is: battery, connection, waiting samples, trouble.
     #[command(after_help = status::HELP)]
     Status(status::Options),
@@ -51,6 +55,7 @@ pub fn main() -> ExitCode {
     };
     match arguments.command {
         Command::Run { config } => run::run(config.as_deref()),
+        Command::Reload(options) => reload::reload(&options),
         Command::Status(options) => status::status(&options),
     }
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use crate::health::Work;
+
 use super::{BatteryMonitor, Device, Reading, RetryHint, SensorError};
 
 /// Opens the chip. Called on the sensor's thread, before the first read and after a failure.
@@ -25,16 +27,17 @@ pub struct SensorHandle {
 }
 
 impl SensorHandle {
-    /// Starts a thread that reads `device`, which `open` opens when it is first read.
+    /// Starts a thread that reads `device`, which `open` opens when it is first read. `work` shows whether it is in a
+    /// read.
     ///
     /// # Errors
     /// If the system gives no thread.
-    pub fn spawn(device: Device, open: Opener) -> std::io::Result<Self> {
+    pub fn spawn(device: Device, open: Opener, work: Work) -> std::io::Result<Self> {
         let (requests, incoming) = blocking::sync_channel(1);
         let (outgoing, answers) = mpsc::channel(1);
         std::thread::Builder::new()
             .name("sensor".to_owned())
-            .spawn(move || serve(open, &incoming, &outgoing))?;
+            .spawn(move || serve(open, &incoming, &outgoing, &work))?;
         Ok(Self { device, requests, answers, under_way: None })
     }
 
@@ -95,10 +98,11 @@ fn serve(
     mut open: Opener,
     requests: &blocking::Receiver<()>,
     answers: &mpsc::Sender<Result<Reading, SensorError>>,
+    work: &Work,
 ) {
     let mut monitor = None;
     while requests.recv().is_ok() {
-        if answers.blocking_send(read(&mut monitor, &mut open)).is_err() {
+        if answers.blocking_send(work.during(|| read(&mut monitor, &mut open))).is_err() {
             return;
         }
     }

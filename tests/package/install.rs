@@ -106,7 +106,7 @@ fn an_armv6_board_is_refused_in_a_sentence() {
     machine.copy_in(Package::built().path(), "/root/package.deb");
     machine.write("/usr/local/sbin/uname", "#!/bin/sh\necho armv6l\n");
     machine.succeed("chmod 755 /usr/local/sbin/uname");
-    let refused = machine.shell("PATH=/usr/local/sbin:$PATH apt-get install --yes --quiet /root/package.deb");
+    let refused = machine.shell("apt-get -o DPkg::Path=/usr/local/sbin:$PATH install --yes --quiet /root/package.deb");
     assert_ne!(refused.status, 0);
     let said = refused.stdout + &refused.stderr;
     assert!(said.contains("ARMv6") && said.contains("Raspberry Pi 1 or Zero"), "{said}");

@@ -8,4 +8,7 @@
 )]
 
 mod install;
+mod reload;
+mod sandbox;
 mod support;
+mod watchdog;

@@ -27,9 +27,9 @@ impl Frozen {
                 .and_then(|()| ptrace::interrupt(target))
                 .and_then(|()| waitpid(target, Some(WaitPidFlag::__WALL)));
             let stopped = stop.is_ok();
-            drop(done.send(stop.map(|_| ())));
+            let _ = done.send(stop.map(|_| ()));
             if stopped {
-                drop(released.recv());
+                let _ = released.recv();
                 // It may have been killed meanwhile.
                 let _ = ptrace::detach(target, None);
             }

@@ -151,11 +151,12 @@ impl Machine {
         fs::copy(from, self.path(inside)).unwrap_or_else(|error| panic!("{inside}: {error}"));
     }
 
-    /// Writes a file of the machine; one that exists keeps its owner and mode.
+    /// Writes a file of the machine, in a folder that is made if need be; one that exists keeps its owner and mode.
     #[track_caller]
     pub fn write(&self, inside: &str, text: &str) {
         let path = self.path(inside);
         let is_new = !path.exists();
+        fs::create_dir_all(path.parent().expect("a file in a folder")).expect("a folder");
         fs::write(&path, text).unwrap_or_else(|error| panic!("{inside}: {error}"));
         if is_new {
             fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("a mode");
