@@ -54,7 +54,7 @@ pub struct Health {
 
 /// How often the event loop shows that it lives.
 const BEAT: Duration = Duration::from_secs(1);
-/// How often the status line is written anew.
+/// How often the status line is written anew, unless the sensor or the link come or go.
 const STATUS: Duration = Duration::from_secs(5);
 /// A stage that has not come round for this long is stalled.
 const STALLED: Duration = Duration::from_secs(20);
@@ -90,6 +90,7 @@ impl Health {
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut ready = false;
         let mut next_status = Instant::now();
+        let mut shown = (false, false);
         let mut said = String::new();
         let mut trouble = Trouble::default();
         loop {
@@ -99,9 +100,11 @@ impl Health {
                 ready = true;
                 tell(&[NotifyState::Ready]);
             }
-            if Instant::now() < next_status {
+            let state = self.state();
+            if Instant::now() < next_status && state == shown {
                 continue;
             }
+            shown = state;
             next_status = Instant::now() + STATUS;
             let status = self.status();
             if status != said {
@@ -127,6 +130,12 @@ impl Health {
             let message = format!("the {stage} makes no progress");
             self.reporter.report(Incident::new(Severity::Error, code::STALLED, message).with("stage", stage));
         }
+    }
+
+    /// What is shown at once when it changes: whether there are readings, and a connection.
+    fn state(&self) -> (bool, bool) {
+        let reads = self.sample.borrow().is_some_and(|sample| !sample.is_gap());
+        (reads, self.link.borrow().is_connected())
     }
 
     fn status(&mut self) -> String {

@@ -19,16 +19,16 @@ struct Rounds {
     start: Instant,
 }
 
-/// A thread's proof of life: it has nothing to do, or gets it done. Clones are of the same thread.
+/// A thread's proof of life: what it is asked to do gets done. Clones are of the same thread.
 #[derive(Debug, Clone)]
 pub struct Work(Arc<Jobs>);
 
 #[derive(Debug)]
 struct Jobs {
-    /// Odd while a job is under way.
-    count: AtomicU64,
-    /// When the job under way was begun, in ms since `start`.
-    begun: AtomicU64,
+    asked: AtomicU64,
+    done: AtomicU64,
+    /// When a job was last done, or asked for while there was none, in ms since `start`.
+    since: AtomicU64,
     start: Instant,
 }
 
@@ -78,30 +78,40 @@ impl Progress {
 
 impl Default for Work {
     fn default() -> Self {
-        Self(Arc::new(Jobs { count: AtomicU64::new(0), begun: AtomicU64::new(0), start: Instant::now() }))
+        let none = || AtomicU64::new(0);
+        Self(Arc::new(Jobs { asked: none(), done: none(), since: none(), start: Instant::now() }))
     }
 }
 
 impl Work {
-    /// Does `job`, which counts as under way until it returns.
-    pub fn during<T>(&self, job: impl FnOnce() -> T) -> T {
-        self.0.begun.store(millis_since(self.0.start), Ordering::Relaxed);
-        self.0.count.fetch_add(1, Ordering::Release);
-        let done = job();
-        self.0.count.fetch_add(1, Ordering::Release);
-        done
+    /// A job is asked for. To be called before the thread can know of it.
+    pub fn ask(&self) {
+        if self.0.asked.fetch_add(1, Ordering::AcqRel) == self.0.done.load(Ordering::Acquire) {
+            self.touch();
+        }
     }
 
-    /// How long the job that is under way has taken so far.
+    /// A job is done, or could not be asked for after all.
+    pub fn done(&self) {
+        self.touch();
+        self.0.done.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// For how long the present job has not been done, if there is one.
     pub fn under_way(&self) -> Option<Duration> {
-        let begun = self.0.begun.load(Ordering::Relaxed);
-        let busy = self.0.count.load(Ordering::Acquire) % 2 == 1;
-        busy.then(|| Duration::from_millis(millis_since(self.0.start).saturating_sub(begun)))
+        let done = self.0.done.load(Ordering::Acquire);
+        let busy = self.0.asked.load(Ordering::Acquire) > done;
+        let since = self.0.since.load(Ordering::Relaxed);
+        busy.then(|| Duration::from_millis(millis_since(self.0.start).saturating_sub(since)))
     }
 
-    /// Grows with each beginning and end.
+    /// How many jobs have been done.
     pub(super) fn count(&self) -> u64 {
-        self.0.count.load(Ordering::Acquire)
+        self.0.done.load(Ordering::Acquire)
+    }
+
+    fn touch(&self) {
+        self.0.since.store(millis_since(self.0.start), Ordering::Relaxed);
     }
 }
 
@@ -125,10 +135,14 @@ mod tests {
     }
 
     #[test]
-    fn work_is_under_way_until_it_returns() {
+    fn work_is_under_way_until_all_of_it_is_done() {
         let work = Work::default();
         assert_eq!(work.under_way(), None);
-        work.during(|| assert!(work.under_way().is_some()));
+        work.ask();
+        work.ask();
+        work.done();
+        assert!(work.under_way().is_some());
+        work.done();
         assert_eq!((work.under_way(), work.count()), (None, 2));
     }
 }

@@ -150,10 +150,7 @@ impl Guard {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc::sync_channel;
-
     use super::*;
-    use crate::health::Work;
 
     const HOUR: u64 = BUS_RESTART_MS;
 
@@ -161,24 +158,6 @@ mod tests {
         pulse.executor.mark();
         pulse.sampler.mark();
         pulse.uplink.mark();
-    }
-
-    /// Runs `look` while a job of `work` is under way.
-    fn while_busy<T>(work: &Work, look: impl FnOnce() -> T) -> T {
-        let (begun, has_begun) = sync_channel(0);
-        let (end, ended) = sync_channel::<()>(0);
-        let busy = work.clone();
-        let thread = thread::spawn(move || {
-            busy.during(|| {
-                begun.send(()).unwrap();
-                let _ = ended.recv();
-            });
-        });
-        has_begun.recv().unwrap();
-        let seen = look();
-        drop(end);
-        thread.join().unwrap();
-        seen
     }
 
     #[test]
@@ -199,14 +178,19 @@ mod tests {
     fn a_store_with_nothing_to_do_is_well_and_one_that_does_not_get_it_done_is_not() {
         let pulse = Pulse::default();
         let mut guard = Guard::new(pulse.clone(), None);
-        while_busy(&pulse.store, || {
+        let mut look = || {
             all_go_on(&pulse);
-            assert!(guard.is_well(None, BootTime(0)), "it has just begun");
-            all_go_on(&pulse);
-            assert!(!guard.is_well(None, BootTime(0)));
-        });
-        all_go_on(&pulse);
-        assert!(guard.is_well(None, BootTime(0)));
+            guard.is_well(None, BootTime(0))
+        };
+        assert!(look());
+        pulse.store.ask();
+        pulse.store.ask();
+        assert!(!look());
+        pulse.store.done();
+        assert!(look(), "it has much to do and does it");
+        assert!(!look());
+        pulse.store.done();
+        assert!(look());
     }
 
     #[test]

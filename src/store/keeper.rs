@@ -51,17 +51,19 @@ pub(super) struct Keeper {
     requests: mpsc::Sender<Request>,
     /// Owned by the thread. Bound 64; the thread waits when nobody takes them.
     replies: mpsc::Receiver<Reply>,
+    /// Shows the watchdog whether what is asked gets done.
+    work: Work,
 }
 
 /// Writes events down.
 #[derive(Debug, Clone)]
-pub struct Pen(mpsc::Sender<Request>);
+pub struct Pen(mpsc::Sender<Request>, Work);
 
 impl Pen {
     /// Writes an event down; lost if the card is so slow that its queue is full.
     pub fn write(&self, text: String) {
         // The event is in the log too, and on its way to the cloud.
-        let _ = self.0.try_send(Request::Record(vec![text]));
+        let _ = ask(&self.0, &self.1, Request::Record(vec![text]));
     }
 }
 
@@ -72,18 +74,19 @@ impl Keeper {
     pub(super) fn start(card: Card, work: Work) -> std::io::Result<Self> {
         let (requests, incoming) = mpsc::channel(BOUND);
         let (outgoing, replies) = mpsc::channel(BOUND);
-        thread::Builder::new().name("card".to_owned()).spawn(move || serve(card, incoming, &outgoing, &work))?;
-        Ok(Self { requests, replies })
+        let done = work.clone();
+        thread::Builder::new().name("card".to_owned()).spawn(move || serve(card, incoming, &outgoing, &done))?;
+        Ok(Self { requests, replies, work })
     }
 
     /// A way to write events down.
     pub(super) fn pen(&self) -> Pen {
-        Pen(self.requests.clone())
+        Pen(self.requests.clone(), self.work.clone())
     }
 
     /// Asks for something; false when the thread is too busy, and the request is not made.
     pub(super) fn ask(&self, request: Request) -> bool {
-        self.requests.try_send(request).is_ok()
+        ask(&self.requests, &self.work, request)
     }
 
     /// The next answer. Cancel-safe. Never ends when the thread has gone.
@@ -95,6 +98,16 @@ impl Keeper {
     }
 }
 
+/// Whether there was room for the request.
+fn ask(requests: &mpsc::Sender<Request>, work: &Work, request: Request) -> bool {
+    work.ask();
+    let asked = requests.try_send(request).is_ok();
+    if !asked {
+        work.done();
+    }
+    asked
+}
+
 fn serve(
     mut card: Card,
     mut requests: mpsc::Receiver<Request>,
@@ -102,16 +115,18 @@ fn serve(
     work: &Work,
 ) {
     let answer = |reply| replies.blocking_send(reply).is_ok();
-    if !answer(work.during(|| stats(&mut card))) {
+    if !answer(stats(&mut card)) {
         return;
     }
     while let Some(request) = requests.blocking_recv() {
         if matches!(request, Request::Close) {
-            let _ = work.during(|| card.close());
+            let _ = card.close();
+            work.done();
             answer(Reply::Closed);
             return;
         }
-        let answers = work.during(|| carry_out(&mut card, request));
+        let answers = carry_out(&mut card, request);
+        work.done();
         if !answers.into_iter().all(answer) {
             return;
         }
