@@ -7,8 +7,9 @@
     reason = "a test fails by panicking"
 )]
 
+mod faults;
 mod install;
 mod reload;
 mod sandbox;
 mod support;
-mod watchdog;
+
