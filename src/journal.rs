@@ -4,7 +4,7 @@
 mod ring;
 
 use std::fmt;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write as _};
 
 use rustix::fs::fstat;
 use tracing::{Event, Level, Subscriber};
@@ -14,7 +14,8 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::FmtContext;
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer, debug_fn};
 use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::registry::{LookupSpan, Registry};
+use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 pub use ring::{LineWriter, LogRing};
@@ -31,22 +32,51 @@ const PRIORITIES: PriorityMappings = PriorityMappings {
     trace: Priority::Debug,
 };
 
+/// How much is logged; changes what [`start`] has set.
+#[derive(Debug, Clone)]
+pub struct LogLevel(reload::Handle<LevelFilter, Registry>);
+
+impl LogLevel {
+    /// Log lines up to `level` from now on.
+    pub fn set(&self, level: Level) {
+        // It fails only when the log has ended, and then there is nothing to set.
+        let _ = self.0.reload(LevelFilter::from_level(level));
+    }
+}
+
+/// What a daemon has of its log.
+#[derive(Debug, Clone)]
+pub struct Log {
+    /// How much is logged.
+    pub level: LogLevel,
+    /// The last lines.
+    pub lines: LogRing,
+}
+
 /// Sends log lines up to `level` to the journal or to standard error, and to the ring that is given back.
-pub fn start(level: Level) -> LogRing {
-    let ring = LogRing::default();
+pub fn start(level: Level) -> Log {
+    let lines = LogRing::default();
+    let (filter, handle) = reload::Layer::new(LevelFilter::from_level(level));
     let in_memory = tracing_subscriber::fmt::layer()
         .with_ansi(false)
         .with_target(false)
         .fmt_fields(message_alone())
-        .with_writer(ring.clone());
-    let registry = tracing_subscriber::registry().with(LevelFilter::from_level(level)).with(in_memory);
+        .with_writer(lines.clone());
+    let registry = tracing_subscriber::registry().with(filter).with(in_memory);
     let result = match native() {
         Some(journal) => registry.with(journal).try_init(),
         None => registry.with(standard_error()).try_init(),
     };
     // A second start can only happen in a test that has its own subscriber.
     drop(result);
-    ring
+    Log { level: LogLevel(handle), lines }
+}
+
+/// Says on standard error why the program cannot do what it should: before the log has begun, or instead of it.
+pub fn complain(text: &str) {
+    let priority = if is_for_journal() { "<3>" } else { "" };
+    let lines: Vec<_> = text.lines().map(|line| format!("{priority}{line}\n")).collect();
+    drop(std::io::stderr().write_all(lines.concat().as_bytes()));
 }
 
 /// The journal's own protocol, with a field for each fact; `None` where standard error is not the journal.

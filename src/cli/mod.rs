@@ -9,6 +9,7 @@ mod local_time;
 mod look;
 mod output;
 mod read;
+mod reload;
 mod run;
 mod scan;
 mod setup;
@@ -62,6 +63,9 @@ enum Command {
     /// Find what is wrong, and what to do about it.
     #[command(after_help = doctor::HELP)]
     Doctor(doctor::Options),
+    /// Have the running daemon read its configuration anew: applied as a whole, or refused with the reason.
+    #[command(after_help = reload::HELP)]
+    Reload(reload::Options),
     /// Show how the running daemon is: battery, connection, waiting samples, trouble.
     #[command(after_help = status::HELP)]
     Status(status::Options),
@@ -105,6 +109,7 @@ pub fn main() -> ExitCode {
         Command::Run { config } => run::run(config.as_deref()),
         Command::Setup(options) => setup::setup(&options),
         Command::Doctor(options) => doctor::doctor(&options),
+        Command::Reload(options) => reload::reload(&options),
         Command::Status(options) => status::status(&options),
         Command::Read(options) => read::read(&options),
         Command::Scan(options) => scan::scan(&options),

@@ -15,7 +15,7 @@ pub(super) fn say(text: &str) {
 
 /// Complains: one line and its end.
 pub(super) fn complain(text: &str) {
-    drop(writeln!(std::io::stderr(), "{text}"));
+    crate::journal::complain(text);
 }
 
 /// For programs.

@@ -77,6 +77,15 @@ macro_rules! keys {
             $( $(#[doc = $doc])+ pub $field: $type, )+
         }
 
+        impl Config {
+            /// The names of the keys whose values differ in `other`.
+            pub fn changes(&self, other: &Self) -> Vec<&'static str> {
+                let mut changes = Vec::new();
+                $( if self.$field != other.$field { changes.push(entry::$field.name); } )+
+                changes
+            }
+        }
+
         /// The entries, each named like its field.
         #[expect(non_upper_case_globals, reason = "named like the fields")]
         pub(super) mod entry {

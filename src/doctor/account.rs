@@ -46,8 +46,8 @@ impl Account {
             CString::new(user.name.as_str()).ok().and_then(|name| getgrouplist(&name, user.gid).ok());
         let mut groups: Vec<u32> =
             listed.unwrap_or_else(|| vec![user.gid]).into_iter().map(Gid::as_raw).collect();
-        let added = unit.and_then(|unit| unit.get("SupplementaryGroups")).unwrap_or_default();
-        groups.extend(added.split_whitespace().filter_map(group_number));
+        let added = ["Group", "SupplementaryGroups"].into_iter().filter_map(|list| unit?.get(list));
+        groups.extend(added.flat_map(str::split_whitespace).filter_map(group_number));
         Self { name: user.name, uid: user.uid.as_raw(), gid: user.gid.as_raw(), groups, is_service }
     }
 

@@ -10,7 +10,7 @@ use super::command::output;
 /// The service's name.
 pub(super) const UNIT: &str = "ems-edge.service";
 /// What is asked for (org.freedesktop.systemd1(5)).
-const PROPERTIES: &str = "LoadState,ActiveState,SubState,Result,UnitFileState,NRestarts,User,SupplementaryGroups,\
+const PROPERTIES: &str = "LoadState,ActiveState,SubState,Result,UnitFileState,NRestarts,User,Group,SupplementaryGroups,\
     DevicePolicy,DeviceAllow,Environment,ExecMainStatus,StatusText,NeedDaemonReload";
 
 /// Properties of the unit with their values; those without a value are left out.

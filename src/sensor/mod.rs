@@ -25,6 +25,7 @@ use ems_simulator::Clock;
 use ems_simulator::simulated::simulated_pack;
 use linux_embedded_hal::Delay;
 
+use crate::health::Work;
 pub use bus::{Opener, SensorHandle};
 pub use convert::OutOfRange;
 pub use device::Device;
@@ -60,9 +61,11 @@ pub struct Reading {
 /// Starts the sensor's thread for `wiring`, which has passed [`Wiring::check`]. The chip is opened with the
 /// first read, so a sensor that is missing now is an error of that read and may be plugged in later.
 ///
+/// `work` shows whether that thread is in a read.
+///
 /// # Errors
 /// If the system gives no thread.
-pub fn open(wiring: &Wiring) -> std::io::Result<SensorHandle> {
+pub fn open(wiring: &Wiring, work: Work) -> std::io::Result<SensorHandle> {
     let device = wiring.device();
     let opener: Opener = match wiring.kind {
         SensorKind::Ina219 => {
@@ -82,7 +85,7 @@ pub fn open(wiring: &Wiring) -> std::io::Result<SensorHandle> {
             })
         }
     };
-    SensorHandle::spawn(device, opener)
+    SensorHandle::spawn(device, opener, work)
 }
 
 impl Wiring {
@@ -109,7 +112,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_simulated_sensor_reads_a_16s_pack_through_the_driver() {
-        let mut sensor = open(&Wiring::simulated()).unwrap();
+        let mut sensor = open(&Wiring::simulated(), Work::default()).unwrap();
         assert_eq!(sensor.device().to_string(), "INA226 at 0x40 on the simulated bus");
         for _ in 0..3 {
             let reading = sensor.read(AMPLE).await.unwrap();
@@ -122,7 +125,7 @@ mod tests {
     async fn a_bus_that_is_missing_at_start_is_an_error_of_the_reading() {
         for kind in [SensorKind::Ina219, SensorKind::Ina226] {
             let wiring = Wiring { kind, bus: "/dev/i2c-does-not-exist".into(), ..Wiring::simulated() };
-            let error = open(&wiring).unwrap().read(AMPLE).await.unwrap_err();
+            let error = open(&wiring, Work::default()).unwrap().read(AMPLE).await.unwrap_err();
             assert_eq!((error.flag(), error.errno()), ("SENSOR_LOST", Some(2)));
         }
     }

@@ -24,6 +24,14 @@ pub enum Request {
     },
 }
 
+/// What is ordered, by root or the daemon's own user: `{"do":"reload"}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Order {
+    /// Read the configuration anew.
+    Reload,
+}
+
 /// Events for who does not say how many.
 fn some() -> usize {
     50
@@ -43,6 +51,9 @@ pub struct Answer {
     /// To [`Request::Log`]: oldest first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<Vec<String>>,
+    /// To an [`Order`] that was carried out: what came of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done: Option<String>,
     /// To anything else: what is wrong with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -62,6 +73,11 @@ impl Answer {
     /// Lines of the log.
     pub fn log(lines: Vec<String>) -> Self {
         Self { v: VERSION, log: Some(lines), ..Self::default() }
+    }
+
+    /// An order was carried out.
+    pub fn done(words: impl Into<String>) -> Self {
+        Self { v: VERSION, done: Some(words.into()), ..Self::default() }
     }
 
     /// A refusal.

@@ -16,6 +16,7 @@ use super::notice::Notice;
 use super::outbox::{self, Outbox};
 use super::spool::Spool;
 use crate::clock::BootTime;
+use crate::health::Work;
 use crate::sample::Sample;
 use crate::status::{BacklogState, CardState, Dropped, Oldest};
 
@@ -54,6 +55,17 @@ pub struct Settings {
     pub clock: BootClock,
 }
 
+/// What may change while it is open.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Keeping {
+    /// As in [`Settings`].
+    pub limits: Limits,
+    /// As in [`Settings`].
+    pub flush_interval: Duration,
+    /// As in [`Settings`].
+    pub interval: Duration,
+}
+
 /// What was found when the backlog was opened.
 #[derive(Debug, Default)]
 pub struct Opened {
@@ -65,6 +77,8 @@ pub struct Opened {
     pub last_good: Option<i64>,
     /// Writes events down.
     pub pen: Option<Pen>,
+    /// Shows whether the thread that owns the card gets its work done.
+    pub work: Work,
 }
 
 /// The name under which the last good wall time is remembered.
@@ -133,7 +147,7 @@ impl Backlog {
             opened.events = card.events().unwrap_or_default();
             opened.last_good =
                 card.meta(LAST_GOOD).ok().flatten().and_then(|v| v.try_into().ok()).map(i64::from_be_bytes);
-            Keeper::start(card).ok()
+            Keeper::start(card, opened.work.clone()).ok()
         });
         let mut backlog = Self {
             boot_id: boot_id.to_owned(),
@@ -147,7 +161,7 @@ impl Backlog {
             stats: Stats::default(),
             oldest_label: None,
             limits: settings.limits,
-            interval_ms: u64::try_from(settings.interval.as_millis()).unwrap_or(1000).max(1),
+            interval_ms: millis(settings.interval),
             dropped_memory: 0,
             refused: 0,
         };
@@ -164,6 +178,15 @@ impl Backlog {
         opened.pen = backlog.keeper.as_ref().map(Keeper::pen);
         opened.notices = notices;
         (backlog, opened)
+    }
+
+    /// Keeps it that way from now on; what is there already is cut with the next write.
+    pub fn keep_as(&mut self, keeping: &Keeping) {
+        self.flush_interval = keeping.flush_interval;
+        self.interval_ms = millis(keeping.interval);
+        if self.limits != keeping.limits && self.ask(Request::Limit(keeping.limits)) {
+            self.limits = keeping.limits;
+        }
     }
 
     /// A new sample.
@@ -400,4 +423,8 @@ impl Backlog {
     fn ask(&self, request: Request) -> bool {
         self.keeper.as_ref().is_some_and(|keeper| keeper.ask(request))
     }
+}
+
+fn millis(interval: Duration) -> u64 {
+    u64::try_from(interval.as_millis()).unwrap_or(1000).max(1)
 }

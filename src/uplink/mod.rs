@@ -24,7 +24,7 @@ use tracing::{debug, info, warn};
 use crate::events::Event;
 use crate::sample::Sample;
 use crate::status::TurnedAway;
-use crate::store::Backlog;
+use crate::store::{Backlog, Keeping};
 use backoff::Backoff;
 pub use context::Context;
 pub use dial::{DialError, Dialer};
@@ -56,6 +56,21 @@ pub struct Uplink {
     network: Network,
 }
 
+/// What a new configuration means for the uplink.
+#[derive(Debug)]
+pub struct Change {
+    /// Whom to call.
+    pub dialer: Dialer,
+    /// What measures, for `device.hello`.
+    pub sensor: String,
+    /// The least time that each sample of the backlog takes on the wire.
+    pub backlog_pace: Duration,
+    /// How the backlog is kept.
+    pub keeping: Keeping,
+}
+
+/// Samples in a batch, until a server finds it too big.
+const FIRST_BATCH: usize = MAX_BATCH_SAMPLES / 4;
 /// The first wait after a refusal, which only a person can mend; doubled at each refusal up to [`REFUSED_CAP`].
 const REFUSED_FLOOR: Duration = Duration::from_secs(60);
 const REFUSED_CAP: Duration = Duration::from_secs(15 * 60);
@@ -92,39 +107,57 @@ impl Uplink {
             events: EventQueue::new(events),
             report: Report::default(),
             backoff: Backoff::default(),
-            batch_limit: MAX_BATCH_SAMPLES / 4,
+            batch_limit: FIRST_BATCH,
             failures: 0,
             network: Network::watch(),
         }
     }
 
-    /// Runs until the sampler's end of `samples` is dropped.
-    pub async fn run(mut self, mut samples: mpsc::Receiver<Sample>) {
+    /// Runs until the sampler's end of `samples` is dropped. What comes from `changes` is taken at once: a connection
+    /// that stands is given up for it, and what was unconfirmed on it is sent over the next.
+    pub async fn run(mut self, mut samples: mpsc::Receiver<Sample>, mut changes: mpsc::Receiver<Change>) {
         loop {
-            Report::dialling(&self.context);
-            let Some(dialed) = self.dial(&mut samples).await else { break };
-            let failure = match dialed {
-                Err(error) => {
-                    if let DialError::Refused(status) = error {
-                        self.turned_away(TurnedAway::Http(status));
-                    }
-                    let failure = of_dial(&error);
-                    self.failed(error.kind(), &error.to_string());
-                    failure
-                }
-                Ok((wire, mode)) => match self.hold(wire, mode, &mut samples).await {
-                    None => break,
-                    Some(failure) => failure,
+            tokio::select! {
+                biased;
+                Some(change) = changes.recv() => self.take(change),
+                round = self.round(&mut samples) => if round.is_none() {
+                    break;
                 },
-            };
-            let wait = self.next_wait(failure);
-            debug!("next attempt in {wait:.1?}");
-            Report::waits(&self.context, wait, failure == Failure::Refused);
-            if self.wait(wait, failure, &mut samples).await.is_none() {
-                break;
             }
         }
         self.put_away().await;
+    }
+
+    /// An attempt, its connection, and the wait after it; `None` when the daemon stops meanwhile. Cancel-safe.
+    async fn round(&mut self, samples: &mut mpsc::Receiver<Sample>) -> Option<()> {
+        Report::dialling(&self.context);
+        let failure = match self.dial(samples).await? {
+            Err(error) => {
+                if let DialError::Refused(status) = error {
+                    self.turned_away(TurnedAway::Http(status));
+                }
+                let failure = of_dial(&error);
+                self.failed(error.kind(), &error.to_string());
+                failure
+            }
+            Ok((wire, mode)) => self.hold(wire, mode, samples).await?,
+        };
+        let wait = self.next_wait(failure);
+        debug!("next attempt in {wait:.1?}");
+        Report::waits(&self.context, wait, failure == Failure::Refused);
+        self.wait(wait, failure, samples).await
+    }
+
+    fn take(&mut self, change: Change) {
+        self.dialer = change.dialer;
+        self.context.sensor = change.sensor;
+        self.context.backlog_pace = change.backlog_pace;
+        self.backlog.keep_as(&change.keeping);
+        // What was learnt of the old server says nothing of the new one.
+        self.backoff = Backoff::default();
+        self.failures = 0;
+        self.batch_limit = FIRST_BATCH;
+        self.context.link.send_modify(|link| (link.accepted, link.turned_away) = (false, None));
     }
 
     /// What is still unconfirmed goes to the card.
