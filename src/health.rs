@@ -1,53 +1,39 @@
 //! Watches each stage's progress and speaks to systemd: `READY=1`, `WATCHDOG=1`, `STATUS=`.
-//!
-//! The watchdog is fed by progress alone, on the monotonic clock: a lost server or sensor is trouble to report, not a
-//! reason to restart.
 
-use std::cell::Cell;
+mod progress;
+mod status_line;
+mod watchdog;
+
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ems_protocol::Severity;
 use sd_notify::NotifyState;
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval};
-use tracing::{debug, error};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tracing::debug;
+
+pub use progress::{Progress, Work};
+pub use watchdog::Watchdog;
 
 use crate::events::{Incident, Reporter, code};
-use crate::sample::{Outcome, Sample};
-use crate::status::{BacklogState, LinkState};
+use crate::sample::Sample;
+use crate::status::{BacklogState, LinkState, Stages};
 use crate::trouble::{News, Trouble};
 
-/// A stage's proof of life.
-#[derive(Debug, Clone)]
-pub struct Progress(Rc<Cell<Instant>>);
-
-impl Default for Progress {
-    fn default() -> Self {
-        Self(Rc::new(Cell::new(Instant::now())))
-    }
-}
-
-impl Progress {
-    /// The stage has come round once more.
-    pub fn mark(&self) {
-        self.0.set(Instant::now());
-    }
-
-    fn age(&self) -> Duration {
-        self.0.get().elapsed()
-    }
-}
-
-/// Whether the stages make progress.
-#[derive(Debug, Clone)]
+/// Whether the parts make progress.
+#[derive(Debug, Clone, Default)]
 pub struct Pulse {
+    /// The event loop, on which all stages run.
+    pub executor: Progress,
     /// The sampler.
     pub sampler: Progress,
     /// The uplink's loop.
     pub uplink: Progress,
-    /// The time between two samples.
-    pub sample_interval: Duration,
+    /// The thread that owns the card.
+    pub store: Work,
+    /// The thread that owns the sensor.
+    pub bus: Work,
 }
 
 /// What is watched.
@@ -60,87 +46,118 @@ pub struct Health {
     pub link: watch::Receiver<LinkState>,
     /// What waits; its sender is the uplink.
     pub backlog: watch::Receiver<BacklogState>,
+    /// All of it, for the trouble.
+    pub stages: Rc<Stages>,
     /// The event record.
     pub reporter: Reporter,
 }
 
-/// How often progress is looked at: well under half of the shortest sensible `WatchdogSec`.
-const LOOK: Duration = Duration::from_secs(5);
+/// How often the event loop shows that it lives.
+const BEAT: Duration = Duration::from_secs(1);
+/// How often the status line is written anew, unless the sensor or the link come or go.
+const STATUS: Duration = Duration::from_secs(5);
 /// A stage that has not come round for this long is stalled.
 const STALLED: Duration = Duration::from_secs(20);
 
 impl Pulse {
-    /// The stage that makes no progress.
+    /// The parts that must make progress: all but the bus, which has a rule of its own.
+    const PARTS: usize = 4;
+
+    /// The part that makes no progress.
     pub fn stalled(&self) -> Option<&'static str> {
-        // A sampler with a long interval comes round only that often.
-        let sampler_limit = STALLED.max(self.sample_interval * 2 + LOOK);
-        if self.sampler.age() > sampler_limit {
-            Some("sampler")
-        } else if self.uplink.age() > STALLED {
-            Some("uplink")
-        } else {
-            None
-        }
+        let loops = [("sampler", &self.sampler), ("uplink", &self.uplink)];
+        let stalled = loops.into_iter().find(|(_, progress)| progress.age() > STALLED).map(|(name, _)| name);
+        stalled.or_else(|| self.store.under_way().is_some_and(|lasts| lasts > STALLED).then_some("store"))
+    }
+
+    fn counts(&self) -> [u64; Self::PARTS] {
+        [self.executor.count(), self.sampler.count(), self.uplink.count(), self.store.count()]
+    }
+
+    /// The first part that stood still between `before` and `now`. Without the event loop no other can go on.
+    fn without_progress(
+        &self,
+        before: &[u64; Self::PARTS],
+        now: &[u64; Self::PARTS],
+    ) -> Option<&'static str> {
+        let names = ["event loop", "sampler", "uplink", "store"];
+        let idle = [false, false, false, self.store.under_way().is_none()];
+        let parts = names.into_iter().zip(idle).zip(before.iter().zip(now));
+        parts.into_iter().find(|((_, idle), (before, now))| !idle && before == now).map(|((name, _), _)| name)
     }
 }
 
 impl Health {
     /// Runs for ever.
     pub async fn run(mut self) {
-        tell(&[NotifyState::Ready]);
-        let mut looks = interval(LOOK);
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut beats = interval(BEAT);
+        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ready = false;
+        let mut next_status = Instant::now();
+        let mut shown = (false, false);
         let mut said = String::new();
         let mut trouble = Trouble::default();
         loop {
-            looks.tick().await;
+            beats.tick().await;
+            self.pulse.executor.mark();
+            if !ready && self.loops_run() {
+                ready = true;
+                tell(&[NotifyState::Ready]);
+            }
+            let state = self.state();
+            if Instant::now() < next_status && state == shown {
+                continue;
+            }
+            shown = state;
+            next_status = Instant::now() + STATUS;
             let status = self.status();
             if status != said {
                 tell(&[NotifyState::Status(&status)]);
                 said = status;
             }
-            let stalled = self.pulse.stalled();
-            if stalled.is_none() {
-                tell(&[NotifyState::Watchdog]);
-            }
-            self.report(stalled, &mut trouble);
+            self.report(self.pulse.stalled(), &mut trouble);
         }
     }
 
+    /// Each has come round; neither sensor nor server need to answer for that.
+    fn loops_run(&self) -> bool {
+        self.pulse.sampler.count() > 0 && self.pulse.uplink.count() > 0
+    }
+
     fn report(&self, stalled: Option<&'static str>, trouble: &mut Trouble) {
-        let now = tokio::time::Instant::now();
+        let now = Instant::now();
         let Some(stage) = stalled else {
             trouble.works(now);
             return;
         };
-        let news = trouble.failed(stage, now);
-        if news.is_some() {
-            error!("the {stage} has stalled: the watchdog is not fed");
-        }
-        if let Some(News::Failed | News::FailsOtherwise) = news {
+        if let Some(News::Failed | News::FailsOtherwise) = trouble.failed(stage, now) {
             let message = format!("the {stage} makes no progress");
             self.reporter.report(Incident::new(Severity::Error, code::STALLED, message).with("stage", stage));
         }
     }
 
-    fn status(&mut self) -> String {
-        let battery = match *self.sample.borrow_and_update() {
-            None => "no sample yet".to_owned(),
-            Some(Sample { outcome: Outcome::Gap(flag), .. }) => flag.to_owned(),
-            Some(Sample { outcome: Outcome::Measured { reading, estimate, .. }, .. }) => {
-                let current = reading.current.map(|a| format!(", {a:.1} A")).unwrap_or_default();
-                format!("{:.2} V{current}, SOC {:.0} %", reading.voltage, estimate.soc)
-            }
-        };
-        let connected = self.link.borrow_and_update().is_connected();
-        let connection = if connected { "connected" } else { "not connected" };
-        let waiting = self.backlog.borrow_and_update().waiting();
-        if waiting > 1 {
-            format!("{battery}; {connection}; {waiting} samples waiting")
-        } else {
-            format!("{battery}; {connection}")
-        }
+    /// What is shown at once when it changes: whether there are readings, and a connection.
+    fn state(&self) -> (bool, bool) {
+        let reads = self.sample.borrow().is_some_and(|sample| !sample.is_gap());
+        (reads, self.link.borrow().is_connected())
     }
+
+    fn status(&mut self) -> String {
+        let connected = self.link.borrow_and_update().is_connected();
+        let waiting = self.backlog.borrow_and_update().waiting();
+        let sample = *self.sample.borrow_and_update();
+        status_line::of(sample.as_ref(), &self.stages.snapshot(), connected, waiting)
+    }
+}
+
+/// Tells systemd why the daemon ends; `errno` is of errno(3).
+pub fn tell_failure(why: &str, errno: u32) {
+    tell(&[NotifyState::Status(&status_line::one_line(why)), NotifyState::Errno(errno)]);
+}
+
+/// Tells systemd that the daemon ends because it was told to.
+pub fn tell_stopping() {
+    tell(&[NotifyState::Stopping]);
 }
 
 /// Tells systemd; without systemd (`NOTIFY_SOCKET` is not set) nothing happens.

@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::battery::{self, Pack, StateOfCharge};
+use crate::battery::{self, Pack, StateOfCharge, StepResponse};
 use crate::clock::TimeSource;
 use crate::events::Reporter;
 use crate::health::Progress;
 use crate::sample::{Outcome, Sample};
 use crate::sensor::{Reading, SensorError, SensorHandle};
-use crate::status::SensorState;
+use crate::status::{SensorFault, SensorState};
 use crate::store::Sequence;
 use report::SensorReport;
 
@@ -45,6 +45,19 @@ pub struct Sampler {
     pub state: watch::Sender<SensorState>,
     /// The event record.
     pub reporter: Reporter,
+    /// New settings; their sender is the reload.
+    pub changes: mpsc::Receiver<Change>,
+}
+
+/// What a new configuration means for the sampler.
+#[derive(Debug)]
+pub struct Change {
+    /// Another sensor, or another wiring of the same.
+    pub sensor: Option<SensorHandle>,
+    /// What the label on the pack says.
+    pub pack: Pack,
+    /// The time between two samples.
+    pub interval: Duration,
 }
 
 impl Sampler {
@@ -57,25 +70,55 @@ impl Sampler {
         let mut report = SensorReport::new(self.reporter.clone(), self.sensor.device().to_string());
         loop {
             tokio::select! {
-                _ = beats.tick() => {}
+                _ = self.progress.through(beats.tick()) => {}
+                Some(change) = self.changes.recv() => {
+                    if self.take(change, &mut report) {
+                        beats = interval(self.interval);
+                        beats.set_missed_tick_behavior(MissedTickBehavior::Skip);
+                    }
+                    continue;
+                }
                 _ = stop.wait_for(|&stop| stop) => break,
             }
             self.progress.mark();
             let taken = self.time.boottime();
-            let reading = self.sensor.read(self.interval.mul_f64(DEADLINE)).await;
+            let deadline = self.interval.mul_f64(DEADLINE);
+            let reading = self.progress.through(self.sensor.read(deadline)).await;
             let trouble = reading.as_ref().err().map(ToString::to_string);
             let kind = reading.as_ref().err().map(SensorError::kind);
+            let errno = reading.as_ref().err().and_then(SensorError::errno);
+            let measured = reading.as_ref().ok().and_then(|r| Some((r.voltage, r.current?)));
             let outcome = self.judge(reading, &mut estimated);
             // Not before the reading is there: a kill while it is awaited must not leave a hole in the numbers.
             let sample = Sample { seq: self.sequence.take(), taken, outcome };
             let now = tokio::time::Instant::now();
-            self.state.send_modify(|state| state.note(sample, trouble, now));
+            self.state.send_modify(|state| {
+                state.note(sample, trouble, now);
+                state.fault = kind.map(|kind| SensorFault { kind: kind.to_owned(), errno });
+                state.response.note(measured, &self.pack);
+            });
             report.note(kind, &self.state.borrow(), now);
             self.latest.send_replace(Some(sample));
             if samples.send(sample).await.is_err() {
                 break;
             }
         }
+    }
+
+    /// Puts new settings in force; true if the beat is another one.
+    fn take(&mut self, change: Change, report: &mut SensorReport) -> bool {
+        // What was learnt of the old shunt says nothing of the new one.
+        self.state.send_modify(|state| state.response = StepResponse::default());
+        if let Some(sensor) = change.sensor {
+            *report = SensorReport::new(self.reporter.clone(), sensor.device().to_string());
+            self.sensor = sensor;
+        }
+        if change.pack != self.pack {
+            self.pack = change.pack;
+            // Of another battery nothing is known.
+            self.battery = StateOfCharge::new(change.pack);
+        }
+        std::mem::replace(&mut self.interval, change.interval) != change.interval
     }
 
     fn judge(&mut self, reading: Result<Reading, SensorError>, estimated: &mut Instant) -> Outcome {

@@ -14,7 +14,7 @@ use ems_edge::battery::StateOfCharge;
 use ems_edge::clock::{BootTime, Clock, TimeSource};
 use ems_edge::config::{self, Config};
 use ems_edge::events::{self, Event, Record, Recorder, Reporter};
-use ems_edge::health::Progress;
+use ems_edge::health::{Progress, Work};
 use ems_edge::sample::Identity;
 use ems_edge::sampler::Sampler;
 use ems_edge::sensor;
@@ -122,7 +122,7 @@ fn start(config: &Config) -> Stages {
     };
     let (sequence, numbers) = Sequence::open(None, None, &boot_id, BootTime(0));
     let sampler = Sampler {
-        sensor: sensor::open(&config.wiring()).unwrap(),
+        sensor: sensor::open(&config.wiring(), Work::default()).unwrap(),
         interval: config.sample_interval,
         battery: StateOfCharge::new(config.pack()),
         pack: config.pack(),
@@ -132,6 +132,7 @@ fn start(config: &Config) -> Stages {
         latest: watch::channel(None).0,
         state: watch::channel(SensorState::default()).0,
         reporter: reporter.clone(),
+        changes: mpsc::channel(1).1,
     };
     let context = Context {
         identity: Identity { device_id: config.device_id.clone(), boot_id },
@@ -161,7 +162,7 @@ fn start(config: &Config) -> Stages {
         clock: BootClock::of(&context.clock),
     };
     let (waiting, _) = Backlog::open(None, None, "boot", numbers, kept);
-    spawn_local(Uplink::new(context, dialer, waiting, for_uplink).run(collected));
+    spawn_local(Uplink::new(context, dialer, waiting, for_uplink).run(collected, mpsc::channel(1).1));
     spawn_local(recorder.run(reports));
     Stages { reporter, link, backlog }
 }

@@ -77,6 +77,15 @@ macro_rules! keys {
             $( $(#[doc = $doc])+ pub $field: $type, )+
         }
 
+        impl Config {
+            /// The names of the keys whose values differ in `other`.
+            pub fn changes(&self, other: &Self) -> Vec<&'static str> {
+                let mut changes = Vec::new();
+                $( if self.$field != other.$field { changes.push(entry::$field.name); } )+
+                changes
+            }
+        }
+
         /// The entries, each named like its field.
         #[expect(non_upper_case_globals, reason = "named like the fields")]
         pub(super) mod entry {
@@ -86,6 +95,12 @@ macro_rules! keys {
 
         /// Every key, in the order in which the example file explains them.
         pub static KEYS: &[&Key] = &[$( &entry::$field ),+];
+
+        /// What is wrong with `text` as the value of `key`.
+        pub(super) fn check(key: &Key, text: &str) -> Result<(), Refusal> {
+            $( if entry::$field.name == key.name { return $parse(text).map(drop); } )+
+            Ok(())
+        }
 
         /// Reads every key, so that all mistakes are found; `None` if there is one.
         pub(super) fn read(reader: &mut Reader<'_>) -> Option<Config> {

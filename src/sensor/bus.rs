@@ -6,6 +6,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use crate::health::Work;
+
 use super::{BatteryMonitor, Device, Reading, RetryHint, SensorError};
 
 /// Opens the chip. Called on the sensor's thread, before the first read and after a failure.
@@ -20,22 +22,26 @@ pub struct SensorHandle {
     requests: blocking::SyncSender<()>,
     /// Owned by the thread; bound 1, one answer a request, so the thread never waits.
     answers: mpsc::Receiver<Result<Reading, SensorError>>,
+    /// Shows the watchdog whether the thread answers.
+    work: Work,
     /// Since when the thread has had a request that it has not answered.
     under_way: Option<Instant>,
 }
 
 impl SensorHandle {
-    /// Starts a thread that reads `device`, which `open` opens when it is first read.
+    /// Starts a thread that reads `device`, which `open` opens when it is first read. `work` shows whether it is in a
+    /// read.
     ///
     /// # Errors
     /// If the system gives no thread.
-    pub fn spawn(device: Device, open: Opener) -> std::io::Result<Self> {
+    pub fn spawn(device: Device, open: Opener, work: Work) -> std::io::Result<Self> {
         let (requests, incoming) = blocking::sync_channel(1);
         let (outgoing, answers) = mpsc::channel(1);
+        let done = work.clone();
         std::thread::Builder::new()
             .name("sensor".to_owned())
-            .spawn(move || serve(open, &incoming, &outgoing))?;
-        Ok(Self { device, requests, answers, under_way: None })
+            .spawn(move || serve(open, &incoming, &outgoing, &done))?;
+        Ok(Self { device, requests, answers, work, under_way: None })
     }
 
     /// The chip that is read.
@@ -70,8 +76,11 @@ impl SensorHandle {
             self.answer().await?;
         }
         self.under_way = Some(Instant::now());
+        self.work.ask();
         // Full cannot be, since nothing was under way; a thread that has ended has closed the answers too.
-        let _ = self.requests.try_send(());
+        if self.requests.try_send(()).is_err() {
+            self.work.done();
+        }
         self.answer().await
     }
 
@@ -95,10 +104,13 @@ fn serve(
     mut open: Opener,
     requests: &blocking::Receiver<()>,
     answers: &mpsc::Sender<Result<Reading, SensorError>>,
+    work: &Work,
 ) {
     let mut monitor = None;
     while requests.recv().is_ok() {
-        if answers.blocking_send(read(&mut monitor, &mut open)).is_err() {
+        let answer = read(&mut monitor, &mut open);
+        work.done();
+        if answers.blocking_send(answer).is_err() {
             return;
         }
     }

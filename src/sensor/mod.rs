@@ -13,6 +13,8 @@ mod error;
 mod ina219;
 mod ina226;
 mod linux;
+mod look;
+mod scan;
 #[cfg(test)]
 mod testing;
 mod wiring;
@@ -23,11 +25,14 @@ use ems_simulator::Clock;
 use ems_simulator::simulated::simulated_pack;
 use linux_embedded_hal::Delay;
 
+use crate::health::Work;
 pub use bus::{Opener, SensorHandle};
 pub use convert::OutOfRange;
 pub use device::Device;
 pub use errno::Errno;
-pub use error::{RetryHint, SensorError};
+pub use error::{BUS_OUT_OF_RANGE, RetryHint, SHUNT_OUT_OF_RANGE, SensorError};
+pub use look::{Registers, look};
+pub use scan::{Answer, scan};
 pub use wiring::{CurrentSign, SensorKind, Shunt, Wiring};
 
 /// A chip that measures a battery.
@@ -56,9 +61,11 @@ pub struct Reading {
 /// Starts the sensor's thread for `wiring`, which has passed [`Wiring::check`]. The chip is opened with the
 /// first read, so a sensor that is missing now is an error of that read and may be plugged in later.
 ///
+/// `work` shows whether that thread is in a read.
+///
 /// # Errors
 /// If the system gives no thread.
-pub fn open(wiring: &Wiring) -> std::io::Result<SensorHandle> {
+pub fn open(wiring: &Wiring, work: Work) -> std::io::Result<SensorHandle> {
     let device = wiring.device();
     let opener: Opener = match wiring.kind {
         SensorKind::Ina219 => {
@@ -78,11 +85,12 @@ pub fn open(wiring: &Wiring) -> std::io::Result<SensorHandle> {
             })
         }
     };
-    SensorHandle::spawn(device, opener)
+    SensorHandle::spawn(device, opener, work)
 }
 
 impl Wiring {
-    fn device(&self) -> Device {
+    /// The chip that this names.
+    pub fn device(&self) -> Device {
         let (chip, address, bus) = match self.kind {
             SensorKind::Ina219 => ("INA219", self.address, self.bus.as_path()),
             SensorKind::Ina226 => ("INA226", self.address, self.bus.as_path()),
@@ -104,7 +112,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_simulated_sensor_reads_a_16s_pack_through_the_driver() {
-        let mut sensor = open(&Wiring::simulated()).unwrap();
+        let mut sensor = open(&Wiring::simulated(), Work::default()).unwrap();
         assert_eq!(sensor.device().to_string(), "INA226 at 0x40 on the simulated bus");
         for _ in 0..3 {
             let reading = sensor.read(AMPLE).await.unwrap();
@@ -117,7 +125,7 @@ mod tests {
     async fn a_bus_that_is_missing_at_start_is_an_error_of_the_reading() {
         for kind in [SensorKind::Ina219, SensorKind::Ina226] {
             let wiring = Wiring { kind, bus: "/dev/i2c-does-not-exist".into(), ..Wiring::simulated() };
-            let error = open(&wiring).unwrap().read(AMPLE).await.unwrap_err();
+            let error = open(&wiring, Work::default()).unwrap().read(AMPLE).await.unwrap_err();
             assert_eq!((error.flag(), error.errno()), ("SENSOR_LOST", Some(2)));
         }
     }

@@ -10,12 +10,13 @@ use tokio::time::Instant;
 use super::problems;
 use super::snapshot::{Backlog, LastError, LastReading, Link, Phase, Sensor, Snapshot, WallClock};
 use super::stage::{BacklogState, LinkPhase, LinkState, Oldest, SensorState};
+use crate::battery::Pack;
 use crate::clock::{BootTime, Clock};
 use crate::events::RecentError;
 use crate::health::Pulse;
 use crate::sample::{FIRMWARE_VERSION, Identity, Outcome, Sample};
 
-/// What does not change while the daemon runs.
+/// What does not change while the configuration stays.
 #[derive(Debug, Clone)]
 pub struct Facts {
     /// Who publishes.
@@ -28,14 +29,16 @@ pub struct Facts {
     pub server: String,
     /// Time between two samples.
     pub interval: Duration,
+    /// What is measured.
+    pub pack: Pack,
     /// When the daemon started.
     pub started: BootTime,
 }
 
 /// The stages' watched values.
 pub struct Stages {
-    /// What does not change.
-    pub facts: Facts,
+    /// What changes with the configuration alone; its sender is the reload.
+    pub facts: watch::Receiver<Rc<Facts>>,
     /// Labels moments with the wall clock.
     pub clock: Rc<Clock>,
     /// From the sampler.
@@ -54,7 +57,7 @@ impl Stages {
     /// The state at this moment.
     pub fn snapshot(&self) -> Snapshot {
         let (now, boottime) = (Instant::now(), self.clock.boottime());
-        let facts = &self.facts;
+        let facts = Rc::clone(&self.facts.borrow());
         let (wall, quality) = self.clock.label(boottime);
         let mut snapshot = Snapshot {
             device_id: facts.identity.device_id.to_string(),
@@ -64,10 +67,10 @@ impl Stages {
             started: self.clock.label(facts.started).0,
             uptime_s: seconds_since(facts.started, boottime),
             problems: Vec::new(),
-            sensor: self.sensor(now),
+            sensor: self.sensor(&facts, now),
             reading: self.sensor.borrow().last_good.as_ref().and_then(|sample| reading(sample, boottime)),
-            link: self.link(now),
-            backlog: self.backlog(boottime),
+            link: self.link(&facts, now),
+            backlog: self.backlog(&facts, boottime),
             clock: WallClock { now: wall, quality },
             stalled: self.pulse.stalled().map(str::to_owned),
             errors: self.errors(boottime),
@@ -76,21 +79,23 @@ impl Stages {
         snapshot
     }
 
-    fn sensor(&self, now: Instant) -> Sensor {
+    fn sensor(&self, facts: &Facts, now: Instant) -> Sensor {
         let state = self.sensor.borrow();
         let (recent_gaps, recent) = state.recent_gaps();
         Sensor {
-            device: self.facts.sensor.clone(),
+            device: facts.sensor.clone(),
             answers: state.answers,
             since_s: now.saturating_duration_since(state.since).as_secs(),
             trouble: state.trouble.clone(),
+            fault: state.fault.clone(),
+            response: Some(state.response.judge(&facts.pack)),
             recent_gaps,
             recent,
-            interval_s: self.facts.interval.as_secs_f64(),
+            interval_s: facts.interval.as_secs_f64(),
         }
     }
 
-    fn link(&self, now: Instant) -> Link {
+    fn link(&self, facts: &Facts, now: Instant) -> Link {
         let state = self.link.borrow();
         let (phase, mode, next) = match state.phase {
             LinkPhase::Connected(mode) => (Phase::Connected, Some(mode), None),
@@ -101,17 +106,20 @@ impl Stages {
         Link {
             phase,
             since_s: now.saturating_duration_since(state.since).as_secs(),
-            server: self.facts.server.clone(),
+            server: facts.server.clone(),
             mode,
             last_error: state.last_error.clone(),
             attempts: state.attempts,
+            turned_away: state.turned_away.map(|(how, _)| how),
+            turned_away_s: state.turned_away.map(|(_, at)| now.saturating_duration_since(at).as_secs()),
+            accepted: state.accepted,
             next_attempt_s: next.map(|until| until.saturating_duration_since(now).as_secs()),
         }
     }
 
-    fn backlog(&self, now: BootTime) -> Backlog {
+    fn backlog(&self, facts: &Facts, now: BootTime) -> Backlog {
         let state = self.backlog.borrow();
-        let hours = |samples: u64| samples as f64 * self.facts.interval.as_secs_f64() / 3600.0;
+        let hours = |samples: u64| samples as f64 * facts.interval.as_secs_f64() / 3600.0;
         let wall = || self.clock.label(now).0;
         Backlog {
             memory: state.memory,

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
@@ -75,10 +75,16 @@ fn listen(folder: &Path, path: &Path) -> io::Result<UnixListener> {
 fn give_to_group(folder: &Path, socket: &Path) {
     // No such group: the socket is for root and the daemon's own user.
     let Ok(Some(group)) = Group::from_name(GROUP) else { return };
-    let passable = fs::metadata(folder).map(|folder| folder.permissions().mode() | 0o011);
-    let given = passable
-        .and_then(|mode| fs::set_permissions(folder, fs::Permissions::from_mode(mode)))
-        .and_then(|()| chown(socket, None, Some(group.gid.as_raw())));
+    let give = || {
+        let mode = fs::metadata(folder)?.permissions().mode() | 0o011;
+        fs::set_permissions(folder, fs::Permissions::from_mode(mode))?;
+        // The unit runs as a member with this group first, and its sandbox knows no chown.
+        if fs::metadata(socket)?.gid() == group.gid.as_raw() {
+            return Ok(());
+        }
+        chown(socket, None, Some(group.gid.as_raw()))
+    };
+    let given: io::Result<()> = give();
     if let Err(error) = given {
         warn!(
             "the group {GROUP} cannot be let in to ems-edge status ({error}): add the service's user to it"

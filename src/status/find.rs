@@ -6,8 +6,11 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::door::NAME;
-use super::message::{Answer, Request, VERSION};
+use super::message::{Answer, Order, Request, VERSION};
+use super::snapshot::Snapshot;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +27,17 @@ pub enum AskError {
     /// It speaks another version.
     #[error("the running ems-edge is of another version than this command")]
     OtherVersion,
+}
+
+/// Why nothing was done.
+#[derive(Debug, thiserror::Error)]
+pub enum OrderError {
+    /// It will not, and says why.
+    #[error("{0}")]
+    Refused(String),
+    /// There is no answer.
+    #[error(transparent)]
+    Ask(#[from] AskError),
 }
 
 /// A daemon answers within milliseconds, one that is flooded or starts up within a second.
@@ -56,8 +70,33 @@ pub fn sockets_below(runtime_dir: &Path) -> Vec<(String, PathBuf)> {
     found
 }
 
+/// The state of every daemon that runs below `runtime_dir` and may be asked.
+pub fn running_below(runtime_dir: &Path) -> Vec<Snapshot> {
+    let answers =
+        sockets_below(runtime_dir).into_iter().filter_map(|(_, path)| ask(&path, Request::Status).ok());
+    answers.filter_map(|answer| answer.status.map(|snapshot| *snapshot)).collect()
+}
+
 /// Asks the daemon at `path`.
 pub fn ask(path: &Path, request: Request) -> Result<Answer, AskError> {
+    let answer = converse(path, &request)?;
+    match answer.error {
+        Some(words) => Err(AskError::NoAnswer(path.to_owned(), words)),
+        None => Ok(answer),
+    }
+}
+
+/// Has the daemon at `path` do something; says what came of it.
+pub fn order(path: &Path, order: Order) -> Result<String, OrderError> {
+    let answer = converse(path, &order)?;
+    match (answer.done, answer.error) {
+        (Some(words), None) => Ok(words),
+        (_, Some(words)) => Err(OrderError::Refused(words)),
+        (None, None) => Err(AskError::OtherVersion.into()),
+    }
+}
+
+fn converse(path: &Path, request: &impl Serialize) -> Result<Answer, AskError> {
     let mut attempt = 1;
     let line = loop {
         match exchange(path, request) {
@@ -70,18 +109,14 @@ pub fn ask(path: &Path, request: Request) -> Result<Answer, AskError> {
         }
     };
     let answer: Answer = serde_json::from_str(&line).map_err(|_| AskError::OtherVersion)?;
-    match answer.error {
-        _ if answer.v != VERSION => Err(AskError::OtherVersion),
-        Some(words) => Err(AskError::NoAnswer(path.to_owned(), words)),
-        None => Ok(answer),
-    }
+    if answer.v == VERSION { Ok(answer) } else { Err(AskError::OtherVersion) }
 }
 
-fn exchange(path: &Path, request: Request) -> io::Result<String> {
+fn exchange(path: &Path, request: &impl Serialize) -> io::Result<String> {
     let mut stream = UnixStream::connect(path)?;
     stream.set_read_timeout(Some(LIMIT))?;
     stream.set_write_timeout(Some(LIMIT))?;
-    let mut question = serde_json::to_string(&request)?;
+    let mut question = serde_json::to_string(request)?;
     question.push('\n');
     stream.write_all(question.as_bytes())?;
     let mut line = String::new();

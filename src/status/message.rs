@@ -14,12 +14,22 @@ pub const VERSION: u32 = 1;
 pub enum Request {
     /// The state of the daemon.
     Status,
+    /// The last lines of the log.
+    Log,
     /// The last events.
     Events {
         /// How many at most.
         #[serde(default = "some")]
         limit: usize,
     },
+}
+
+/// What is ordered, by root or the daemon's own user: `{"do":"reload"}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Order {
+    /// Read the configuration anew.
+    Reload,
 }
 
 /// Events for who does not say how many.
@@ -38,6 +48,12 @@ pub struct Answer {
     /// To [`Request::Events`]: oldest first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub events: Option<Vec<Event>>,
+    /// To [`Request::Log`]: oldest first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<Vec<String>>,
+    /// To an [`Order`] that was carried out: what came of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done: Option<String>,
     /// To anything else: what is wrong with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -52,6 +68,16 @@ impl Answer {
     /// Events.
     pub fn events(events: Vec<Event>) -> Self {
         Self { v: VERSION, events: Some(events), ..Self::default() }
+    }
+
+    /// Lines of the log.
+    pub fn log(lines: Vec<String>) -> Self {
+        Self { v: VERSION, log: Some(lines), ..Self::default() }
+    }
+
+    /// An order was carried out.
+    pub fn done(words: impl Into<String>) -> Self {
+        Self { v: VERSION, done: Some(words.into()), ..Self::default() }
     }
 
     /// A refusal.

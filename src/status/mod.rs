@@ -13,8 +13,8 @@ mod stage;
 
 pub use collect::{Facts, Stages};
 pub use door::{Door, DoorError, GROUP};
-pub use find::{AskError, ask, socket_in, sockets_below};
-pub use message::{Answer, Request, VERSION};
+pub use find::{AskError, OrderError, ask, order, running_below, socket_in, sockets_below};
+pub use message::{Answer, Order, Request, VERSION};
 pub use server::Server;
 pub use snapshot::*;
 pub use stage::{BacklogState, CardState, LinkPhase, LinkState, Oldest, SensorState};

@@ -5,16 +5,21 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
+use nix::unistd::Uid;
+use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
 use super::collect::Stages;
 use super::door::Door;
-use super::message::{Answer, Request};
+use super::message::{Answer, Order, Request};
+use crate::daemon::Asker;
 use crate::events::Reporter;
+use crate::journal::LogRing;
 use crate::sample::FIRMWARE_VERSION;
 
 /// The task behind the socket.
@@ -23,6 +28,10 @@ pub struct Server {
     pub stages: Rc<Stages>,
     /// The way to the event record.
     pub events: Reporter,
+    /// The last lines of the log.
+    pub log: LogRing,
+    /// Who asks for a reload waits here. Owned by the daemon; bound 1: one at a time.
+    pub reloads: mpsc::Sender<Asker>,
 }
 
 /// Clients at once. One more, and the oldest has to go: those who only hang about do not keep others out.
@@ -58,7 +67,8 @@ impl Server {
     async fn serve(&self, mut stream: UnixStream) {
         let work = async {
             let answer = match read_request(&mut stream).await? {
-                Ok(request) => self.answer(request).await,
+                Ok(Ask::Get(request)) => self.answer(request).await,
+                Ok(Ask::Do(order)) => self.obey(order, &stream).await,
                 Err(words) => Answer::error(words),
             };
             stream.write_all(answer.to_line().as_bytes()).await
@@ -71,9 +81,37 @@ impl Server {
     async fn answer(&self, request: Request) -> Answer {
         match request {
             Request::Status => Answer::status(self.stages.snapshot()),
+            Request::Log => Answer::log(self.log.lines()),
             Request::Events { limit } => Answer::events(self.events.recent(limit.min(MAX_EVENTS)).await),
         }
     }
+
+    async fn obey(&self, order: Order, client: &UnixStream) -> Answer {
+        if !may_order(client) {
+            return Answer::error("only root and the service itself may order something: use sudo");
+        }
+        let Order::Reload = order;
+        let (sender, outcome) = oneshot::channel();
+        // Both fail only while the daemon stops.
+        match self.reloads.send(sender).await.ok().and(outcome.await.ok()) {
+            Some(Ok(words)) => Answer::done(words),
+            Some(Err(words)) => Answer::error(words),
+            None => Answer::error("ems-edge is stopping"),
+        }
+    }
+}
+
+/// One line of a client.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Ask {
+    Get(Request),
+    Do(Order),
+}
+
+/// Whether the client is root or the daemon's own user (`SO_PEERCRED`): the group may look, and change nothing.
+fn may_order(stream: &UnixStream) -> bool {
+    stream.peer_cred().is_ok_and(|peer| peer.uid() == 0 || peer.uid() == Uid::effective().as_raw())
 }
 
 /// The clients that are being served, oldest first; they end with this value.
@@ -97,7 +135,7 @@ impl Clients {
 }
 
 /// A request, or what is wrong with it.
-async fn read_request(stream: &mut UnixStream) -> io::Result<Result<Request, String>> {
+async fn read_request(stream: &mut UnixStream) -> io::Result<Result<Ask, String>> {
     let mut line = Vec::new();
     let mut limited = BufReader::with_capacity(512, stream.take(REQUEST_LIMIT as u64 + 1));
     limited.read_until(b'\n', &mut line).await?;

@@ -18,6 +18,7 @@ use super::outbox::{self, Outbox};
 use super::sequence::Numbers;
 use super::spool::{Run, Spool};
 use crate::clock::BootTime;
+use crate::health::Work;
 use crate::sample::Sample;
 use crate::status::{BacklogState, CardState, Dropped, Oldest};
 
@@ -56,6 +57,17 @@ pub struct Settings {
     pub clock: BootClock,
 }
 
+/// What may change while it is open.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Keeping {
+    /// As in [`Settings`].
+    pub limits: Limits,
+    /// As in [`Settings`].
+    pub flush_interval: Duration,
+    /// As in [`Settings`].
+    pub interval: Duration,
+}
+
 /// What was found when the backlog was opened.
 #[derive(Debug, Default)]
 pub struct Opened {
@@ -67,6 +79,8 @@ pub struct Opened {
     pub last_good: Option<i64>,
     /// Writes events down.
     pub pen: Option<Pen>,
+    /// Shows whether the thread that owns the card gets its work done.
+    pub work: Work,
 }
 
 /// The name under which the last good wall time is remembered.
@@ -144,7 +158,7 @@ impl Backlog {
             opened.events = card.events().unwrap_or_default();
             opened.last_good =
                 card.meta(LAST_GOOD).ok().flatten().and_then(|v| v.try_into().ok()).map(i64::from_be_bytes);
-            Keeper::start(card).ok()
+            Keeper::start(card, opened.work.clone()).ok()
         });
         let mut backlog = Self {
             boot_id: boot_id.to_owned(),
@@ -159,7 +173,7 @@ impl Backlog {
             stats: Stats::default(),
             oldest_label: None,
             limits: settings.limits,
-            interval_ms: u64::try_from(settings.interval.as_millis()).unwrap_or(1000).max(1),
+            interval_ms: millis(settings.interval),
             dropped_memory: lost,
             refused: 0,
         };
@@ -168,6 +182,15 @@ impl Backlog {
         opened.pen = backlog.keeper.as_ref().map(Keeper::pen);
         opened.notices = notices;
         (backlog, opened)
+    }
+
+    /// Keeps it that way from now on; what is there already is cut with the next write.
+    pub fn keep_as(&mut self, keeping: &Keeping) {
+        self.flush_interval = keeping.flush_interval;
+        self.interval_ms = millis(keeping.interval);
+        if self.limits != keeping.limits && self.ask(Request::Limit(keeping.limits)) {
+            self.limits = keeping.limits;
+        }
     }
 
     /// A new sample.
@@ -420,4 +443,8 @@ fn keep_earlier(card: &mut Card, runs: &[Run], clock: BootClock) -> Result<(), C
         card.push(&run.boot_id, &run.samples)?;
     }
     Ok(())
+}
+
+fn millis(interval: Duration) -> u64 {
+    u64::try_from(interval.as_millis()).unwrap_or(1000).max(1)
 }

@@ -6,8 +6,9 @@ use std::thread;
 use ems_protocol::SeqRanges;
 use tokio::sync::mpsc;
 
-use super::card::{BootClock, Card, CardError, Chunk, Cursor, Dropped, Stats};
+use super::card::{BootClock, Card, CardError, Chunk, Cursor, Dropped, Limits, Stats};
 use super::notice::Notice;
+use crate::health::Work;
 use crate::sample::Sample;
 
 /// What the thread is asked to do, in this order.
@@ -23,6 +24,8 @@ pub(super) enum Request {
     Record(Vec<String>),
     /// Remember a value under a name.
     Remember(&'static str, Vec<u8>),
+    /// Hold no more than this from now on.
+    Limit(Limits),
     /// Write down what was confirmed lately, and end.
     Close,
 }
@@ -49,12 +52,15 @@ pub(super) struct Keeper {
     requests: mpsc::Sender<Request>,
     /// Owned by the thread. Bound 64; the thread waits when nobody takes them.
     replies: mpsc::Receiver<Reply>,
+    /// Shows the watchdog whether what is asked gets done.
+    work: Work,
 }
 
 /// Writes events down, in their order.
 #[derive(Debug)]
 pub struct Pen {
     requests: mpsc::Sender<Request>,
+    work: Work,
     /// Events that the thread, busy with a slow card, has no room for yet; at the bound the oldest go, which the log
     /// still has.
     waiting: VecDeque<String>,
@@ -80,7 +86,10 @@ impl Pen {
     /// Has what waits written down with one durable write, as soon as the thread has room for it. Cancel-safe.
     pub async fn flush(&mut self) {
         match self.requests.reserve().await {
-            Ok(permit) => permit.send(Request::Record(self.waiting.drain(..).collect())),
+            Ok(permit) => {
+                self.work.ask();
+                permit.send(Request::Record(self.waiting.drain(..).collect()));
+            }
             // The card is closed: the daemon stops.
             Err(_) => self.waiting.clear(),
         }
@@ -90,22 +99,25 @@ impl Pen {
 const BOUND: usize = 64;
 
 impl Keeper {
-    /// Starts the thread on an open card.
-    pub(super) fn start(card: Card) -> std::io::Result<Self> {
+    /// Starts the thread on an open card; `work` shows whether it is busy.
+    pub(super) fn start(card: Card, work: Work) -> std::io::Result<Self> {
         let (requests, incoming) = mpsc::channel(BOUND);
         let (outgoing, replies) = mpsc::channel(BOUND);
-        thread::Builder::new().name("card".to_owned()).spawn(move || serve(card, incoming, &outgoing))?;
-        Ok(Self { requests, replies })
+        let done = work.clone();
+        thread::Builder::new()
+            .name("card".to_owned())
+            .spawn(move || serve(card, incoming, &outgoing, &done))?;
+        Ok(Self { requests, replies, work })
     }
 
     /// A way to write events down.
     pub(super) fn pen(&self) -> Pen {
-        Pen { requests: self.requests.clone(), waiting: VecDeque::new() }
+        Pen { requests: self.requests.clone(), work: self.work.clone(), waiting: VecDeque::new() }
     }
 
     /// Asks for something; false when the thread is too busy, and the request is not made.
     pub(super) fn ask(&self, request: Request) -> bool {
-        self.requests.try_send(request).is_ok()
+        ask(&self.requests, &self.work, request)
     }
 
     /// The next answer. Cancel-safe. Never ends when the thread has gone.
@@ -117,53 +129,79 @@ impl Keeper {
     }
 }
 
-fn serve(mut card: Card, mut requests: mpsc::Receiver<Request>, replies: &mpsc::Sender<Reply>) {
+/// Whether there was room for the request.
+fn ask(requests: &mpsc::Sender<Request>, work: &Work, request: Request) -> bool {
+    work.ask();
+    let asked = requests.try_send(request).is_ok();
+    if !asked {
+        work.done();
+    }
+    asked
+}
+
+fn serve(mut card: Card, mut requests: mpsc::Receiver<Request>, replies: &mpsc::Sender<Reply>, work: &Work) {
     let answer = |reply| replies.blocking_send(reply).is_ok();
     if !answer(stats(&mut card)) {
         return;
     }
     while let Some(request) = requests.blocking_recv() {
-        let told = match request {
-            Request::Keep { boot_id, clock, samples } => {
-                // Without its clock a sample of this boot would be labelled as if nothing were known of it.
-                let outcome =
-                    card.set_boot_clock(&boot_id, clock).and_then(|()| card.push(&boot_id, &samples));
-                let last = samples.last().map_or(0, |s| s.seq);
-                answer(Reply::Kept { last, outcome }) && answer(stats(&mut card))
-            }
-            Request::Give { epoch, after, max } => {
-                let chunk = card.oldest(after, max).ok().flatten();
-                let chunk = chunk.map(|chunk| {
-                    let clock = card.boot_clock(&chunk.boot_id);
-                    (chunk, clock)
-                });
-                answer(Reply::Given { epoch, chunk })
-            }
-            Request::Forget { boot_id, numbers } => {
-                // What could not be forgotten is sent again later, and dropped by the cloud.
-                let _ = card.remove(&boot_id, &numbers);
-                answer(stats(&mut card))
-            }
-            Request::Record(texts) => {
-                // The trouble of a card that cannot be written comes with the notices.
-                let _ = card.record_events(&texts.iter().map(String::as_str).collect::<Vec<_>>());
-                true
-            }
-            Request::Remember(name, value) => {
-                let _ = card.set_meta(name, &value);
-                true
-            }
-            Request::Close => {
-                let _ = card.close();
-                answer(Reply::Closed);
-                return;
-            }
-        };
-        let notices = card.take_notices();
-        if !told || (!notices.is_empty() && !answer(Reply::Notices(notices))) {
+        if matches!(request, Request::Close) {
+            let _ = card.close();
+            work.done();
+            answer(Reply::Closed);
+            return;
+        }
+        let answers = carry_out(&mut card, request);
+        work.done();
+        if !answers.into_iter().all(answer) {
             return;
         }
     }
+}
+
+/// Does what was asked; gives the answers.
+fn carry_out(card: &mut Card, request: Request) -> Vec<Reply> {
+    let mut answers = match request {
+        Request::Keep { boot_id, clock, samples } => {
+            // Without its clock a sample of this boot would be labelled as if nothing were known of it.
+            let outcome = card.set_boot_clock(&boot_id, clock).and_then(|()| card.push(&boot_id, &samples));
+            let last = samples.last().map_or(0, |s| s.seq);
+            vec![Reply::Kept { last, outcome }, stats(card)]
+        }
+        Request::Give { epoch, after, max } => {
+            let chunk = card.oldest(after, max).ok().flatten();
+            let chunk = chunk.map(|chunk| {
+                let clock = card.boot_clock(&chunk.boot_id);
+                (chunk, clock)
+            });
+            vec![Reply::Given { epoch, chunk }]
+        }
+        Request::Forget { boot_id, numbers } => {
+            // What could not be forgotten is sent again later, and dropped by the cloud.
+            let _ = card.remove(&boot_id, &numbers);
+            vec![stats(card)]
+        }
+        Request::Record(texts) => {
+            // The trouble of a card that cannot be written comes with the notices.
+            let _ = card.record_events(&texts.iter().map(String::as_str).collect::<Vec<_>>());
+            Vec::new()
+        }
+        Request::Remember(name, value) => {
+            let _ = card.set_meta(name, &value);
+            Vec::new()
+        }
+        Request::Limit(limits) => {
+            card.set_limits(limits);
+            Vec::new()
+        }
+        // The end of the thread: the card goes with it.
+        Request::Close => Vec::new(),
+    };
+    let notices = card.take_notices();
+    if !notices.is_empty() {
+        answers.push(Reply::Notices(notices));
+    }
+    answers
 }
 
 fn stats(card: &mut Card) -> Reply {

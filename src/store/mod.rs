@@ -11,7 +11,7 @@ mod record;
 mod sequence;
 mod spool;
 
-pub use backlog::{Backlog, Batch, Opened, Pick, Settings};
+pub use backlog::{Backlog, Batch, Keeping, Opened, Pick, Settings};
 pub use card::{BootClock, Card, CardError, Chunk, Cursor, Dropped, Limits, Stats};
 pub use folder::{Folder, FolderError, make};
 pub use keeper::Pen;

@@ -5,6 +5,7 @@ mod context;
 mod dial;
 mod event_queue;
 mod network;
+mod probe;
 mod proxy;
 mod report;
 mod session;
@@ -22,16 +23,18 @@ use tracing::{debug, info, warn};
 
 use crate::events::Event;
 use crate::sample::Sample;
-use crate::store::Backlog;
+use crate::status::TurnedAway;
+use crate::store::{Backlog, Keeping};
 use backoff::Backoff;
 pub use context::Context;
 pub use dial::{DialError, Dialer};
 use event_queue::EventQueue;
 use network::Network;
+pub use probe::{Findings, Found, Stage, probe};
 pub use proxy::Proxy;
 use report::Report;
 use session::{End, Session};
-pub use tls::TrustError;
+pub use tls::{TlsFailure, TlsFault, TrustError};
 pub use upgrade::Mode;
 use wire::Wire;
 
@@ -53,6 +56,21 @@ pub struct Uplink {
     network: Network,
 }
 
+/// What a new configuration means for the uplink.
+#[derive(Debug)]
+pub struct Change {
+    /// Whom to call.
+    pub dialer: Dialer,
+    /// What measures, for `device.hello`.
+    pub sensor: String,
+    /// The least time that each sample of the backlog takes on the wire.
+    pub backlog_pace: Duration,
+    /// How the backlog is kept.
+    pub keeping: Keeping,
+}
+
+/// Samples in a batch, until a server finds it too big.
+const FIRST_BATCH: usize = MAX_BATCH_SAMPLES / 4;
 /// The first wait after a refusal, which only a person can mend; doubled at each refusal up to [`REFUSED_CAP`].
 const REFUSED_FLOOR: Duration = Duration::from_secs(60);
 const REFUSED_CAP: Duration = Duration::from_secs(15 * 60);
@@ -91,36 +109,57 @@ impl Uplink {
             events: EventQueue::new(events),
             report: Report::default(),
             backoff: Backoff::default(),
-            batch_limit: MAX_BATCH_SAMPLES / 4,
+            batch_limit: FIRST_BATCH,
             failures: 0,
             network: Network::watch(),
         }
     }
 
-    /// Runs until the sampler's end of `samples` is dropped.
-    pub async fn run(mut self, mut samples: mpsc::Receiver<Sample>) {
+    /// Runs until the sampler's end of `samples` is dropped. What comes from `changes` is taken at once: a connection
+    /// that stands is given up for it, and what was unconfirmed on it is sent over the next.
+    pub async fn run(mut self, mut samples: mpsc::Receiver<Sample>, mut changes: mpsc::Receiver<Change>) {
         loop {
-            Report::dialling(&self.context);
-            let Some(dialed) = self.dial(&mut samples).await else { break };
-            let failure = match dialed {
-                Err(error) => {
-                    let failure = of_dial(&error);
-                    self.failed(error.kind(), &error.to_string());
-                    failure
-                }
-                Ok((wire, mode)) => match self.hold(wire, mode, &mut samples).await {
-                    None => break,
-                    Some(failure) => failure,
+            tokio::select! {
+                biased;
+                Some(change) = changes.recv() => self.take(change),
+                round = self.round(&mut samples) => if round.is_none() {
+                    break;
                 },
-            };
-            let wait = self.next_wait(failure);
-            debug!("next attempt in {wait:.1?}");
-            Report::waits(&self.context, wait, failure == Failure::Refused);
-            if self.wait(wait, failure, &mut samples).await.is_none() {
-                break;
             }
         }
         self.put_away().await;
+    }
+
+    /// An attempt, its connection, and the wait after it; `None` when the daemon stops meanwhile. Cancel-safe.
+    async fn round(&mut self, samples: &mut mpsc::Receiver<Sample>) -> Option<()> {
+        Report::dialling(&self.context);
+        let failure = match self.dial(samples).await? {
+            Err(error) => {
+                if let DialError::Refused(status) = error {
+                    self.turned_away(TurnedAway::Http(status));
+                }
+                let failure = of_dial(&error);
+                self.failed(error.kind(), &error.to_string());
+                failure
+            }
+            Ok((wire, mode)) => self.hold(wire, mode, samples).await?,
+        };
+        let wait = self.next_wait(failure);
+        debug!("next attempt in {wait:.1?}");
+        Report::waits(&self.context, wait, failure == Failure::Refused);
+        self.wait(wait, failure, samples).await
+    }
+
+    fn take(&mut self, change: Change) {
+        self.dialer = change.dialer;
+        self.context.sensor = change.sensor;
+        self.context.backlog_pace = change.backlog_pace;
+        self.backlog.keep_as(&change.keeping);
+        // What was learnt of the old server says nothing of the new one.
+        self.backoff = Backoff::default();
+        self.failures = 0;
+        self.batch_limit = FIRST_BATCH;
+        self.context.link.send_modify(|link| (link.accepted, link.turned_away) = (false, None));
     }
 
     /// What is still unconfirmed goes to the card.
@@ -232,7 +271,14 @@ impl Uplink {
 
     fn closed_by_server(&mut self, code: u16, reason: &str) -> (String, Failure) {
         let reason = printable(reason);
-        match CloseCode::from_code(code) {
+        let known = CloseCode::from_code(code);
+        if let Some(
+            CloseCode::PolicyViolation | CloseCode::Revoked | CloseCode::Superseded | CloseCode::Conflict,
+        ) = known
+        {
+            self.turned_away(TurnedAway::Closed(code));
+        }
+        match known {
             Some(CloseCode::TryAgainLater | CloseCode::TooMany) => {
                 (format!("the server asks to try again later ({reason})"), Failure::Busy(None))
             }
@@ -254,6 +300,11 @@ impl Uplink {
             }
             Some(_) | None => (format!("closed by the server with {code} {reason}"), Failure::Transient),
         }
+    }
+
+    fn turned_away(&self, how: TurnedAway) {
+        let now = tokio::time::Instant::now();
+        self.context.link.send_modify(|link| link.turned_away = Some((how, now)));
     }
 
     fn next_wait(&mut self, failure: Failure) -> Duration {

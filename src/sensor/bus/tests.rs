@@ -36,7 +36,7 @@ impl Bench {
             let wiring: Wiring = wiring(SensorKind::Ina226);
             Ok(Box::new(Ina226Monitor::open(on.clone(), Delay, device("INA226"), wiring)?))
         });
-        let sensor = SensorHandle::spawn(device("INA226"), open).unwrap();
+        let sensor = SensorHandle::spawn(device("INA226"), open, Work::default()).unwrap();
         let (rescue, dropped) = blocking::sync_channel::<()>(0);
         let hanging = faults.clone();
         std::thread::spawn(move || {
@@ -195,7 +195,7 @@ async fn the_thread_ends_with_its_handle() {
         assert_eq!(Arc::strong_count(&held), 2);
         Err(SensorError::NoConversion { device: device("INA226") })
     });
-    let mut sensor = SensorHandle::spawn(device("INA226"), open).unwrap();
+    let mut sensor = SensorHandle::spawn(device("INA226"), open, Work::default()).unwrap();
     assert!(sensor.read(AMPLE).await.is_err());
     drop(sensor);
     until(|| Arc::strong_count(&alive) == 1).await;
@@ -204,7 +204,7 @@ async fn the_thread_ends_with_its_handle() {
 #[tokio::test]
 async fn a_thread_that_is_gone_is_an_error_and_no_hang() {
     let open: Opener = Box::new(|| panic!("on purpose, to end the thread"));
-    let mut sensor = SensorHandle::spawn(device("INA226"), open).unwrap();
+    let mut sensor = SensorHandle::spawn(device("INA226"), open, Work::default()).unwrap();
     for _ in 0..2 {
         assert!(matches!(sensor.read(AMPLE).await, Err(SensorError::ThreadEnded { .. })));
     }

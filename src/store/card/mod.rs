@@ -30,7 +30,7 @@ use events::Events;
 pub use failure::CardError;
 
 /// How much is kept.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// What the database may take on the card, in bytes. Its log comes on top: half a MiB.
     pub max_bytes: u64,
@@ -157,6 +157,11 @@ impl Card {
         }
         let notices = card.take_notices();
         (card, notices)
+    }
+
+    /// Holds no more than this from the next write on.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
     }
 
     /// What happened since the last call, to be logged and recorded.

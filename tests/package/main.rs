@@ -1,0 +1,14 @@
+//! The package on a real Debian: installed, configured, upgraded, removed, and left alone with what goes wrong.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod faults;
+mod install;
+mod reload;
+mod sandbox;
+mod support;
