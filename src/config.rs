@@ -11,7 +11,9 @@ mod file;
 mod keys;
 mod line;
 mod mistake;
+mod overrides;
 mod reader;
+mod remote;
 mod secret;
 mod server_url;
 mod settings;
@@ -27,12 +29,15 @@ pub use edit::set;
 pub use effective::{Effective, Origin, effective};
 pub use keys::{Config, KEYS};
 pub use mistake::{Mistake, Mistakes, Place};
+pub use overrides::Overrides;
+pub use remote::{propose, propose_token};
 pub use secret::Secret;
 pub use server_url::ServerUrl;
 pub use table::{Key, Need};
 
 use crate::battery::Pack;
 use crate::sensor::Wiring;
+use overrides::Values;
 use reader::Reader;
 
 /// Where the configuration is looked for when no path is given; the first that exists is read, and only that.
@@ -47,6 +52,8 @@ pub struct Loaded {
     pub warnings: Vec<String>,
     /// The file that was read; `None` if the environment alone had everything.
     pub path: Option<PathBuf>,
+    /// Where the cloud has replaced the token: the one before it.
+    pub spare_token: Option<Secret>,
 }
 
 /// Reads the configuration from `path`, else from the first of [`SEARCH`] that exists; `environment` (usually
@@ -55,14 +62,56 @@ pub fn load(path: Option<&Path>, environment: impl Fn(&str) -> Option<OsString>)
     load_from(path, &SEARCH.map(Path::new), environment)
 }
 
+/// [`load`], with what is on trial instead of what holds.
+pub fn load_on_trial(
+    path: Option<&Path>,
+    environment: impl Fn(&str) -> Option<OsString>,
+) -> Result<Loaded, Mistakes> {
+    load_overridden(path, &SEARCH.map(Path::new), &environment, true)
+}
+
 /// [`load`] with a search list of the caller's.
 pub fn load_from(
     path: Option<&Path>,
     search: &[&Path],
     environment: impl Fn(&str) -> Option<OsString>,
 ) -> Result<Loaded, Mistakes> {
+    load_overridden(path, search, &environment, false)
+}
+
+/// The file and the environment say where the state folder is, and there is what the cloud has set.
+fn load_overridden(
+    path: Option<&Path>,
+    search: &[&Path],
+    environment: &dyn Fn(&str) -> Option<OsString>,
+    on_trial: bool,
+) -> Result<Loaded, Mistakes> {
+    let mut said = load_with(path, search, environment, None)?;
+    let overrides = Overrides::read(&said.config.state_dir.join(said.config.device_id.as_str()));
+    let values = overrides.values(on_trial);
+    if values.is_empty() {
+        return Ok(said);
+    }
+    match load_with(path, search, environment, Some(values)) {
+        Ok(loaded) => Ok(loaded),
+        Err(mistakes) => {
+            // The file was edited since, and the two no longer go together: the technician's word counts.
+            said.warnings
+                .push(format!("what the cloud has set does not fit the file and is not used: {mistakes}"));
+            Ok(said)
+        }
+    }
+}
+
+/// Reads everything, with these values of the cloud's.
+fn load_with(
+    path: Option<&Path>,
+    search: &[&Path],
+    environment: &dyn Fn(&str) -> Option<OsString>,
+    values: Option<&Values>,
+) -> Result<Loaded, Mistakes> {
     let found = file::find(path, search);
-    let mut reader = Reader::new(found, &environment);
+    let mut reader = Reader::new(found, environment, values);
     let config = keys::read(&mut reader);
     if let Some(config) = &config {
         match cross_check(&config.wiring(), &config.pack()) {
@@ -74,8 +123,19 @@ pub fn load_from(
         }
     }
     let (path, warnings) = reader.finish()?;
+    let spare_token = config.as_ref().zip(values).and_then(|(config, values)| spare(config, values));
     // Each key that gave no value has left a mistake, so this is the way of a complete configuration alone.
-    config.map(|config| Loaded { config, warnings, path }).ok_or_else(Mistakes::default)
+    config.map(|config| Loaded { config, warnings, path, spare_token }).ok_or_else(Mistakes::default)
+}
+
+/// The token before the one that the cloud has set, where that one is in force.
+fn spare(config: &Config, values: &Values) -> Option<Secret> {
+    let set = values.get(keys::entry::api_token.name)?;
+    if set.value != config.api_token.expose() {
+        return None;
+    }
+    let before = set.spare.as_deref().or(set.replaces.as_deref())?;
+    secret::token(before).ok().filter(|spare| *spare != config.api_token)
 }
 
 /// Looks whether `text` can be the value of `key`, by itself.

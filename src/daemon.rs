@@ -19,7 +19,8 @@ use tracing::{info, warn};
 
 use crate::battery::StateOfCharge;
 use crate::clock::{Clock, SystemTime, TimeSource as _};
-use crate::config::Config;
+use crate::command::{Channels, Dispatcher, Journal, Tools};
+use crate::config::{Config, Secret};
 use crate::events::{self, ClockWatch, Incident, Record, Recorder, Reporter, code};
 use crate::health::{self, Health, Pulse, Watchdog};
 use crate::journal::Log;
@@ -64,6 +65,8 @@ pub struct Origin {
     pub path: Option<PathBuf>,
     /// How much is logged, and its last lines.
     pub log: Log,
+    /// Where the cloud has replaced the token: the one before it.
+    pub spare_token: Option<Secret>,
 }
 
 /// A change on its way to a stage; and who asks for one.
@@ -89,6 +92,7 @@ pub fn run(config: &Config, origin: Origin) -> Result<(), DaemonError> {
 async fn serve(config: &Config, origin: Origin) -> Result<(), DaemonError> {
     let mut signals = Signals::catch()?;
     let folder = machine::claim(config)?;
+    let state = folder.path().to_owned();
     let runtime = machine::runtime(config);
     let (mut sequence, numbers) = machine::sequence(runtime.as_deref(), &folder);
     let clock = Rc::new(Clock::new(SystemTime));
@@ -96,7 +100,7 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), DaemonError> {
     if let Some(next) = kept.next_number() {
         sequence.begin_at_least_at(next);
     }
-    let dialer = dialer(config, opened.last_good)?;
+    let dialer = dialer(config, opened.last_good)?.with_spare(origin.spare_token.clone());
     let pulse = Pulse { store: opened.work.clone(), ..Pulse::default() };
     let sensor =
         sensor::open(&config.wiring(), pulse.bus.clone()).map_err(|e| DaemonError::System("a thread", e))?;
@@ -123,6 +127,12 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), DaemonError> {
     let (sampler_changes, for_sampler) = mpsc::channel(CHANGE_CHANNEL);
     let (uplink_changes, for_uplink) = mpsc::channel(CHANGE_CHANNEL);
     let (reloads, mut asked) = mpsc::channel::<Asker>(CHANGE_CHANNEL);
+    let (allowed_sender, allowed) = watch::channel(config.commands_allow.clone());
+    let channels = Channels::new(allowed.clone());
+    let (read_now, extra) = mpsc::channel(CHANGE_CHANNEL);
+    let (stop_asked, mut stops) = mpsc::channel(CHANGE_CHANNEL);
+    let journal =
+        Journal::start(&state, runtime.as_deref()).map_err(|e| DaemonError::System("a thread", e))?;
     let (facts_sender, shown_facts) = watch::channel(Rc::new(facts.clone()));
     let record = Record::restore(opened.events.iter().map(String::as_str));
     tell_start(config, &facts, &record, &reporter);
@@ -147,9 +157,10 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), DaemonError> {
         state: sensor_sender,
         reporter: reporter.clone(),
         changes: for_sampler,
+        extra,
     };
     let context = Context {
-        identity,
+        identity: identity.clone(),
         clock: Rc::clone(&clock),
         sensor: facts.sensor.clone(),
         hardware_model: facts.board.clone(),
@@ -157,10 +168,27 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), DaemonError> {
         link: link_sender,
         backlog: backlog_sender,
         backlog_pace: backlog_pace(config),
+        commands: channels.commands,
         remembered: Cell::new(None),
         reporter: reporter.clone(),
     };
-    let uplink = Uplink::new(context, dialer, kept, outgoing);
+    let uplink = Uplink::new(context, dialer, kept, outgoing, channels.outgoing);
+    let tools = Tools {
+        identity,
+        clock: Rc::clone(&clock),
+        sample: sample.clone(),
+        sensor: sensor_state.clone(),
+        read_now,
+        link: link.clone(),
+        reloads: reloads.clone(),
+        stop: stop_asked,
+        config: origin.path.clone(),
+        state,
+        runtime_dir: config.runtime_dir.clone(),
+        log: origin.log.lines.clone(),
+        reporter: reporter.clone(),
+    };
+    let dispatcher = Dispatcher { tools, journal, allowed, answers: channels.answers };
     let mut reloader = Reloader {
         config: config.clone(),
         path: origin.path,
@@ -170,6 +198,8 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), DaemonError> {
         uplink: uplink_changes,
         facts: facts_sender,
         log: origin.log.level,
+        allowed: allowed_sender,
+        spare: origin.spare_token,
     };
     let stages = Rc::new(Stages {
         facts: shown_facts,
@@ -198,6 +228,7 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), DaemonError> {
     let mut helpers = JoinSet::new();
     helpers.spawn_local(health.run());
     helpers.spawn_local(watch.run());
+    helpers.spawn_local(dispatcher.run(channels.incoming));
     if let Some(door) = runtime.as_deref().and_then(status_door) {
         let log = origin.log.lines;
         helpers.spawn_local(Server { stages, events: reporter.clone(), log, reloads }.run(door));
@@ -206,6 +237,7 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), DaemonError> {
     loop {
         tokio::select! {
             () = signals.stop() => break,
+            Some(()) = stops.recv() => break,
             // The uplink ends by itself only after the sampler: neither does before the signal.
             _ = &mut uplink => break,
             Some(asker) = asked.recv() => {

@@ -13,6 +13,7 @@ pub mod events;
 pub mod health;
 pub mod journal;
 pub mod led;
+mod redact;
 pub mod sample;
 pub mod sampler;
 pub mod sensor;

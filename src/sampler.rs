@@ -47,6 +47,8 @@ pub struct Sampler {
     pub reporter: Reporter,
     /// New settings; their sender is the reload.
     pub changes: mpsc::Receiver<Change>,
+    /// Each asks for one sample more, between two beats.
+    pub extra: mpsc::Receiver<()>,
 }
 
 /// What a new configuration means for the sampler.
@@ -71,6 +73,7 @@ impl Sampler {
         loop {
             tokio::select! {
                 _ = self.progress.through(beats.tick()) => {}
+                Some(()) = self.extra.recv() => {}
                 Some(change) = self.changes.recv() => {
                     if self.take(change, &mut report) {
                         beats = interval(self.interval);

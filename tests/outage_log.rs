@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use ems_edge::battery::StateOfCharge;
 use ems_edge::clock::{BootTime, Clock, TimeSource};
+use ems_edge::command::Channels;
 use ems_edge::config::{self, Config};
 use ems_edge::events::{self, Event, Record, Recorder, Reporter};
 use ems_edge::health::{Progress, Work};
@@ -133,7 +134,9 @@ fn start(config: &Config) -> Stages {
         state: watch::channel(SensorState::default()).0,
         reporter: reporter.clone(),
         changes: mpsc::channel(1).1,
+        extra: mpsc::channel(1).1,
     };
+    let channels = Channels::new(watch::channel(config.commands_allow.clone()).1);
     let context = Context {
         identity: Identity { device_id: config.device_id.clone(), boot_id },
         clock,
@@ -143,6 +146,7 @@ fn start(config: &Config) -> Stages {
         link: link_sender,
         backlog: backlog_sender,
         backlog_pace: Duration::ZERO,
+        commands: channels.commands,
         remembered: Cell::new(None),
         reporter: reporter.clone(),
     };
@@ -162,7 +166,10 @@ fn start(config: &Config) -> Stages {
         clock: BootClock::of(&context.clock),
     };
     let (waiting, _) = Backlog::open(None, None, "boot", numbers, kept);
-    spawn_local(Uplink::new(context, dialer, waiting, for_uplink).run(collected, mpsc::channel(1).1));
+    spawn_local(
+        Uplink::new(context, dialer, waiting, for_uplink).run(collected, mpsc::channel(1).1),
+        channels.outgoing,
+    );
     spawn_local(recorder.run(reports));
     Stages { reporter, link, backlog }
 }

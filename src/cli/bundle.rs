@@ -1,7 +1,6 @@
 //! `ems-edge bundle`: a support archive without secrets.
 
 mod machine;
-mod redact;
 
 use std::fs::File;
 use std::io;
@@ -20,9 +19,9 @@ use super::{config as config_show, doctor as doctor_screen};
 use crate::clock::{SystemTime, TimeSource as _};
 use crate::config;
 use crate::doctor::{Surroundings, examine};
+use crate::redact::Redactor;
 use crate::sample::FIRMWARE_VERSION;
 use crate::status::{Answer, Request};
-use redact::Redactor;
 
 /// What was asked for.
 #[derive(Args)]

@@ -24,7 +24,7 @@ pub(super) fn run(path: Option<&Path>) -> ExitCode {
     for warning in &loaded.warnings {
         warn!("{warning}");
     }
-    match daemon::run(&loaded.config, Origin { path: loaded.path, log }) {
+    match daemon::run(&loaded.config, Origin { path: loaded.path, log, spare_token: loaded.spare_token }) {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             error!("{problem}");

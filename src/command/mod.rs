@@ -1,98 +1,107 @@
-//! Commands from the cloud: one file an action.
+//! Commands from the cloud: taken at most once, answered always. One file an action.
+//!
+//! ```text
+//! session ──Received──> dispatcher ──> a task each ──Answer──> uplink ──> the wire
+//!                            │              │
+//!                            └── journal ───┘   (written down before it acts, answered after it is written down)
+//! ```
 
+mod action;
+mod answer;
+mod diagnostics;
+mod dispatcher;
+mod identify;
+mod journal;
+mod ledger;
 mod ping;
+mod rate;
+mod read_now;
+mod reboot;
+mod restart;
+mod rotate_token;
+mod set_config;
+mod tools;
 
-use ems_protocol::{Command, CommandAck, CommandStatus, DeviceId, ReasonCode, Timestamp};
-use serde_json::Value;
+use ems_protocol::{Command, CommandAck, DeviceId, ReasonCode, Timestamp};
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
-/// The actions that this device takes, as said in `device.hello`.
-pub const ACTIONS: &[&str] = &[ping::ACTION];
+pub use action::{Action, Allowed};
+pub use answer::{Answer, refuse};
+pub use dispatcher::Dispatcher;
+pub use journal::Journal;
+pub use tools::Tools;
 
-/// Does what a command asks for and gives the final answer.
-pub fn answer(command: &Command, device_id: &DeviceId, now: Timestamp) -> CommandAck {
-    let ack = CommandAck {
-        command_id: command.command_id.clone(),
-        device_id: device_id.clone(),
-        timestamp: now,
-        status: CommandStatus::Succeeded,
-        reason_code: None,
-        reason: None,
-        result: None,
-    };
-    if command.command_id.is_empty() {
-        return rejected(
-            ack,
-            ReasonCode::InvalidPayload,
-            "command_id is empty: every command needs one of its own",
-        );
-    }
-    match command.action.as_str() {
-        ping::ACTION => CommandAck { result: Some(ping::run()), ..ack },
-        _ => rejected(ack, ReasonCode::UnknownAction, "this device does not take that action"),
+use answer::Refusal;
+
+/// The longest id, in bytes.
+const MAX_ID: usize = 128;
+/// Commands between the session and the dispatcher, which takes each at once: more are answered BUSY.
+const COMMAND_CHANNEL: usize = 64;
+/// Answers between the commands and the uplink, which takes them while it is connected.
+const ANSWER_CHANNEL: usize = 64;
+
+/// A command as it came.
+#[derive(Debug)]
+pub struct Received {
+    command: Command,
+    /// When: its time to live runs from here.
+    at: Instant,
+}
+
+/// The session's way to the dispatcher.
+#[derive(Debug, Clone)]
+pub struct Commands {
+    dispatcher: mpsc::Sender<Received>,
+    allowed: watch::Receiver<Allowed>,
+}
+
+/// Both ends of what lies between the session and the commands.
+#[derive(Debug)]
+pub struct Channels {
+    /// For the session.
+    pub commands: Commands,
+    /// For the dispatcher.
+    pub incoming: mpsc::Receiver<Received>,
+    /// For the dispatcher.
+    pub answers: mpsc::Sender<Answer>,
+    /// For the uplink.
+    pub outgoing: mpsc::Receiver<Answer>,
+}
+
+impl Channels {
+    /// Makes the channels; `allowed` is what the configuration allows now.
+    pub fn new(allowed: watch::Receiver<Allowed>) -> Self {
+        let (dispatcher, incoming) = mpsc::channel(COMMAND_CHANNEL);
+        let (answers, outgoing) = mpsc::channel(ANSWER_CHANNEL);
+        Self { commands: Commands { dispatcher, allowed }, incoming, answers, outgoing }
     }
 }
 
-/// The answer to something that wants to be a command and is none.
-pub fn refuse(text: &str, device_id: &DeviceId, now: Timestamp) -> CommandAck {
-    let problem = ems_protocol::parse::<Command>(text).err().map(|e| e.message).unwrap_or_default();
-    let command_id = serde_json::from_str::<Value>(text)
-        .ok()
-        .and_then(|v| v.get("command_id").and_then(Value::as_str).map(|id| id.chars().take(128).collect()))
-        .unwrap_or_default();
-    let ack = CommandAck {
-        command_id,
-        device_id: device_id.clone(),
-        timestamp: now,
-        status: CommandStatus::Rejected,
-        reason_code: None,
-        reason: None,
-        result: None,
-    };
-    rejected(ack, ReasonCode::InvalidPayload, &problem)
-}
+impl Commands {
+    /// What `device.hello` names.
+    pub fn offered(&self) -> Vec<String> {
+        self.allowed.borrow().offered()
+    }
 
-fn rejected(ack: CommandAck, code: ReasonCode, reason: &str) -> CommandAck {
-    CommandAck {
-        status: CommandStatus::Rejected,
-        reason_code: Some(code),
-        reason: Some(reason.to_owned()),
-        result: None,
-        ..ack
+    /// Hands a command over.
+    ///
+    /// # Errors
+    /// The answer, when there is no room: it is as if the command had never come.
+    pub fn offer(
+        &self,
+        command: Command,
+        device_id: &DeviceId,
+        now: Timestamp,
+    ) -> Result<(), Box<CommandAck>> {
+        let received = Received { command, at: Instant::now() };
+        self.dispatcher.try_send(received).map_err(|error| {
+            let command = error.into_inner().command;
+            let id: String = command.command_id.chars().take(MAX_ID).collect();
+            Box::new(Refusal::rejected(ReasonCode::Busy, BUSY).ack(&id, device_id, now))
+        })
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ask(text: &str) -> CommandAck {
-        let (id, now) = ("ems_001".parse().unwrap(), Timestamp::from_millis(0));
-        match ems_protocol::parse::<Command>(text) {
-            Ok(command) => answer(&command, &id, now),
-            Err(_) => refuse(text, &id, now),
-        }
-    }
-
-    #[test]
-    fn a_ping_succeeds_under_its_own_id() {
-        let ack = ask(r#"{"command_id":"c1","action":"PING"}"#);
-        assert_eq!((ack.command_id.as_str(), ack.status), ("c1", CommandStatus::Succeeded));
-    }
-
-    #[test]
-    fn what_cannot_be_done_is_rejected_with_the_reason() {
-        let cases = [
-            (r#"{"command_id":"c1","action":"FORMAT"}"#, ReasonCode::UnknownAction, "c1"),
-            (r#"{"action":"PING"}"#, ReasonCode::InvalidPayload, ""),
-            (r#"{"command_id":"","action":"PING"}"#, ReasonCode::InvalidPayload, ""),
-            (r#"{"command_id":"c2","action":7}"#, ReasonCode::InvalidPayload, "c2"),
-            (r#"{"command_id":"c3","action":"PING","payload":[]}"#, ReasonCode::InvalidPayload, "c3"),
-        ];
-        for (text, code, id) in cases {
-            let ack = ask(text);
-            assert_eq!((ack.status, ack.reason_code), (CommandStatus::Rejected, Some(code)), "{text}");
-            assert_eq!(ack.command_id, id);
-            assert!(!ack.reason.unwrap_or_default().is_empty());
-        }
-    }
-}
+const BUSY: &str =
+    "too many commands at once: wait for their answers, and send this one again under a new id";

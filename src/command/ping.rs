@@ -2,9 +2,6 @@
 
 use serde_json::{Value, json};
 
-/// The name on the wire.
-pub(super) const ACTION: &str = "PING";
-
 /// Nothing to do but answer.
 pub(super) fn run() -> Value {
     json!({ "firmware_version": crate::sample::FIRMWARE_VERSION })

@@ -2,11 +2,12 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::file::{self, Found};
 use super::keys::{KEYS, entry};
 use super::mistake::{Place, escaped, is_showable};
+use super::overrides::Overrides;
 use super::settings::{Given, Report, Settings};
 use super::table::{Key, Need};
 use super::{SEARCH, values};
@@ -81,6 +82,9 @@ pub fn effective(path: Option<&Path>, environment: impl Fn(&str) -> Option<OsStr
         settings.take_file(&path, &contents, &mut report);
     }
     settings.take_environment(environment, &mut report);
+    if let Some(folder) = state_folder(&settings, environment) {
+        settings.take_overrides(Overrides::read(&folder).values(false), &mut report);
+    }
     let sensor = match settings.given(&entry::sensor) {
         Given::Value(text, _) => values::sensor(text).ok(),
         Given::Broken | Given::Nothing => None,
@@ -102,6 +106,17 @@ pub fn effective(path: Option<&Path>, environment: impl Fn(&str) -> Option<OsStr
         entry.is_hidden |= secrets.iter().any(|secret| value.contains(secret.as_str()));
     }
     entries
+}
+
+/// Where the daemon of this configuration keeps what the cloud has set.
+fn state_folder(settings: &Settings, environment: &dyn Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let text = |key: &'static Key| match settings.given(key) {
+        Given::Value(text, _) => Some(text.clone()),
+        Given::Broken => None,
+        Given::Nothing => unset(key, None, environment).1,
+    };
+    let device_id = text(&entry::device_id).filter(|id| values::device_id(id).is_ok())?;
+    Some(Path::new(&text(&entry::state_dir)?).join(device_id))
 }
 
 fn unset(

@@ -14,6 +14,7 @@ use super::reader::Reader;
 use super::table::{Key, Need, keys};
 use super::{CaFile, Secret, ServerUrl, ca_file, secret, server_url, shunt, values};
 use crate::battery::Chemistry;
+use crate::command::Allowed;
 use crate::sensor::{CurrentSign, SensorKind, Shunt};
 
 keys! {
@@ -39,6 +40,7 @@ keys! {
     /// The path is appended by the daemon. `ws://` is taken for this machine alone, for tests on a bench.
     server_url: ServerUrl = server_url::parse, Key {
         name: "SERVER_URL",
+        remote: true,
         example: "wss://cloud.example.com",
         ..Key::BLANK
     };
@@ -88,6 +90,7 @@ keys! {
     /// `normal`, or `inverted` if the current shows as negative while the battery charges.
     current_sign: CurrentSign = values::current_sign, Key {
         name: "CURRENT_SIGN",
+        remote: true,
         example: "normal",
         need: Need::Default("normal"),
         ..Key::BLANK
@@ -96,6 +99,7 @@ keys! {
     /// The pack's voltage divided by the voltage at the chip's bus pin, both measured: 1 without a divider, to 100.
     divider: f64 = values::divider, Key {
         name: "DIVIDER",
+        remote: true,
         example: "2.0",
         need: Need::BySensor { chip: Some("1"), simulated: "2.0" },
         ..Key::BLANK
@@ -120,6 +124,7 @@ keys! {
     /// The pack's rated capacity in Ah, 0.1 to 100000.
     capacity_ah: f64 = values::capacity_ah, Key {
         name: "CAPACITY_AH",
+        remote: true,
         example: "100",
         need: Need::BySensor { chip: None, simulated: "100" },
         ..Key::BLANK
@@ -128,6 +133,7 @@ keys! {
     /// Time between two samples, 100ms to 60s; a number alone is seconds.
     sample_interval: Duration = values::sample_interval, Key {
         name: "SAMPLE_INTERVAL",
+        remote: true,
         example: "1s",
         need: Need::Default("1s"),
         ..Key::BLANK
@@ -137,6 +143,7 @@ keys! {
     /// A power cut loses at most this much; a longer time spares the card.
     flush_interval: Duration = values::flush_interval, Key {
         name: "FLUSH_INTERVAL",
+        remote: true,
         example: "60s",
         need: Need::Default("60s"),
         ..Key::BLANK
@@ -146,6 +153,7 @@ keys! {
     /// 64 MB hold about a month at one sample a second. At the bound the oldest go, and are counted.
     backlog_max_mb: u64 = values::backlog_max_mb, Key {
         name: "BACKLOG_MAX_MB",
+        remote: true,
         example: "64",
         need: Need::Default("64"),
         ..Key::BLANK
@@ -154,6 +162,7 @@ keys! {
     /// How many hours of samples are kept for a cloud that cannot be reached: 1 to 87600.
     backlog_hours: u64 = values::backlog_hours, Key {
         name: "BACKLOG_HOURS",
+        remote: true,
         example: "168",
         need: Need::Default("168"),
         ..Key::BLANK
@@ -162,14 +171,25 @@ keys! {
     /// How many old samples a second are sent beside the live ones: 1 to 100000.
     backlog_rate: u32 = values::backlog_rate, Key {
         name: "BACKLOG_RATE",
+        remote: true,
         example: "5000",
         need: Need::Default("5000"),
+        ..Key::BLANK
+    };
+
+    /// The actions that the cloud may ask for, with commas between; `all` or `none`.
+    /// The default leaves out REBOOT and what drives outputs: SET_MODE and SET_OUTPUT.
+    commands_allow: Allowed = values::commands_allow, Key {
+        name: "COMMANDS_ALLOW",
+        example: "PING,READ_NOW,IDENTIFY",
+        need: Need::Default("PING,READ_NOW,IDENTIFY,RESET_ERROR,SET_CONFIG,ROTATE_TOKEN,DIAGNOSTICS,RESTART"),
         ..Key::BLANK
     };
 
     /// How much is logged: `error`, `warn`, `info`, `debug` or `trace`.
     log_level: Level = values::log_level, Key {
         name: "LOG_LEVEL",
+        remote: true,
         example: "info",
         need: Need::Default("info"),
         ..Key::BLANK

@@ -33,6 +33,8 @@ pub enum Place {
     Line(PathBuf, usize),
     /// The file, as something that is missing in it or wrong with all of it.
     File(PathBuf),
+    /// The cloud, by `SET_CONFIG` or `ROTATE_TOKEN`.
+    Cloud,
     /// The environment of the process, or nothing at all.
     Environment,
 }
@@ -57,7 +59,7 @@ impl Mistakes {
         mistakes.sort_by_key(|mistake| match &mistake.place {
             Place::Line(_, line) => (Reverse(2), *line),
             Place::File(_) => (Reverse(1), 0),
-            Place::Environment => (Reverse(0), 0),
+            Place::Environment | Place::Cloud => (Reverse(0), 0),
         });
         Self(mistakes)
     }
@@ -123,6 +125,7 @@ impl fmt::Display for Place {
         match self {
             Self::Line(path, line) => write!(f, "{}:{line}", escaped(&path.to_string_lossy())),
             Self::File(path) => f.write_str(&escaped(&path.to_string_lossy())),
+            Self::Cloud => f.write_str("set by the cloud"),
             Self::Environment => f.write_str("environment"),
         }
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::file::Found;
 use super::keys::entry;
 use super::mistake::{Mistake, Mistakes, Place, Refusal};
+use super::overrides::Values;
 use super::settings::{Given, Report, Settings};
 use super::table::{Key, Need};
 use super::values;
@@ -29,7 +30,11 @@ enum File {
 
 impl<'a> Reader<'a> {
     /// Takes in the file and the environment, and notes what is wrong with each line by itself.
-    pub(super) fn new(found: Found, environment: &'a dyn Fn(&str) -> Option<OsString>) -> Self {
+    pub(super) fn new(
+        found: Found,
+        environment: &'a dyn Fn(&str) -> Option<OsString>,
+        overrides: Option<&Values>,
+    ) -> Self {
         let mut report = Report::default();
         let mut settings = Settings::default();
         let file = match found {
@@ -47,6 +52,9 @@ impl<'a> Reader<'a> {
             Found::Nowhere(tried) => File::Nowhere(tried),
         };
         settings.take_environment(environment, &mut report);
+        if let Some(values) = overrides {
+            settings.take_overrides(values, &mut report);
+        }
         Self { environment, file, settings, report }
     }
 

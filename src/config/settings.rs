@@ -4,9 +4,10 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::file::Contents;
-use super::keys::KEYS;
+use super::keys::{KEYS, entry};
 use super::line::{self, Line};
 use super::mistake::{Mistake, Mistakes, Place, escaped};
+use super::overrides::Values;
 use super::table::Key;
 
 /// Shorter secrets are refused anyway, and taking so short a text out of sentences would leave none to read.
@@ -19,6 +20,8 @@ const NO_EQUALS: &str = "has no '='; write KEY=value";
 #[derive(Default)]
 pub(super) struct Settings {
     file: Vec<Setting>,
+    /// What the cloud has set and the file has not voided since.
+    cloud: Vec<Setting>,
     environment: Vec<Setting>,
 }
 
@@ -49,13 +52,37 @@ pub(super) struct Report {
 }
 
 impl Settings {
-    /// What is known of `key`: the environment wins over the file.
+    /// What is known of `key`: the environment wins over the cloud, and the cloud over the file.
     pub(super) fn given(&self, key: &Key) -> &Given {
-        self.environment
-            .iter()
-            .chain(&self.file)
-            .find(|setting| setting.key.name == key.name && !matches!(setting.given, Given::Nothing))
-            .map_or(&Given::Nothing, |setting| &setting.given)
+        of(self.environment.iter().chain(&self.cloud).chain(&self.file), key.name)
+    }
+
+    /// What the file says of the key of that name.
+    pub(super) fn in_file(&self, name: &str) -> &Given {
+        of(self.file.iter(), name)
+    }
+
+    /// Whether the environment has the key of that name.
+    pub(super) fn is_in_environment(&self, name: &str) -> bool {
+        !matches!(of(self.environment.iter(), name), Given::Nothing)
+    }
+
+    /// Takes in what the cloud has set, where the file still says what it said then. To be called last.
+    pub(super) fn take_overrides(&mut self, values: &Values, report: &mut Report) {
+        for (name, set) in values {
+            let Some(key) = KEYS.iter().copied().find(|key| key.name == name) else { continue };
+            let said = match self.in_file(name) {
+                Given::Value(text, _) => Some(text),
+                Given::Broken | Given::Nothing => None,
+            };
+            let is_token = key.name == entry::api_token.name;
+            if said != set.replaces.as_ref() || !(key.remote || is_token) {
+                continue;
+            }
+            let given = Given::Value(set.value.clone(), Place::Cloud);
+            report.keep_secret(key, &given);
+            self.cloud.push(Setting { key, name: name.clone(), place: Place::Cloud, given });
+        }
     }
 
     /// Takes in the lines of the file; `false` if it is no text at all.
@@ -131,6 +158,13 @@ impl Settings {
     }
 }
 
+/// The first that says something of the key of that name.
+fn of<'a>(mut settings: impl Iterator<Item = &'a Setting>, name: &str) -> &'a Given {
+    settings
+        .find(|setting| setting.key.name == name && !matches!(setting.given, Given::Nothing))
+        .map_or(&Given::Nothing, |setting| &setting.given)
+}
+
 /// Adds a setting of one source, unless the key is set there already.
 fn add(settings: &mut Vec<Setting>, new: Setting, report: &mut Report) {
     let Some(old) = settings.iter().find(|old| old.key.name == new.key.name) else {
@@ -188,6 +222,7 @@ impl Place {
         match self {
             Self::Line(_, line) => format!("line {line}"),
             Self::File(_) => "the file".to_owned(),
+            Self::Cloud => "the cloud's settings".to_owned(),
             Self::Environment => "the environment".to_owned(),
         }
     }

@@ -15,6 +15,9 @@ pub struct Key {
     pub need: Need,
     /// Its value is never shown.
     pub secret: bool,
+    /// Whether the cloud may set it (`SET_CONFIG`): nothing that says what is wired how, who this is, or what the owner
+    /// of the device lets the cloud do.
+    pub remote: bool,
     /// The variable in which systemd names the directory it made for the unit (systemd.exec(5)); stands before
     /// the default.
     pub directory_from: Option<&'static str>,
@@ -45,6 +48,7 @@ impl Key {
         example: "",
         need: Need::Required,
         secret: false,
+        remote: false,
         directory_from: None,
     };
 

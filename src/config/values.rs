@@ -10,6 +10,7 @@ use tracing::Level;
 
 use super::mistake::Refusal;
 use crate::battery::Chemistry;
+use crate::command::Allowed;
 use crate::sensor::{CurrentSign, SensorKind};
 
 pub(super) fn device_id(text: &str) -> Result<DeviceId, Refusal> {
@@ -29,6 +30,12 @@ pub(super) fn sensor(text: &str) -> Result<SensorKind, Refusal> {
         ("simulated", SensorKind::Simulated),
     ];
     one_of(text, &kinds)
+}
+
+pub(super) fn commands_allow(text: &str) -> Result<Allowed, Refusal> {
+    Allowed::parse(text).map_err(|_| {
+        "expected actions with commas between, such as PING,READ_NOW,RESTART; or all, or none".into()
+    })
 }
 
 pub(super) fn i2c_bus(text: &str) -> Result<PathBuf, Refusal> {

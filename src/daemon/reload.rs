@@ -9,7 +9,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info};
 
 use super::{backlog_pace, dialer, keeping};
-use crate::config::{self, Config};
+use crate::command::Allowed;
+use crate::config::{self, Config, Secret};
 use crate::health::Work;
 use crate::journal::LogLevel;
 use crate::status::Facts;
@@ -36,6 +37,10 @@ pub(super) struct Reloader {
     pub(super) facts: watch::Sender<Rc<Facts>>,
     /// How much is logged.
     pub(super) log: LogLevel,
+    /// For the commands.
+    pub(super) allowed: watch::Sender<Allowed>,
+    /// The token before the one that the cloud has set.
+    pub(super) spare: Option<Secret>,
 }
 
 /// What another identity, or other folders, would take: locks, numbers and samples of its own.
@@ -53,7 +58,7 @@ impl Reloader {
     }
 
     async fn try_reload(&mut self) -> Result<String, String> {
-        let loaded = config::load(self.path.as_deref(), |key| std::env::var_os(key))
+        let loaded = config::load_on_trial(self.path.as_deref(), |key| std::env::var_os(key))
             .map_err(|mistakes| mistakes.to_string())?;
         let new = loaded.config;
         let changes = self.config.changes(&new);
@@ -66,15 +71,19 @@ impl Reloader {
         }
         // Everything that can be refused comes before anything is changed.
         let to_sampler = self.for_sampler(&new)?;
-        let to_uplink = self.for_uplink(&new)?;
+        let to_uplink = self.for_uplink(&new, loaded.spare_token.as_ref())?;
         let server = to_uplink.as_ref().map(|change| change.dialer.server().to_owned());
         if let Some(change) = to_sampler {
             self.sampler.send(change).await.map_err(|_| STOPS.to_owned())?;
         }
         if let Some(change) = to_uplink {
             self.uplink.send(change).await.map_err(|_| STOPS.to_owned())?;
+            // There is room again once it has been taken: whoever asked then sees a link that is being made anew.
+            drop(self.uplink.reserve().await);
         }
         self.log.set(new.log_level);
+        self.allowed.send_replace(new.commands_allow.clone());
+        self.spare.clone_from(&loaded.spare_token);
         self.facts.send_modify(|facts| {
             let facts = Rc::make_mut(facts);
             facts.sensor = new.wiring().device().to_string();
@@ -108,7 +117,7 @@ impl Reloader {
         Ok((!same).then_some(change))
     }
 
-    fn for_uplink(&self, new: &Config) -> Result<Option<uplink::Change>, String> {
+    fn for_uplink(&self, new: &Config, spare: Option<&Secret>) -> Result<Option<uplink::Change>, String> {
         let old = &self.config;
         let reached = |config: &Config| {
             (config.server_url.clone(), config.api_token.clone(), config.ca_file.clone(), config.backlog_rate)
@@ -117,11 +126,13 @@ impl Reloader {
         let sensor = new.wiring().device().to_string();
         let same = reached(old) == reached(new)
             && keeping(old) == keeping(new)
+            && spare.is_none_or(|spare| self.spare.as_ref() == Some(spare))
             && old.wiring().device().to_string() == sensor;
         if same {
             return Ok(None);
         }
-        let dialer = dialer(new, self.last_good).map_err(|error| error.to_string())?;
+        let dialer =
+            dialer(new, self.last_good).map_err(|error| error.to_string())?.with_spare(spare.cloned());
         Ok(Some(uplink::Change { dialer, sensor, backlog_pace: backlog_pace(new), keeping: keeping(new) }))
     }
 }

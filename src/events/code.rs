@@ -26,3 +26,7 @@ pub const CLOCK_STEPPED: &str = "CLOCK_STEPPED";
 pub const SAMPLES_DROPPED: &str = "SAMPLES_DROPPED";
 /// A part of the daemon no longer makes progress.
 pub const STALLED: &str = "DAEMON_STALLED";
+/// The cloud has changed settings, or a change was taken back.
+pub const CONFIG_CHANGED: &str = "CONFIG_CHANGED";
+/// The cloud has replaced the token.
+pub const TOKEN_ROTATED: &str = "TOKEN_ROTATED";

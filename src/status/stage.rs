@@ -84,6 +84,8 @@ pub struct LinkState {
     pub turned_away: Option<(TurnedAway, Instant)>,
     /// Whether the server has taken this token since the start.
     pub accepted: bool,
+    /// Whether the token that was tried last is the one before the cloud's replacement.
+    pub with_spare: bool,
 }
 
 /// What the link does.
@@ -108,6 +110,7 @@ impl Default for LinkState {
             attempts: 0,
             turned_away: None,
             accepted: false,
+            with_spare: false,
         }
     }
 }

@@ -8,6 +8,7 @@ use ems_protocol::ClockQuality;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
+use crate::command::Commands;
 use crate::events::Reporter;
 use crate::health::Progress;
 use crate::sample::{Identity, Sample};
@@ -34,6 +35,8 @@ pub struct Context {
     pub reporter: Reporter,
     /// The least time that each sample of the backlog takes on the wire.
     pub backlog_pace: Duration,
+    /// Takes commands.
+    pub commands: Commands,
     /// When the right time was last remembered.
     pub remembered: Cell<Option<Instant>>,
 }

@@ -83,6 +83,10 @@ pub struct Dialer {
     authority: String,
     path: String,
     token: Secret,
+    /// Tried when the server refuses the token: one of the two is being replaced by the other.
+    spare: Option<Secret>,
+    /// Whether `token` and `spare` have changed places.
+    is_swapped: bool,
     /// Asked for a tunnel, where the environment names one.
     proxy: Option<Proxy>,
     /// `None` when the endpoint is plain ws on loopback.
@@ -109,7 +113,37 @@ impl Dialer {
         let url = server.to_string();
         let authority = url.split_once("://").map_or("", |(_, authority)| authority).to_owned();
         let path = format!("/ws/device/{device_id}");
-        Ok(Self { host: server.host(), port: server.port(), authority, path, token, proxy, tls })
+        Ok(Self {
+            host: server.host(),
+            port: server.port(),
+            authority,
+            path,
+            token,
+            spare: None,
+            is_swapped: false,
+            proxy,
+            tls,
+        })
+    }
+
+    /// The same, with another token to try when the server refuses the first.
+    #[must_use]
+    pub fn with_spare(self, spare: Option<Secret>) -> Self {
+        Self { spare, ..self }
+    }
+
+    /// The server refuses the token: takes the other one; true if it is worth an attempt at once, false if both have
+    /// been refused now.
+    pub(super) fn swap_token(&mut self) -> bool {
+        let Some(spare) = &mut self.spare else { return false };
+        std::mem::swap(&mut self.token, spare);
+        self.is_swapped = !self.is_swapped;
+        self.is_swapped
+    }
+
+    /// Whether the token is the other one.
+    pub(super) fn is_swapped(&self) -> bool {
+        self.is_swapped
     }
 
     /// The server, for log lines.

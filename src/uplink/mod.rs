@@ -1,5 +1,6 @@
 //! The way to the cloud: dial, hold a session, wait, for ever.
 
+mod answers;
 mod backoff;
 mod context;
 mod dial;
@@ -21,10 +22,12 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tracing::{debug, info, warn};
 
+use crate::command::Answer;
 use crate::events::Event;
 use crate::sample::Sample;
-use crate::status::TurnedAway;
+use crate::status::{LinkPhase, TurnedAway};
 use crate::store::{Backlog, Keeping};
+use answers::Answers;
 use backoff::Backoff;
 pub use context::Context;
 pub use dial::{DialError, Dialer};
@@ -46,6 +49,7 @@ pub struct Uplink {
     dialer: Dialer,
     backlog: Backlog,
     events: EventQueue,
+    answers: Answers,
     report: Report,
     backoff: Backoff,
     /// The most samples in a batch: halved each time the server finds a frame too big.
@@ -99,14 +103,21 @@ enum Failure {
 }
 
 impl Uplink {
-    /// An uplink that calls with `dialer`, keeps unconfirmed samples in `backlog` and sends what comes from `events`
-    /// where the server takes events.
-    pub fn new(context: Context, dialer: Dialer, backlog: Backlog, events: mpsc::Receiver<Event>) -> Self {
+    /// An uplink that calls with `dialer`, keeps unconfirmed samples in `backlog`, sends what comes from `events` where
+    /// the server takes events, and what comes from `answers` always.
+    pub fn new(
+        context: Context,
+        dialer: Dialer,
+        backlog: Backlog,
+        events: mpsc::Receiver<Event>,
+        answers: mpsc::Receiver<Answer>,
+    ) -> Self {
         Self {
             context,
             dialer,
             backlog,
             events: EventQueue::new(events),
+            answers: Answers::new(answers),
             report: Report::default(),
             backoff: Backoff::default(),
             batch_limit: FIRST_BATCH,
@@ -136,6 +147,12 @@ impl Uplink {
         let failure = match self.dial(samples).await? {
             Err(error) => {
                 if let DialError::Refused(status) = error {
+                    if self.dialer.swap_token() {
+                        info!(
+                            "the server refuses the token that the cloud has set: the one before it is tried"
+                        );
+                        return Some(());
+                    }
                     self.turned_away(TurnedAway::Http(status));
                 }
                 let failure = of_dial(&error);
@@ -159,7 +176,11 @@ impl Uplink {
         self.backoff = Backoff::default();
         self.failures = 0;
         self.batch_limit = FIRST_BATCH;
-        self.context.link.send_modify(|link| (link.accepted, link.turned_away) = (false, None));
+        let now = tokio::time::Instant::now();
+        self.context.link.send_modify(|link| {
+            link.turn(LinkPhase::Dialling, now);
+            (link.accepted, link.turned_away) = (false, None);
+        });
     }
 
     /// What is still unconfirmed goes to the card.
@@ -251,9 +272,11 @@ impl Uplink {
     }
 
     async fn session(&mut self, wire: Wire, mode: Mode, samples: &mut mpsc::Receiver<Sample>) -> End {
-        let Self { context, dialer, backlog, events, report, network, batch_limit, .. } = self;
+        let Self { context, dialer, backlog, events, answers, report, network, batch_limit, .. } = self;
+        let with_spare = dialer.is_swapped();
+        context.link.send_modify(|link| link.with_spare = with_spare);
         report.connected(context, dialer.server(), mode);
-        let session = Session::new(context, backlog, events, wire, mode, *batch_limit);
+        let session = Session::new(context, backlog, events, answers, wire, mode, *batch_limit);
         let session = session.run(samples, network);
         tokio::pin!(session);
         let mut ticks = interval(PROGRESS_TICK);
@@ -282,6 +305,10 @@ impl Uplink {
             Some(CloseCode::TryAgainLater | CloseCode::TooMany) => {
                 (format!("the server asks to try again later ({reason})"), Failure::Busy(None))
             }
+            Some(CloseCode::Revoked) if self.dialer.swap_token() => (
+                format!("this token is no longer valid ({reason}): the other one is tried"),
+                Failure::LeftBehind,
+            ),
             Some(CloseCode::PolicyViolation | CloseCode::Revoked) => {
                 (format!("the server refuses this device ({reason}): check API_TOKEN"), Failure::Refused)
             }

@@ -14,6 +14,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode as WireCl
 use tokio_tungstenite::tungstenite::{self, Message};
 use tracing::debug;
 
+use super::answers::Answers;
 use super::context::Context;
 use super::event_queue::EventQueue;
 use super::network::Network;
@@ -37,13 +38,15 @@ pub(super) enum End {
     Broken(String),
 }
 
-/// What went out before a Ping of plain mode.
+/// What went out before a Ping.
 #[derive(Debug, Clone, Copy)]
 enum Sent {
     /// The live sample of this number.
     Live(u64),
     /// The batch that is in flight.
     Batch,
+    /// Answers to commands, up to this mark.
+    Answers(u64),
 }
 
 /// How often pings, deadlines and resends are looked at.
@@ -66,6 +69,7 @@ pub(super) struct Session<'a> {
     context: &'a Context,
     backlog: &'a mut Backlog,
     events: &'a mut EventQueue,
+    answers: &'a mut Answers,
     wire: Wire,
     mode: Mode,
     /// The most samples in one batch that this daemon sends.
@@ -74,9 +78,9 @@ pub(super) struct Session<'a> {
     max_batch: Option<usize>,
     /// The next batch leaves no sooner: the backlog must not crowd out the live samples of this or of other devices.
     batch_not_before: Instant,
-    /// What each Ping of plain mode proves when its Pong comes, oldest first.
+    /// What each Ping proves when its Pong comes, oldest first.
     barriers: VecDeque<(u64, Sent)>,
-    /// Numbers the Pings of plain mode.
+    /// Numbers those Pings.
     pings: u64,
     /// When the server last showed that it stores samples, or there was nothing to store.
     last_progress: Instant,
@@ -96,6 +100,7 @@ impl<'a> Session<'a> {
         context: &'a Context,
         backlog: &'a mut Backlog,
         events: &'a mut EventQueue,
+        answers: &'a mut Answers,
         wire: Wire,
         mode: Mode,
         batch_limit: usize,
@@ -103,6 +108,7 @@ impl<'a> Session<'a> {
         let now = Instant::now();
         backlog.begin_session();
         events.begin_session();
+        answers.begin_session();
         let max_batch = match mode {
             Mode::Plain => Some(batch_limit),
             Mode::Typed => None,
@@ -111,6 +117,7 @@ impl<'a> Session<'a> {
             context,
             backlog,
             events,
+            answers,
             wire,
             mode,
             batch_limit,
@@ -162,6 +169,7 @@ impl<'a> Session<'a> {
                 () = until(self.suspected.unwrap_or(self.started) + ALIBI), if self.suspected.is_some() => {
                     return Ok(End::LeftBehind);
                 }
+                () = self.answers.filled() => {}
                 () = self.events.filled(), if self.mode == Mode::Typed => {}
                 notices = self.backlog.changed(self.context.clock.boottime()) => self.context.say(notices),
                 () = until(self.batch_not_before), if self.batch_not_before > Instant::now() => {}
@@ -220,6 +228,7 @@ impl<'a> Session<'a> {
             self.last_progress = now;
             self.barriers.clear();
             self.backlog.begin_session();
+            self.answers.begin_session();
         }
         Ok(None)
     }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use ems_protocol::limits::MAX_BATCH_SAMPLES;
 use ems_protocol::{Command, Envelope, ErrorCode, ErrorMessage, TelemetryAck, Welcome, encode, kind, parse};
 use tokio_tungstenite::tungstenite::{self, Message};
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
 use super::Session;
 use crate::command;
@@ -38,7 +38,7 @@ impl Session<'_> {
             },
             // A server written from the guide sends bare command objects, and whatever else it likes.
             Mode::Plain => match parse::<Command>(text) {
-                Ok(command) => self.obey(&command),
+                Ok(command) => self.obey(command),
                 Err(_) => match Envelope::parse(text) {
                     Ok(envelope) if envelope.kind == kind::COMMAND => self.receive_typed(&envelope),
                     _ if text.contains("\"action\"") => self.refuse_command(text),
@@ -71,7 +71,7 @@ impl Session<'_> {
                 Err(error) => self.answer_error(&error),
             },
             kind::COMMAND => match envelope.payload::<Command>() {
-                Ok(command) => self.obey(&command),
+                Ok(command) => self.obey(command),
                 Err(_) => self.refuse_command(envelope.payload_text()),
             },
             kind::HEARTBEAT => Ok(()),
@@ -107,10 +107,12 @@ impl Session<'_> {
         }
     }
 
-    fn obey(&mut self, command: &Command) -> Result<(), tungstenite::Error> {
-        info!("command {} ({})", printable(&command.action), printable(&command.command_id));
-        let ack = command::answer(command, &self.context.identity.device_id, self.context.clock.now());
-        self.wire.queue(Message::text(encode(kind::COMMAND_ACK, &ack)))
+    fn obey(&mut self, command: Command) -> Result<(), tungstenite::Error> {
+        let device_id = &self.context.identity.device_id;
+        match self.context.commands.offer(command, device_id, self.context.clock.now()) {
+            Ok(()) => Ok(()),
+            Err(busy) => self.wire.queue(Message::text(encode(kind::COMMAND_ACK, &busy))),
+        }
     }
 
     fn refuse_command(&mut self, text: &str) -> Result<(), tungstenite::Error> {

@@ -1,5 +1,5 @@
-//! What the daemon sends: live samples, the backlog beside them, events; and, in plain mode, the Pings that stand for
-//! acknowledgements.
+//! What the daemon sends: live samples, the backlog beside them, answers to commands, events; and the Pings whose Pongs
+//! prove that the server has read what went before.
 
 use std::time::Instant;
 
@@ -7,7 +7,6 @@ use ems_protocol::{Hello, SeqRanges, TelemetryBatch, encode, kind};
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::{Sent, Session};
-use crate::command;
 use crate::sample::{FIRMWARE_VERSION, Sample};
 use crate::store::{Batch, Pick};
 use crate::uplink::upgrade::Mode;
@@ -19,7 +18,7 @@ impl Session<'_> {
             firmware_version: FIRMWARE_VERSION.to_owned(),
             hardware_model: self.context.hardware_model.clone(),
             sensor: Some(self.context.sensor.clone()),
-            actions: command::ACTIONS.iter().map(|&a| a.to_owned()).collect(),
+            actions: self.context.commands.offered(),
             backlog: self.backlog.state().waiting(),
             boottime_ms: self.context.clock.boottime().0,
         };
@@ -41,7 +40,18 @@ impl Session<'_> {
                 }
             }
         }
+        self.send_answers()?;
         self.send_event()
+    }
+
+    /// All answers that wait, in both modes.
+    fn send_answers(&mut self) -> Result<(), tungstenite::Error> {
+        let mut any = false;
+        while let Some(ack) = self.answers.next() {
+            self.wire.queue(Message::text(encode(kind::COMMAND_ACK, ack)))?;
+            any = true;
+        }
+        if any { self.barrier(Sent::Answers(self.answers.mark())) } else { Ok(()) }
     }
 
     /// One event, when the wire is free: samples come first. The Pong after it proves that it has been read.
@@ -108,11 +118,15 @@ impl Session<'_> {
         let Ok(number) = payload.try_into().map(u64::from_be_bytes) else { return };
         let boot_id = &self.context.identity.boot_id;
         while let Some((_, sent)) = self.barriers.pop_front_if(|(ping, _)| *ping <= number) {
-            self.last_progress = Instant::now();
             match sent {
                 Sent::Live(seq) => self.backlog.confirm(boot_id, &SeqRanges::from_iter([seq])),
                 Sent::Batch => self.backlog.confirm_in_flight(),
+                Sent::Answers(mark) => {
+                    self.answers.read_up_to(mark);
+                    continue;
+                }
             }
+            self.last_progress = Instant::now();
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::config::{Effective, KEYS};
 use crate::words::without_tokens;
 
 /// The secrets that are known here.
-pub(super) struct Redactor {
+pub(crate) struct Redactor {
     secrets: Vec<String>,
 }
 
@@ -17,7 +17,7 @@ const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_pr
 
 impl Redactor {
     /// Knows the secrets among `settings`, and the passwords of proxies.
-    pub(super) fn new(settings: &[Effective]) -> Self {
+    pub(crate) fn new(settings: &[Effective]) -> Self {
         let of_settings = settings.iter().filter(|entry| entry.key.secret).filter_map(Effective::value);
         let proxies = PROXIES.iter().filter_map(|name| std::env::var(name).ok());
         let passwords = proxies.filter_map(|url| {
@@ -32,7 +32,7 @@ impl Redactor {
     }
 
     /// `text` without them, and without what looks like one.
-    pub(super) fn clean(&self, text: &str) -> String {
+    pub(crate) fn clean(&self, text: &str) -> String {
         let mut clean = text.to_owned();
         for secret in &self.secrets {
             clean = clean.replace(secret.as_str(), MASK);

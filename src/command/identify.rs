@@ -1,0 +1,44 @@
+//! `IDENTIFY`: blinks the board's LED, so that somebody in front of a row of boards finds this one.
+
+use std::path::Path;
+use std::time::Duration;
+
+use ems_protocol::ReasonCode;
+use serde_json::{Map, Value, json};
+
+use super::answer::Refusal;
+use crate::led::Led;
+
+/// For how long, in s, when the command does not say.
+const DEFAULT_SECONDS: u64 = 30;
+/// The longest, in s.
+const MAX_SECONDS: u64 = 3600;
+
+/// What is wrong with the payload, or for how long.
+pub(super) fn check(payload: &Map<String, Value>) -> Result<Duration, Refusal> {
+    let seconds = match payload.get("seconds") {
+        None => Some(DEFAULT_SECONDS),
+        Some(value) => value.as_u64().filter(|seconds| (1..=MAX_SECONDS).contains(seconds)),
+    };
+    seconds.map(Duration::from_secs).ok_or_else(|| {
+        Refusal::rejected(
+            ReasonCode::InvalidPayload,
+            format!("seconds: expected a whole number from 1 to {MAX_SECONDS}"),
+        )
+    })
+}
+
+pub(super) async fn run(time: Duration) -> Result<Value, Refusal> {
+    let refused = |error: std::io::Error| {
+        Refusal::failed(ReasonCode::Hardware, format!("the LED cannot be driven ({error})"))
+    };
+    match Led::of_board(Path::new("/")) {
+        Ok(Some(led)) => led.blink(time).await.map_err(refused)?,
+        Ok(None) => {
+            let words = "this board has no LED that can be blinked (no /sys/class/leds/ACT)";
+            return Err(Refusal::failed(ReasonCode::Unsupported, words));
+        }
+        Err(error) => return Err(refused(error)),
+    }
+    Ok(json!({ "seconds": time.as_secs() }))
+}

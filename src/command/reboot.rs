@@ -1,0 +1,34 @@
+//! `REBOOT`: a file that the system watches (`ems-edge-reboot.path`). The daemon itself may not reboot anything.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::time::sleep;
+use tracing::{info, warn};
+
+use super::tools::Tools;
+
+/// A wish that nobody has taken by then is withdrawn: it must not come true at some later time.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// To be called once the answer is delivered.
+pub(super) async fn act(tools: &Tools) {
+    let wish = file(tools);
+    info!("the cloud asks for a reboot");
+    if let Err(error) = fs::write(&wish, b"") {
+        warn!("the wish to reboot cannot be written to {}: {error}", wish.display());
+        return;
+    }
+    sleep(LIMIT).await;
+    match fs::remove_file(&wish) {
+        Ok(()) => warn!("nobody reboots this machine: systemctl status ems-edge-reboot.path"),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => warn!("{} cannot be removed: {error}", wish.display()),
+    }
+}
+
+fn file(tools: &Tools) -> PathBuf {
+    tools.runtime_dir.join("reboot")
+}
