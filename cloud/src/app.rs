@@ -8,6 +8,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::auth::limiter::LoginLimiter;
 use crate::auth::sessions::Sessions;
+use crate::commands::Secrets;
 use crate::fleet::Fleet;
 use crate::metrics::Metrics;
 use crate::store::Store;
@@ -18,6 +19,8 @@ pub struct App {
     pub store: Store,
     /// The devices as they are now.
     pub fleet: Fleet,
+    /// Tokens on their way to devices.
+    pub secrets: Secrets,
     /// Users who are logged in.
     pub sessions: Arc<Sessions>,
     /// Slows down guessing.

@@ -12,6 +12,7 @@ pub mod auth;
 pub mod certificates;
 pub mod cli;
 pub mod clock;
+pub mod commands;
 pub mod data_dir;
 pub mod door;
 pub mod fleet;

@@ -27,6 +27,7 @@ use crate::auth::jwt::JwtKey;
 use crate::auth::limiter::LoginLimiter;
 use crate::auth::password::Verifier;
 use crate::auth::sessions::Sessions;
+use crate::commands::{self, Secrets};
 use crate::data_dir::DataDir;
 use crate::fleet::Fleet;
 use crate::http::{self, Peer};
@@ -137,6 +138,7 @@ impl Server {
             fleet: Fleet::open(store.clone()).await?,
             sessions: Arc::new(Sessions::new(store.clone(), JwtKey::new(&key), Verifier::new()?)),
             store,
+            secrets: Secrets::default(),
             logins: LoginLimiter::default(),
             metrics,
             allowed_origins: config.allowed_origins,
@@ -165,6 +167,7 @@ impl Server {
         background.spawn(async move { fleet.fleet.keep_watch().await });
         background.spawn(async move { sessions.keep_watch().await });
         background.spawn(probe_in_trouble(store));
+        background.spawn(commands::keep_watch(app.clone()));
         stop.await;
         info!(sockets = app.tasks.len(), "stopping");
         app.stop.cancel();

@@ -28,6 +28,8 @@ pub mod kind {
     pub const COMMAND: &str = "command";
     /// Device → cloud.
     pub const COMMAND_ACK: &str = "command.ack";
+    /// Cloud → dashboard: where a command stands.
+    pub const COMMAND_STATUS: &str = "command.status";
     /// Device → cloud, and on to dashboards.
     pub const EVENT: &str = "device.event";
     /// Cloud → dashboard: online or offline, since when, last seen.

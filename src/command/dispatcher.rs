@@ -23,7 +23,7 @@ use super::{
 use crate::words::printable;
 
 /// Commands at once; one more is answered BUSY.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 64;
 /// The longest time to live, in s: as long as the journal remembers.
 const MAX_TTL: f64 = 7.0 * 24.0 * 3600.0;
 

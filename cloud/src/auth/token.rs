@@ -23,6 +23,17 @@ impl Token {
         Ok(Self(format!("{PREFIX}live_{}", BASE64URL_NOPAD.encode(&secret))))
     }
 
+    /// Whether somebody else's text can be a token.
+    pub fn is_sound(text: &str) -> bool {
+        text.strip_prefix(PREFIX).is_some_and(|rest| (16..=500).contains(&rest.len()))
+            && text.bytes().all(|byte| byte.is_ascii_graphic())
+    }
+
+    /// A token that somebody else has drawn.
+    pub fn from_text(text: String) -> Self {
+        Self(text)
+    }
+
     /// The text that the device is given.
     pub fn reveal(&self) -> &str {
         &self.0

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod command;
 mod device;
 mod init;
 mod serve;
@@ -34,6 +35,7 @@ const EXAMPLE: &str = "Example:
   ems-cloud init --host ems.example.org
   ems-cloud device add ems_001 --name 'Garage'
   ems-cloud serve --listen-plain 127.0.0.1:8080
+  ems-cloud command send ems_001 PING
 
 Exit status: 0 done, 64 wrong arguments, 78 wrong configuration or data folder, 1 any other failure.";
 
@@ -44,6 +46,9 @@ enum Command {
     /// Register devices and manage their tokens; also while the server runs
     #[command(subcommand)]
     Device(device::Device),
+    /// Send commands to devices; while the server runs
+    #[command(subcommand)]
+    Command(command::Command),
     /// Run the server
     Serve(serve::Serve),
 }
@@ -87,6 +92,7 @@ pub fn run() -> ExitCode {
     let result = match arguments.command {
         Command::Init(init) => init.run(&data),
         Command::Device(device) => device.run(&data),
+        Command::Command(command) => command.run(&data),
         Command::Serve(serve) => serve.run(data),
     };
     match result {

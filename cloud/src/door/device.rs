@@ -4,16 +4,22 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use ems_protocol::{CloseCode, ErrorCode, ErrorMessage, TelemetryAck, encode, kind, limits};
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use super::budget::Budget;
 use super::{HEARTBEAT_BEATS, PING_BEATS, beats, error_frame, heartbeat};
 use crate::app::App;
 use crate::auth::token::TokenHash;
+use crate::clock;
+use crate::commands;
 use crate::fleet::device::Device;
 use crate::fleet::link::{Link, Outbox};
 use crate::metrics::Door;
 use crate::socket::{Gone, Incoming, Socket, Utf8Bytes};
+use crate::store::commands as table;
+
+/// Commands that are read from the store at once.
+const COMMANDS: usize = 32;
 
 /// Why a connection ends.
 pub(super) type End = Option<(CloseCode, &'static str)>;
@@ -26,6 +32,8 @@ pub(super) struct Connection {
     pub(super) typed: bool,
     pub(super) socket: Socket,
     pub(super) samples: Budget,
+    /// The last command that went out over this connection.
+    last_command: i64,
     errors: Budget,
     unsaid_errors: u64,
 }
@@ -45,6 +53,7 @@ pub(super) async fn serve(app: Arc<App>, device: Arc<Device>, token: TokenHash, 
         typed,
         socket,
         samples: Budget::of_samples(),
+        last_command: 0,
         errors: Budget::of_errors(),
         unsaid_errors: 0,
     };
@@ -141,7 +150,7 @@ impl Connection {
 
     /// Sends what others have put into the outbox.
     pub(super) async fn flush(&mut self) -> ControlFlow<End> {
-        let Outbox { acks, unavailable, close, .. } = self.link.take();
+        let Outbox { acks, unavailable, commands, close, .. } = self.link.take();
         if self.typed {
             for (boot_id, ranges) in acks {
                 self.send(encode(kind::ACK, &TelemetryAck { boot_id, ranges }).into()).await?;
@@ -152,10 +161,47 @@ impl Connection {
             let error = ErrorMessage::new(ErrorCode::Unavailable, words).with("samples", unavailable);
             self.complain(error).await?;
         }
+        if commands && close.is_none() {
+            Box::pin(self.send_commands()).await?;
+        }
         match close {
             Some(end) => ControlFlow::Break(Some(end)),
             None => ControlFlow::Continue(()),
         }
+    }
+
+    /// Sends the commands that are open and were not sent over this connection yet.
+    async fn send_commands(&mut self) -> ControlFlow<End> {
+        let (device, after, now) = (self.device.key, self.last_command, clock::now().millis());
+        let rows = match self.app.store.read(move |db| table::open(db, device, after, now, COMMANDS)).await {
+            Ok(rows) => rows,
+            Err(error) => {
+                // They come with the next call or connection.
+                warn!(device_id = %self.device.id, %error, "the commands could not be read");
+                return ControlFlow::Continue(());
+            }
+        };
+        if rows.len() == COMMANDS {
+            self.link.call();
+        }
+        for row in rows {
+            self.last_command = row.key;
+            let key = row.key;
+            let noted = if let Some(frame) = commands::frame(&self.app, &row, self.typed) {
+                self.send(frame).await?;
+                self.app.store.write(move |db| table::note_sent(db, key, now)).await
+            } else {
+                let words =
+                    "the server was restarted before the new token was delivered: nothing has changed";
+                self.app.store.write(move |db| table::fail(db, key, now, "INTERRUPTED", words)).await
+            };
+            match noted {
+                Ok(Some(row)) => commands::progressed(&self.app, &self.device, row),
+                Ok(None) => {}
+                Err(error) => warn!(device_id = %self.device.id, %error, "a delivery could not be noted"),
+            }
+        }
+        ControlFlow::Continue(())
     }
 
     /// Tells the device about a frame that could not be used, unless it has heard enough of it.

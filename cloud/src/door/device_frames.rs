@@ -3,20 +3,21 @@
 use std::ops::ControlFlow;
 
 use ems_protocol::{
-    CloseCode, CommandAck, DeviceEvent, DeviceId, Envelope, ErrorCode, ErrorMessage, Hello, SeqRanges,
-    Telemetry, Welcome, encode, kind, limits, parse,
+    CloseCode, CommandAck, CommandStatus, DeviceEvent, DeviceId, Envelope, ErrorCode, ErrorMessage, Hello,
+    SeqRanges, Telemetry, Welcome, encode, kind, limits, parse,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::device::{Connection, End};
 use super::error_frame;
 use crate::clock;
+use crate::commands;
 use crate::fleet::device::Refused;
 use crate::metrics::Outcome;
 use crate::socket::Utf8Bytes;
-use crate::store::{Arrival, Stored, events};
+use crate::store::{Arrival, Stored, commands as table, devices, events};
 
 const CONFLICT: (CloseCode, &str) =
     (CloseCode::Conflict, "another device uses this DEVICE_ID: give each its own id and token");
@@ -131,15 +132,33 @@ impl Connection {
         self.report(stored.is_err()).await
     }
 
-    /// Commands themselves come later; what devices answer is kept from the start.
+    /// What came of a command. What is no answer to one of ours is kept all the same.
     async fn command_ack(&mut self, ack: &CommandAck, text: &str) -> ControlFlow<End> {
         self.attach(None).await?;
         let now = clock::now();
-        let (key, id, text) = (self.device.key, ack.command_id.clone(), text.to_owned());
+        let (key, ack, text) = (self.device.key, ack.clone(), text.to_owned());
         self.device.heard(now);
-        let stored =
-            self.app.store.write(move |db| events::add_command_ack(db, key, now.millis(), &id, &text)).await;
-        self.report(stored.is_err()).await
+        let stored = self
+            .app
+            .store
+            .write(move |db| {
+                let row = table::note_ack(db, key, now.millis(), &ack)?;
+                match &row {
+                    None => events::add_command_ack(db, key, now.millis(), &ack.command_id, &text)?,
+                    // The device has not even looked at it.
+                    Some(row) if row.action == "ROTATE_TOKEN" && row.status == CommandStatus::Rejected => {
+                        devices::drop_next_token(db, key)?;
+                    }
+                    Some(_) => {}
+                }
+                Ok(row)
+            })
+            .await;
+        let failed = stored.is_err();
+        if let Ok(Some(row)) = stored {
+            commands::progressed(&self.app, &self.device, row);
+        }
+        self.report(failed).await
     }
 
     async fn report(&mut self, failed: bool) -> ControlFlow<End> {
@@ -153,10 +172,34 @@ impl Connection {
     /// From here on this connection speaks for the device.
     async fn attach(&mut self, boot_id: Option<&str>) -> ControlFlow<End> {
         match self.device.attach(&self.link, boot_id) {
-            Ok(()) => ControlFlow::Continue(()),
+            Ok(()) => {
+                self.promote().await;
+                ControlFlow::Continue(())
+            }
             Err(Refused::Conflict) => ControlFlow::Break(Some(CONFLICT)),
             // The outbox knows why.
             Err(Refused::Closing) => self.flush().await,
+        }
+    }
+
+    /// The device speaks with its next token: from now on that is the only one.
+    async fn promote(&mut self) {
+        if !self.device.is_next_token(&self.link.token) {
+            return;
+        }
+        let (key, token) = (self.device.key, self.link.token);
+        let promoted = self.app.store.write(move |db| devices::promote_token(db, key, &token)).await;
+        match promoted {
+            Ok(_) => {
+                info!(device_id = %self.device.id, "the new token has connected: the old one is void");
+                if let Err(error) = self.app.fleet.refresh().await {
+                    warn!(%error, "the registry of devices could not be read");
+                }
+            }
+            // Tried again with the next frame.
+            Err(error) => {
+                warn!(device_id = %self.device.id, %error, "the new token could not be made the only one")
+            }
         }
     }
 

@@ -45,6 +45,8 @@ pub struct Device {
 struct State {
     name: Option<String>,
     token: TokenHash,
+    /// Takes the place of `token` once the device has connected with it.
+    next_token: Option<TokenHash>,
     enabled: bool,
     removed: bool,
     /// All authenticated connections.
@@ -112,6 +114,7 @@ impl Device {
             state: Mutex::new(State {
                 name: row.name,
                 token: row.token_hash,
+                next_token: row.next_token_hash,
                 enabled: row.enabled,
                 removed: false,
                 links: Vec::new(),
@@ -127,9 +130,22 @@ impl Device {
         }
     }
 
-    /// Of the token that is valid now.
-    pub fn token(&self) -> TokenHash {
-        self.state.locked().token
+    /// Of the token that is valid now, and of the one that takes its place.
+    pub fn tokens(&self) -> (TokenHash, Option<TokenHash>) {
+        let state = self.state.locked();
+        (state.token, state.next_token)
+    }
+
+    /// Whether this is the token that takes the place of the present one.
+    pub fn is_next_token(&self, token: &TokenHash) -> bool {
+        self.state.locked().next_token.is_some_and(|next| token.matches(&next))
+    }
+
+    /// There may be commands in the store: the live connection sends them.
+    pub fn call(&self) {
+        if let Some((link, _)) = &self.state.locked().live {
+            link.call();
+        }
     }
 
     /// Whether the device may connect.
@@ -153,11 +169,12 @@ impl Device {
         let mut state = self.state.locked();
         state.name.clone_from(&row.name);
         state.token = row.token_hash;
+        state.next_token = row.next_token_hash;
         state.enabled = row.enabled;
         for link in &state.links {
             if !row.enabled {
                 link.close(CloseCode::Revoked, "this device is disabled");
-            } else if !link.token.matches(&row.token_hash) {
+            } else if !state.takes(&link.token) {
                 link.close(CloseCode::Revoked, "this token was replaced by a new one");
             }
         }
@@ -185,7 +202,7 @@ impl Device {
         }
         state.links.push(link.clone());
         // The token may have been replaced since it was checked.
-        if !state.enabled || !link.token.matches(&state.token) {
+        if !state.enabled || !state.takes(&link.token) {
             link.close(CloseCode::Revoked, "this token is no longer valid");
         }
     }
@@ -225,6 +242,7 @@ impl Device {
         state.live = Some((link.clone(), boot_id.map(str::to_owned)));
         state.last_seen = Some(clock::now());
         state.announce(&self.id);
+        link.call();
         Ok(())
     }
 
@@ -309,6 +327,10 @@ impl State {
         self.live.as_ref().is_some_and(|(live, _)| Arc::ptr_eq(live, link))
     }
 
+    fn takes(&self, token: &TokenHash) -> bool {
+        token.matches(&self.token) || self.next_token.is_some_and(|next| token.matches(&next))
+    }
+
     fn was_evicted(&self, boot_id: &str) -> bool {
         self.evicted.iter().any(|(boot, at)| boot == boot_id && at.elapsed() < CONFLICT)
     }
@@ -353,6 +375,7 @@ mod tests {
             id: "ems_001".parse().unwrap(),
             name: None,
             token_hash: TokenHash::of("sk_test"),
+            next_token_hash: None,
             enabled: true,
             created_at: Timestamp::from_millis(0),
         };

@@ -31,6 +31,8 @@ pub struct Outbox {
     pub unavailable: usize,
     /// Messages that the store has not answered.
     pub in_flight: usize,
+    /// Commands wait in the store.
+    pub commands: bool,
     /// Why the connection must end.
     pub close: Option<(CloseCode, &'static str)>,
 }
@@ -87,6 +89,12 @@ impl Link {
         outbox.in_flight = outbox.in_flight.saturating_sub(1);
         outbox.unavailable += samples;
         drop(outbox);
+        self.wake.notify_one();
+    }
+
+    /// There may be commands in the store.
+    pub fn call(&self) {
+        self.outbox.locked().commands = true;
         self.wake.notify_one();
     }
 

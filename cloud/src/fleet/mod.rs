@@ -49,6 +49,11 @@ impl Fleet {
         self.get(id)
     }
 
+    /// The device of that key in the store.
+    pub fn by_key(&self, key: i64) -> Option<Arc<Device>> {
+        self.known.locked().devices.values().find(|device| device.key == key).cloned()
+    }
+
     fn get(&self, id: &DeviceId) -> Option<Arc<Device>> {
         self.known.locked().devices.get(id).cloned()
     }
@@ -74,8 +79,11 @@ impl Fleet {
     fn matching(&self, id: Option<&DeviceId>, presented: &TokenHash) -> Option<Arc<Device>> {
         let device = id.and_then(|id| self.get(id));
         // Compared also for unknown devices, so that the time tells nothing.
-        let expected = device.as_ref().map_or(TokenHash::from_bytes([0; 32]), |device| device.token());
-        let matches = presented.matches(&expected);
+        let nothing = TokenHash::from_bytes([0; 32]);
+        let (now, next) = device.as_ref().map_or((nothing, None), |device| device.tokens());
+        // Both, always: the time tells nothing.
+        let matches =
+            presented.matches(&now) | (presented.matches(&next.unwrap_or(nothing)) & next.is_some());
         device.filter(|device| matches && device.is_enabled())
     }
 

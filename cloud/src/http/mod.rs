@@ -1,6 +1,7 @@
 //! The HTTP side: the API, the probes, the page.
 
 mod body;
+mod commands;
 mod devices;
 mod headers;
 mod history;
@@ -47,6 +48,10 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/devices/{id}/token", post(devices::new_token))
         .route("/devices/{id}/telemetry", get(history::telemetry))
         .route("/devices/{id}/events", get(history::events))
+        .route("/devices/{id}/commands", get(commands::list).post(commands::send))
+        .route("/devices/{id}/commands/{command_id}", get(commands::show))
+        .route("/commands", post(commands::send_to_many))
+        .route("/audit", get(commands::audit))
         .fallback(not_found);
     let sockets = Router::new()
         .route("/device/{id}", get(door::device_or_user))

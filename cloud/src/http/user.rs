@@ -6,15 +6,22 @@ use axum::extract::FromRequestParts;
 use axum::http::Method;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use serde_json::json;
+use tracing::{info, warn};
 
 use super::problem::Problem;
 use crate::app::App;
 use crate::auth::role::Role;
 use crate::auth::sessions::User;
+use crate::clock;
 use crate::door::{Credential, cookie_token, origin_is_ours};
+use crate::store::audit;
 
 /// A user with a session.
 pub(super) struct LoggedIn(pub(super) User);
+
+/// A user who may send commands.
+pub(super) struct Operator(pub(super) User);
 
 /// A user who may provision.
 pub(super) struct Admin(pub(super) User);
@@ -42,17 +49,37 @@ impl FromRequestParts<Arc<App>> for Admin {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let LoggedIn(user) = LoggedIn::from_request_parts(parts, app).await?;
-        if user.role < Role::Admin {
-            tracing::info!(
-                user = user.username,
-                path = parts.uri.path(),
-                "refused: only an admin may do this"
-            );
-            return Err(Problem::role("only an admin may do this"));
-        }
-        Ok(Self(user))
+        at_least(Role::Admin, "only an admin may do this", parts, app).await.map(Self)
     }
+}
+
+impl FromRequestParts<Arc<App>> for Operator {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        at_least(Role::Operator, "only an operator or an admin may do this", parts, app).await.map(Self)
+    }
+}
+
+/// The user, if the role does; a refusal is written down.
+async fn at_least(
+    role: Role,
+    words: &'static str,
+    parts: &mut Parts,
+    app: &Arc<App>,
+) -> Result<User, Problem> {
+    let LoggedIn(user) = LoggedIn::from_request_parts(parts, app).await?;
+    if user.role >= role {
+        return Ok(user);
+    }
+    info!(user = user.username, path = parts.uri.path(), "refused: {words}");
+    let path: String = parts.uri.path().chars().take(200).collect();
+    let (who, details, now) = (user.username, json!({ "role": user.role.as_str() }), clock::now().millis());
+    let noted = app.store.write(move |db| audit::add(db, now, &who, "refused", &path, &details)).await;
+    if let Err(error) = noted {
+        warn!(%error, "a refusal could not be written down");
+    }
+    Err(Problem::role(words))
 }
 
 /// Another site's page must not act with our user's cookie. Browsers name their page with everything but plain reads.

@@ -17,6 +17,8 @@ pub struct DeviceRow {
     pub name: Option<String>,
     /// Of its token.
     pub token_hash: TokenHash,
+    /// Of the token that replaces it once the device has connected with it.
+    pub next_token_hash: Option<TokenHash>,
     /// Whether it may connect.
     pub enabled: bool,
     /// When it was registered.
@@ -35,10 +37,33 @@ pub fn add(db: &Connection, id: &DeviceId, name: Option<&str>, token: &TokenHash
 /// Replaces the token; false when there is no such device.
 pub fn set_token(db: &Connection, id: &DeviceId, token: &TokenHash) -> rusqlite::Result<bool> {
     let changed = db.execute(
-        "UPDATE devices SET token_hash = ? WHERE device_id = ? AND removed_at IS NULL",
+        "UPDATE devices SET token_hash = ?, next_token_hash = NULL WHERE device_id = ? AND removed_at IS NULL",
         params![token.as_bytes(), id.as_str()],
     )?;
     Ok(changed == 1)
+}
+
+/// Lets a device connect with this token too; false when there is no such device.
+pub fn set_next_token(db: &Connection, id: &DeviceId, token: &TokenHash) -> rusqlite::Result<bool> {
+    let changed = db.execute(
+        "UPDATE devices SET next_token_hash = ? WHERE device_id = ? AND removed_at IS NULL",
+        params![token.as_bytes(), id.as_str()],
+    )?;
+    Ok(changed == 1)
+}
+
+/// The device has connected with the next token: from now on it is the only one. False when it is not the next one.
+pub fn promote_token(db: &Connection, key: i64, token: &TokenHash) -> rusqlite::Result<bool> {
+    let changed = db.execute(
+        "UPDATE devices SET token_hash = next_token_hash, next_token_hash = NULL WHERE key = ? AND next_token_hash = ?",
+        params![key, token.as_bytes()],
+    )?;
+    Ok(changed == 1)
+}
+
+/// The next token was not taken.
+pub fn drop_next_token(db: &Connection, key: i64) -> rusqlite::Result<()> {
+    db.execute("UPDATE devices SET next_token_hash = NULL WHERE key = ?", [key]).map(drop)
 }
 
 /// Lets a device connect or not; false when there is no such device.
@@ -75,7 +100,7 @@ pub fn revision(db: &Connection) -> rusqlite::Result<i64> {
     db.prepare_cached("SELECT revision FROM registry")?.query_row([], |row| row.get(0))
 }
 
-const SELECT: &str = "SELECT key, device_id, name, token_hash, disabled_at IS NULL, created_at FROM devices \
+const SELECT: &str = "SELECT key, device_id, name, token_hash, disabled_at IS NULL, created_at, next_token_hash FROM devices \
      WHERE removed_at IS NULL";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<DeviceRow> {
@@ -90,5 +115,6 @@ fn read(row: &Row<'_>) -> rusqlite::Result<DeviceRow> {
         token_hash: TokenHash::from_bytes(row.get(3)?),
         enabled: row.get(4)?,
         created_at: Timestamp::from_millis(row.get(5)?),
+        next_token_hash: row.get::<_, Option<[u8; 32]>>(6)?.map(TokenHash::from_bytes),
     })
 }

@@ -4,6 +4,8 @@
 //! those who asked. A few connections read, off the async threads. Modules [`devices`], [`users`] and [`events`]
 //! hold the statements; the command line runs them on a connection of its own while a server is running.
 
+pub mod audit;
+pub mod commands;
 pub mod devices;
 mod error;
 pub mod events;

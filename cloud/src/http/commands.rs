@@ -1,0 +1,144 @@
+//! `/api/devices/{id}/commands`, `/api/commands`, `/api/audit`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::body::JsonBody;
+use super::devices::find;
+use super::id::RawId;
+use super::problem::Problem;
+use super::user::{Admin, LoggedIn, Operator};
+use crate::app::App;
+use crate::commands::{self, Refused, Request, View};
+use crate::store::{audit, commands as table};
+
+/// The most entries that one answer has.
+const MAX_LISTED: usize = 1000;
+const DEFAULT_LISTED: usize = 100;
+/// The most devices in one request.
+const MAX_BULK: usize = 1000;
+
+/// The same command for several devices.
+#[derive(Deserialize)]
+pub(super) struct Bulk {
+    device_ids: Vec<String>,
+    action: String,
+    #[serde(default)]
+    payload: Map<String, Value>,
+    #[serde(default)]
+    ttl_s: Option<f64>,
+}
+
+/// What became of it for one of them.
+#[derive(Serialize)]
+struct Part {
+    device_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    command: Option<View>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+pub(super) async fn send(
+    State(app): State<Arc<App>>,
+    Operator(user): Operator,
+    RawId(id): RawId,
+    JsonBody(request): JsonBody<Request>,
+) -> Result<Response, Problem> {
+    let device = find(&app, &id).await?;
+    let row = commands::ask(&app, &device, &user.username, request).await?;
+    Ok((StatusCode::CREATED, Json(View::of(device.id.as_str(), row))).into_response())
+}
+
+pub(super) async fn send_to_many(
+    State(app): State<Arc<App>>,
+    Operator(user): Operator,
+    JsonBody(bulk): JsonBody<Bulk>,
+) -> Result<Response, Problem> {
+    let Bulk { mut device_ids, action, payload, ttl_s } = bulk;
+    device_ids.sort_unstable();
+    device_ids.dedup();
+    if !(1..=MAX_BULK).contains(&device_ids.len()) {
+        return Err(Problem::bad_field(
+            "device_ids",
+            format!("device_ids: expected 1 to {MAX_BULK} devices"),
+        ));
+    }
+    let request = Request { action, payload, ttl_s, command_id: None };
+    // What is wrong with the command itself is wrong for all.
+    commands::prepare(0, &user.username, request.clone())?;
+    let mut parts = Vec::with_capacity(device_ids.len());
+    for device_id in device_ids {
+        let asked = match find(&app, &device_id).await {
+            Ok(device) => commands::ask(&app, &device, &user.username, request.clone())
+                .await
+                .map(|row| View::of(device.id.as_str(), row))
+                .map_err(|refused| refused.to_string()),
+            Err(_) => Err("there is no such device".to_owned()),
+        };
+        let device_id = device_id.chars().take(64).collect();
+        parts.push(match asked {
+            Ok(view) => Part { device_id, command: Some(view), error: None },
+            Err(words) => Part { device_id, command: None, error: Some(words) },
+        });
+    }
+    Ok((StatusCode::MULTI_STATUS, Json(json!({ "commands": parts }))).into_response())
+}
+
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    _: LoggedIn,
+    RawId(id): RawId,
+    Query(query): Query<HashMap<String, String>>,
+) -> Result<Response, Problem> {
+    let device = find(&app, &id).await?;
+    let (key, limit) = (device.key, limit(&query)?);
+    let rows = app.store.read(move |db| table::list(db, key, limit)).await?;
+    let views: Vec<_> = rows.into_iter().map(|row| View::of(device.id.as_str(), row)).collect();
+    Ok(Json(json!({ "device_id": device.id, "commands": views })).into_response())
+}
+
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    _: LoggedIn,
+    Path((id, command_id)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let device = find(&app, &id).await?;
+    let key = device.key;
+    let row = app.store.read(move |db| table::find(db, key, &command_id)).await?;
+    let row = row.ok_or_else(|| Problem::not_found("this device has no such command"))?;
+    Ok(Json(View::of(device.id.as_str(), row)).into_response())
+}
+
+pub(super) async fn audit(
+    State(app): State<Arc<App>>,
+    _: Admin,
+    Query(query): Query<HashMap<String, String>>,
+) -> Result<Response, Problem> {
+    let limit = limit(&query)?;
+    let entries = app.store.read(move |db| audit::list(db, limit)).await?;
+    Ok(Json(json!({ "audit": entries })).into_response())
+}
+
+fn limit(query: &HashMap<String, String>) -> Result<usize, Problem> {
+    let Some(text) = query.get("limit") else { return Ok(DEFAULT_LISTED) };
+    let limit = text.parse().ok().filter(|limit| (1..=MAX_LISTED).contains(limit));
+    limit.ok_or_else(|| Problem::bad_field("limit", format!("limit: expected 1 to {MAX_LISTED}")))
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Field(field, words) => Self::bad_field(field, words),
+            Refused::Conflict(words) => Self::conflict(words),
+            Refused::Store(error) => error.into(),
+        }
+    }
+}
