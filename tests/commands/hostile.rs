@@ -1,0 +1,115 @@
+//! What no server in its right mind sends.
+
+use ems_test_harness::{Edge, Impostor};
+use serde_json::json;
+
+use super::{Desk, published_to};
+
+/// Payloads and ids that try a shell, a path, a number or the memory.
+fn nasty() -> Vec<String> {
+    let texts = [
+        "; reboot",
+        "$(reboot)",
+        "`id`",
+        "../../../etc/passwd",
+        "/dev/sda",
+        "\u{0}",
+        "\u{1b}[2J",
+        "' OR 1=1 --",
+        "%s%n",
+        "\u{202e}txt",
+        "-1",
+        "1e400",
+        "",
+        " ",
+    ];
+    let mut frames: Vec<String> = Vec::new();
+    let actions = [
+        "PING",
+        "READ_NOW",
+        "IDENTIFY",
+        "SET_CONFIG",
+        "ROTATE_TOKEN",
+        "DIAGNOSTICS",
+        "SET_OUTPUT",
+        "SET_MODE",
+        "X",
+    ];
+    for (number, action) in actions.iter().enumerate() {
+        for (at, text) in texts.iter().enumerate() {
+            let key = ["seconds", "LOG_LEVEL", "token", "lines", "output"][at % 5];
+            frames.push(json!({"command_id": format!("n{number}-{at}"), "action": action, "payload": {key: text, *text: text}}).to_string());
+            frames.push(json!({"command_id": text, "action": action, "ttl_s": -5}).to_string());
+            frames.push(
+                json!({"command_id": format!("t{number}-{at}"), "action": text, "payload": {}}).to_string(),
+            );
+        }
+    }
+    let long = "x".repeat(200_000);
+    frames.push(json!({"command_id": long, "action": "PING"}).to_string());
+    frames.push(json!({"command_id": "long", "action": long}).to_string());
+    frames.push(
+        json!({"command_id": "long2", "action": "SET_CONFIG", "payload": {"LOG_LEVEL": long}}).to_string(),
+    );
+    frames.push(format!(r#"{{"command_id":"deep","action":"PING","payload":{{"a":{}"#, "[".repeat(50_000)));
+    frames.push(format!(
+        r#"{{"command_id":"deep2","action":"PING","payload":{}1{}}}"#,
+        "{\"a\":".repeat(5000),
+        "}".repeat(5000)
+    ));
+    let odd = [
+        r#"{"action":"PING"}"#,
+        r#"{"command_id":1,"action":"PING"}"#,
+        r#"{"command_id":"a","action":"PING","payload":[]}"#,
+        r#"{"command_id":"b","action":"PING","ttl_s":"soon"}"#,
+        r#"{"command_id":"c","action":"PING","ttl_s":1e308}"#,
+        r#"{"command_id":"d","action":"PING","issued_at":"yesterday"}"#,
+        r#"{"command_id":"e","action":"PING","command_id":"f"}"#,
+        r#"{"command_id":"g","action":null}"#,
+        "[]",
+        "null",
+        "\"action\"",
+        "{",
+        "",
+    ];
+    frames.extend(odd.iter().map(|&text| text.to_owned()));
+    let whole = frames.clone();
+    // Cut at every sort of place.
+    for (number, frame) in whole.iter().enumerate().take(130) {
+        let cut =
+            frame.char_indices().map(|(at, _)| at).nth(number % frame.chars().count().max(1)).unwrap_or(0);
+        frames.push(frame[..cut].to_owned());
+    }
+    frames
+}
+
+#[test]
+fn five_hundred_hostile_commands_are_refused_and_leave_no_trace() {
+    for typed in [true, false] {
+        let server = Impostor::listen();
+        let mut edge = Edge::start(&published_to(&server).with("COMMANDS_ALLOW", "all"));
+        let mut desk = Desk::take(server, typed);
+        assert_eq!(desk.ask("first", "PING", &json!({}))["status"], "SUCCEEDED");
+        let before = edge.resident_kib();
+        let frames = nasty();
+        assert!(frames.len() >= 500, "{}", frames.len());
+        for (number, frame) in frames.iter().enumerate() {
+            if typed && serde_json::from_str::<serde_json::Value>(frame).is_ok() {
+                desk.socket.send(&format!(r#"{{"type":"command","payload":{frame}}}"#));
+            } else {
+                desk.socket.send(frame);
+            }
+            if number % 20 == 0 {
+                // Its answers are read, so that nothing piles up on the way.
+                let id = format!("between{number}");
+                assert_eq!(desk.ask(&id, "PING", &json!({}))["status"], "SUCCEEDED");
+            }
+        }
+        assert_eq!(desk.ask("last", "PING", &json!({}))["status"], "SUCCEEDED");
+        assert!(edge.process().is_running());
+        let grown = edge.resident_kib().saturating_sub(before);
+        assert!(grown < 8 * 1024, "{grown} KiB more");
+        let run = edge.runtime_dir();
+        assert!(!run.parent().unwrap().join("reboot").exists(), "a reboot is asked for");
+    }
+}
