@@ -95,7 +95,8 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), DaemonError> {
     let (kept, opened) = backlog(config, &clock, folder.as_ref(), runtime.as_deref(), sequence.boot_id());
     let dialer = dialer(config, opened.last_good)?;
     let pulse = Pulse { store: opened.work.clone(), ..Pulse::default() };
-    let sensor = sensor::open(&config.wiring(), pulse.bus.clone()).map_err(|e| DaemonError::System("a thread", e))?;
+    let sensor =
+        sensor::open(&config.wiring(), pulse.bus.clone()).map_err(|e| DaemonError::System("a thread", e))?;
     let identity = Identity { device_id: config.device_id.clone(), boot_id: sequence.boot_id().to_owned() };
     let facts = Facts {
         identity: identity.clone(),

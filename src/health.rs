@@ -75,7 +75,11 @@ impl Pulse {
     }
 
     /// The first part that stood still between `before` and `now`. Without the event loop no other can go on.
-    fn without_progress(&self, before: &[u64; Self::PARTS], now: &[u64; Self::PARTS]) -> Option<&'static str> {
+    fn without_progress(
+        &self,
+        before: &[u64; Self::PARTS],
+        now: &[u64; Self::PARTS],
+    ) -> Option<&'static str> {
         let names = ["event loop", "sampler", "uplink", "store"];
         let idle = [false, false, false, self.store.under_way().is_none()];
         let parts = names.into_iter().zip(idle).zip(before.iter().zip(now));

@@ -87,7 +87,11 @@ impl Reloader {
         for warning in &loaded.warnings {
             tracing::warn!("{warning}");
         }
-        if changes.is_empty() { Ok("nothing has changed".to_owned()) } else { Ok(format!("{} changed", changes.join(", "))) }
+        if changes.is_empty() {
+            Ok("nothing has changed".to_owned())
+        } else {
+            Ok(format!("{} changed", changes.join(", ")))
+        }
     }
 
     fn for_sampler(&self, new: &Config) -> Result<Option<sampler::Change>, String> {

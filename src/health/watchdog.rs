@@ -121,7 +121,9 @@ impl Guard {
             match last {
                 None => {
                     self.remember(now);
-                    error!("a transfer on the I2C bus has not returned for {lasts}: systemd restarts ems-edge");
+                    error!(
+                        "a transfer on the I2C bus has not returned for {lasts}: systemd restarts ems-edge"
+                    );
                 }
                 Some(last) => {
                     let ago = span(Duration::from_millis(now.0.saturating_sub(last)));

@@ -75,7 +75,9 @@ impl Keeper {
         let (requests, incoming) = mpsc::channel(BOUND);
         let (outgoing, replies) = mpsc::channel(BOUND);
         let done = work.clone();
-        thread::Builder::new().name("card".to_owned()).spawn(move || serve(card, incoming, &outgoing, &done))?;
+        thread::Builder::new()
+            .name("card".to_owned())
+            .spawn(move || serve(card, incoming, &outgoing, &done))?;
         Ok(Self { requests, replies, work })
     }
 
@@ -108,12 +110,7 @@ fn ask(requests: &mpsc::Sender<Request>, work: &Work, request: Request) -> bool 
     asked
 }
 
-fn serve(
-    mut card: Card,
-    mut requests: mpsc::Receiver<Request>,
-    replies: &mpsc::Sender<Reply>,
-    work: &Work,
-) {
+fn serve(mut card: Card, mut requests: mpsc::Receiver<Request>, replies: &mpsc::Sender<Reply>, work: &Work) {
     let answer = |reply| replies.blocking_send(reply).is_ok();
     if !answer(stats(&mut card)) {
         return;

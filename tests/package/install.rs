@@ -23,13 +23,18 @@ fn an_installed_package_says_what_to_do_and_runs_when_it_is_done() {
     assert_eq!(machine.property("NRestarts"), "0");
     let status = machine.shell("systemctl status ems-edge").stdout;
     let line = status.lines().find(|line| line.contains("Status: ")).unwrap_or_else(|| panic!("{status}"));
-    assert!(line.contains("API_TOKEN") && line.contains(CONFIG) && line.contains("systemctl restart"), "{line}");
+    assert!(
+        line.contains("API_TOKEN") && line.contains(CONFIG) && line.contains("systemctl restart"),
+        "{line}"
+    );
 
     configure(&mut machine, &cloud, measuring(&cloud));
     assert_eq!(owner(&machine, CONFIG), "640 root:ems-edge");
     machine.succeed("systemctl restart ems-edge");
-    machine.wait_property("StatusText", |status| status == "13.30 V, -10.0 A, SOC 50 %; connected" || {
-        status.contains("13.30 V, -10.0 A, SOC ") && status.contains("; connected")
+    machine.wait_property("StatusText", |status| {
+        status == "13.30 V, -10.0 A, SOC 50 %; connected" || {
+            status.contains("13.30 V, -10.0 A, SOC ") && status.contains("; connected")
+        }
     });
     assert_eq!(machine.property("SubState"), "running");
     cloud.api().wait_for("ems_001", "three samples", |samples| samples.len() >= 3);
@@ -107,7 +112,8 @@ fn an_armv6_board_is_refused_in_a_sentence() {
     machine.copy_in(Package::built().path(), "/root/package.deb");
     machine.write("/usr/local/sbin/uname", "#!/bin/sh\necho armv6l\n");
     machine.succeed("chmod 755 /usr/local/sbin/uname");
-    let refused = machine.shell("apt-get -o DPkg::Path=/usr/local/sbin:$PATH install --yes --quiet /root/package.deb");
+    let refused =
+        machine.shell("apt-get -o DPkg::Path=/usr/local/sbin:$PATH install --yes --quiet /root/package.deb");
     assert_ne!(refused.status, 0);
     let said = refused.stdout + &refused.stderr;
     assert!(said.contains("ARMv6") && said.contains("Raspberry Pi 1 or Zero"), "{said}");
@@ -139,6 +145,46 @@ fn lintian_finds_nothing_and_the_package_is_complete() {
     ] {
         assert!(files.contains(&format!(" .{file}\n")), "{file} is missing in\n{files}");
     }
+}
+
+#[test]
+fn the_manual_explains_every_key_and_the_shell_completes_every_command() {
+    let machine = Machine::with_package(CHIP);
+    let manual = machine.succeed("MANWIDTH=200 man --no-hyphenation ems-edge.env | col -b");
+    for key in ems_edge::config::KEYS {
+        assert!(manual.contains(&format!("{}=", key.name)), "{} is not in ems-edge.env(5)", key.name);
+    }
+    assert!(machine.succeed("man ems-edge | col -b").contains("systemctl reload ems-edge"));
+    machine.write(
+        "/root/complete",
+        "source /usr/share/bash-completion/bash_completion\n\
+         source /usr/share/bash-completion/completions/ems-edge\n\
+         COMP_WORDS=(ems-edge \"$1\" \"${@:2}\"); COMP_CWORD=$#; COMP_LINE=\"ems-edge $*\"; COMP_POINT=${#COMP_LINE}\n\
+         _ems_edge; echo \"${COMPREPLY[@]}\"\n",
+    );
+    assert_eq!(machine.succeed("bash /root/complete st").trim(), "status");
+    assert!(machine.succeed("bash /root/complete reload --c").contains("--config"));
+}
+
+#[test]
+fn a_machine_leaves_nothing_behind() {
+    let machine = Machine::with_package(CHIP);
+    let name = machine.name().to_owned();
+    let traces = || {
+        let groups = run(shell(&format!("find /sys/fs/cgroup -name '{name}*'"))).stdout;
+        let mounts = run(shell(&format!("grep '{name}' /proc/mounts"))).stdout;
+        let processes = run(shell("ps axo args")).stdout;
+        groups + &mounts + processes.lines().filter(|line| line.contains(&name)).collect::<String>().as_str()
+    };
+    assert_ne!(traces(), "");
+    drop(machine);
+    assert_eq!(traces(), "");
+}
+
+fn shell(script: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", script]);
+    command
 }
 
 /// Every number once, and no second left out.

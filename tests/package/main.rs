@@ -12,4 +12,3 @@ mod install;
 mod reload;
 mod sandbox;
 mod support;
-

@@ -15,9 +15,15 @@ fn a_reload_puts_a_new_configuration_in_force_without_losing_a_sample() {
     let pid = machine.property("MainPID");
 
     // The sensor, the pack, the log, the store; then the connection; then what changes nothing.
-    machine.write(CONFIG, &text(&cloud, |s| {
-        s.with("CURRENT_SIGN", "inverted").with("CAPACITY_AH", "200").with("LOG_LEVEL", "debug").with("BACKLOG_HOURS", "24")
-    }));
+    machine.write(
+        CONFIG,
+        &text(&cloud, |s| {
+            s.with("CURRENT_SIGN", "inverted")
+                .with("CAPACITY_AH", "200")
+                .with("LOG_LEVEL", "debug")
+                .with("BACKLOG_HOURS", "24")
+        }),
+    );
     let asked = machine.succeed("systemctl reload ems-edge && journalctl --sync");
     assert_eq!(asked, "");
     machine.wait_property("StatusText", |status| status.contains("13.30 V, 10.0 A"));

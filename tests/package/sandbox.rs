@@ -10,7 +10,8 @@ fn the_sandbox_is_tight_and_systemd_finds_no_fault_in_the_units() {
     let (_cloud, machine) = publishing();
     let judged = machine.succeed("systemd-analyze security --no-pager ems-edge.service");
     let words: Vec<&str> = judged.lines().last().unwrap_or_default().split_whitespace().collect();
-    let exposure = words.iter().find_map(|word| word.parse::<f64>().ok()).unwrap_or_else(|| panic!("{judged}"));
+    let exposure =
+        words.iter().find_map(|word| word.parse::<f64>().ok()).unwrap_or_else(|| panic!("{judged}"));
     assert!(exposure <= EXPOSURE, "{judged}");
     let verified =
         machine.shell("systemd-analyze verify ems-edge.service ems-edge-reboot.path ems-edge-reboot.service");
@@ -88,9 +89,12 @@ fn a_file_of_the_service_reboots_the_machine_once() {
     // A reboot would end the machine: its job is enough.
     machine.write("/run/systemd/system/ems-edge-reboot.service.d/test.conf", "[Service]\nExecStart=\nExecStart=/bin/rm -f /run/ems-edge/reboot\nExecStart=/bin/touch /run/rebooted\n");
     machine.succeed("systemctl daemon-reload");
-    let denied = machine.shell("setpriv --reuid nobody --regid nogroup --clear-groups touch /run/ems-edge/reboot");
+    let denied =
+        machine.shell("setpriv --reuid nobody --regid nogroup --clear-groups touch /run/ems-edge/reboot");
     assert_ne!(denied.status, 0);
     machine.succeed("setpriv --reuid ems-edge --regid ems-status --clear-groups touch /run/ems-edge/reboot");
-    ems_test_harness::until("the request to be served", || machine.path("/run/rebooted").exists().then_some(()));
+    ems_test_harness::until("the request to be served", || {
+        machine.path("/run/rebooted").exists().then_some(())
+    });
     assert!(!machine.path("/run/ems-edge/reboot").exists());
 }

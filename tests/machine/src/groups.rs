@@ -12,7 +12,11 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// The groups of the machine `name`, one in each hierarchy.
 pub(crate) fn of(name: &str) -> Vec<PathBuf> {
     let hierarchies = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd"];
-    hierarchies.iter().map(|hierarchy| Path::new(hierarchy).join(name)).filter(|group| group.is_dir()).collect()
+    hierarchies
+        .iter()
+        .map(|hierarchy| Path::new(hierarchy).join(name))
+        .filter(|group| group.is_dir())
+        .collect()
 }
 
 /// Removes them; their processes have been killed.

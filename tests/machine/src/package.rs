@@ -20,7 +20,10 @@ impl Package {
         static PACKAGE: OnceLock<Package> = OnceLock::new();
         PACKAGE.get_or_init(|| {
             let mut make = Command::new(repository().join("scripts/deb"));
-            make.arg("--binary").arg(program("ems-edge")).arg(architecture()).arg(target_dir().join("package"));
+            make.arg("--binary")
+                .arg(program("ems-edge"))
+                .arg(architecture())
+                .arg(target_dir().join("package"));
             let said = run(make).expect_success("scripts/deb");
             let path = said.lines().last().expect("scripts/deb names the package");
             Self { path: PathBuf::from(path) }

@@ -31,7 +31,10 @@ impl Port {
         let end = Arc::clone(&closed);
         thread::spawn(move || accept(init, address, &ready, &connections, &end));
         thread::spawn(move || connect(&accepted, address));
-        listens.recv().expect("the thread in the machine's network").expect("a port in the machine's network");
+        listens
+            .recv()
+            .expect("the thread in the machine's network")
+            .expect("a port in the machine's network");
         Self { closed }
     }
 }
