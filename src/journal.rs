@@ -43,8 +43,8 @@ pub fn start(level: Level) -> LogLevel {
 /// Says on standard error why the program cannot do what it should: before the log has begun, or instead of it.
 pub fn complain(text: &str) {
     let priority = if is_for_journal() { "<3>" } else { "" };
-    let lines: String = text.lines().map(|line| format!("{priority}{line}\n")).collect();
-    drop(std::io::stderr().write_all(lines.as_bytes()));
+    let lines: Vec<String> = text.lines().map(|line| format!("{priority}{line}")).collect();
+    drop(writeln!(std::io::stderr(), "{}", lines.join("\n")));
 }
 
 /// The journal reads the priority from the line's beginning (sd-daemon(3)) and has the time itself.
