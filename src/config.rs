@@ -5,6 +5,8 @@
 //! `config/keys.rs`; a new key is one entry there and one paragraph in `config.example.env`.
 
 mod ca_file;
+mod edit;
+mod effective;
 mod file;
 mod keys;
 mod line;
@@ -21,6 +23,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 pub use ca_file::CaFile;
+pub use edit::set;
+pub use effective::{Effective, Origin, effective};
 pub use keys::{Config, KEYS};
 pub use mistake::{Mistake, Mistakes, Place};
 pub use secret::Secret;
@@ -72,6 +76,17 @@ pub fn load_from(
     let (path, warnings) = reader.finish()?;
     // Each key that gave no value has left a mistake, so this is the way of a complete configuration alone.
     config.map(|config| Loaded { config, warnings, path }).ok_or_else(Mistakes::default)
+}
+
+/// Looks whether `text` can be the value of `key`, by itself.
+///
+/// # Errors
+/// What was expected, and what to write.
+pub fn check(key: &Key, text: &str) -> Result<(), String> {
+    keys::check(key, text).map_err(|refusal| {
+        let write = refusal.write.unwrap_or_else(|| key.example.to_owned());
+        format!("{}; for example {write}", refusal.why)
+    })
 }
 
 /// Whether this wiring can measure this pack: warnings, or the sentence that refuses it.

@@ -22,7 +22,7 @@ use crate::clock::{Clock, SystemTime, TimeSource as _};
 use crate::config::Config;
 use crate::events::{self, ClockWatch, Incident, Record, Recorder, Reporter, code};
 use crate::health::{self, Health, Pulse, Watchdog};
-use crate::journal::LogLevel;
+use crate::journal::Log;
 use crate::sample::{FIRMWARE_VERSION, Identity};
 use crate::sampler::Sampler;
 use crate::sensor;
@@ -62,8 +62,8 @@ const RING_CAPACITY: usize = 3600;
 pub struct Origin {
     /// The file from which the configuration was read; none if the environment has all of it.
     pub path: Option<PathBuf>,
-    /// How much is logged.
-    pub log: LogLevel,
+    /// How much is logged, and its last lines.
+    pub log: Log,
 }
 
 /// A change on its way to a stage; and who asks for one.
@@ -107,6 +107,7 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), DaemonError> {
         board: machine::hardware_model(),
         server: dialer.server().to_owned(),
         interval: config.sample_interval,
+        pack: config.pack(),
         started: SystemTime.boottime(),
     };
     let (reporter, reports) = events::channel(Rc::clone(&clock));
@@ -168,7 +169,7 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), DaemonError> {
         sampler: sampler_changes,
         uplink: uplink_changes,
         facts: facts_sender,
-        log: origin.log,
+        log: origin.log.level,
     };
     let stages = Rc::new(Stages {
         facts: shown_facts,
@@ -198,7 +199,8 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), DaemonError> {
     helpers.spawn_local(health.run());
     helpers.spawn_local(watch.run());
     if let Some(door) = runtime.as_deref().and_then(status_door) {
-        helpers.spawn_local(Server { stages, events: reporter.clone(), reloads }.run(door));
+        let log = origin.log.lines;
+        helpers.spawn_local(Server { stages, events: reporter.clone(), log, reloads }.run(door));
     }
 
     loop {
@@ -212,7 +214,7 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), DaemonError> {
             }
         }
     }
-    info!("stopping");
+    info!(message_id = events::message_id(code::STOPPED), ems_code = code::STOPPED, "stopping");
     health::tell_stopping();
     drop(watchdog);
     reporter.report(Incident::new(Severity::Info, code::STOPPED, "told to stop"));
@@ -231,14 +233,15 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), DaemonError> {
 /// `record` is that of earlier runs.
 fn tell_start(config: &Config, facts: &Facts, record: &Record, reporter: &Reporter) {
     if let Some(ending) = events::ending_of_last_run(record, &machine::kernel_boot_id()) {
-        warn!("{}", ending.message);
+        warn!(message_id = events::message_id(ending.code), ems_code = ending.code, "{}", ending.message);
         reporter.report(ending);
     }
     let words = format!(
         "ems-edge {FIRMWARE_VERSION} runs as {}: {}, a sample each {:?}, to {}",
         config.device_id, facts.sensor, config.sample_interval, config.server_url
     );
-    info!("{words}");
+    let code = code::STARTED;
+    info!(message_id = events::message_id(code), ems_code = code, ems_sensor = facts.sensor, "{words}");
     reporter.report(Incident::new(Severity::Info, code::STARTED, words));
 }
 

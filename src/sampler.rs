@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::battery::{self, Pack, StateOfCharge};
+use crate::battery::{self, Pack, StateOfCharge, StepResponse};
 use crate::clock::TimeSource;
 use crate::events::Reporter;
 use crate::health::Progress;
 use crate::sample::{Outcome, Sample};
 use crate::sensor::{Reading, SensorError, SensorHandle};
-use crate::status::SensorState;
+use crate::status::{SensorFault, SensorState};
 use crate::store::Sequence;
 use report::SensorReport;
 
@@ -86,11 +86,17 @@ impl Sampler {
             let reading = self.progress.through(self.sensor.read(deadline)).await;
             let trouble = reading.as_ref().err().map(ToString::to_string);
             let kind = reading.as_ref().err().map(SensorError::kind);
+            let errno = reading.as_ref().err().and_then(SensorError::errno);
+            let measured = reading.as_ref().ok().and_then(|r| Some((r.voltage, r.current?)));
             let outcome = self.judge(reading, &mut estimated);
             // Not before the reading is there: a kill while it is awaited must not leave a hole in the numbers.
             let sample = Sample { seq: self.sequence.take(), taken, outcome };
             let now = tokio::time::Instant::now();
-            self.state.send_modify(|state| state.note(sample, trouble, now));
+            self.state.send_modify(|state| {
+                state.note(sample, trouble, now);
+                state.fault = kind.map(|kind| SensorFault { kind: kind.to_owned(), errno });
+                state.response.note(measured, &self.pack);
+            });
             report.note(kind, &self.state.borrow(), now);
             self.latest.send_replace(Some(sample));
             if samples.send(sample).await.is_err() {
@@ -101,6 +107,8 @@ impl Sampler {
 
     /// Puts new settings in force; true if the beat is another one.
     fn take(&mut self, change: Change, report: &mut SensorReport) -> bool {
+        // What was learnt of the old shunt says nothing of the new one.
+        self.state.send_modify(|state| state.response = StepResponse::default());
         if let Some(sensor) = change.sensor {
             *report = SensorReport::new(self.reporter.clone(), sensor.device().to_string());
             self.sensor = sensor;

@@ -34,9 +34,41 @@ pub fn printable(text: &str) -> String {
     shown
 }
 
+/// The text without device tokens, which begin with `sk_`.
+pub fn without_tokens(text: &str) -> String {
+    const BEGIN: &str = "sk_";
+    let is_token = |c: char| c.is_ascii_alphanumeric() || "_-+/=.~".contains(c);
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, token)) = rest.split_once(BEGIN) {
+        shown.push_str(before);
+        let after = token.trim_start_matches(is_token);
+        // A name such as task_1 is none, and neither is the example's sk_...
+        let is_word = before.ends_with(|c: char| c.is_ascii_alphanumeric());
+        let length = token.len() - after.len();
+        if is_word || length < 5 {
+            shown.push_str(BEGIN);
+            rest = token;
+        } else {
+            shown.push_str("[secret]");
+            rest = after;
+        }
+    }
+    shown.push_str(rest);
+    shown
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tokens_are_taken_out_of_a_text_and_nothing_else() {
+        assert_eq!(without_tokens("a 'sk_live_0123' b sk_x-y_z0\n"), "a '[secret]' b [secret]\n");
+        for text in ["task_12345678", "write API_TOKEN='sk_...'", "sk_", ""] {
+            assert_eq!(without_tokens(text), text);
+        }
+    }
 
     #[test]
     fn a_span_has_at_most_two_units() {

@@ -1,14 +1,14 @@
 //! `ems-edge reload`: has the running daemon read its configuration anew, and waits for what came of it.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 
+use super::output::{complain, say};
 use super::{EX_UNAVAILABLE, IN_TROUBLE};
+use crate::config;
 use crate::status::{AskError, Order, OrderError, order, socket_in, sockets_below};
-use crate::{config, journal};
 
 /// What was asked for.
 #[derive(Args)]
@@ -32,22 +32,22 @@ const RUNTIME_DIR: &str = "/run/ems-edge";
 pub(super) fn reload(options: &Options) -> ExitCode {
     match find_and_order(options.config.as_deref()) {
         Ok(words) => {
-            drop(writeln!(std::io::stdout(), "{words}"));
+            say(&format!("{words}\n"));
             ExitCode::SUCCESS
         }
         Err(OrderError::Refused(words)) => {
-            journal::complain(&format!("refused, the old configuration stays in force: {words}"));
+            complain(&format!("refused, the old configuration stays in force: {words}"));
             ExitCode::from(IN_TROUBLE)
         }
         Err(OrderError::Ask(AskError::NotRunning(path))) => {
-            journal::complain(&format!(
+            complain(&format!(
                 "nobody answers at {}: start it with systemctl start ems-edge; journalctl -u ems-edge says why it ended",
                 path.display()
             ));
             ExitCode::from(EX_UNAVAILABLE)
         }
         Err(error) => {
-            journal::complain(&format!("{error}: try sudo systemctl reload ems-edge"));
+            complain(&format!("{error}: try sudo systemctl reload ems-edge"));
             ExitCode::from(EX_UNAVAILABLE)
         }
     }

@@ -5,16 +5,18 @@ mod screen;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::thread::sleep;
+use std::time::Duration;
 
 use clap::Args;
 use ems_protocol::ClockQuality;
-use serde::Serialize;
 
+use super::ask::find_and_ask;
 use super::local_time::local;
+use super::output::{complain, has_colour, json, say};
 use super::{EX_UNAVAILABLE, IN_TROUBLE};
-use crate::config;
 use crate::events::Event;
-use crate::status::{Answer, AskError, GROUP, Request, ask, socket_in, sockets_below};
+use crate::status::{Answer, Request};
 
 /// What was asked for.
 #[derive(Args)]
@@ -25,7 +27,10 @@ pub(super) struct Options {
     /// The event record instead, newest last; N events at most [default: 50].
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "50")]
     events: Option<usize>,
-    /// The configuration of the daemon in question [default: /etc/ems-edge/config.env, else ./.env].
+    /// The screen again every second, until Ctrl-C.
+    #[arg(long, conflicts_with_all = ["json", "events"])]
+    watch: bool,
+    /// The daemon's configuration [default: /etc/ems-edge/config.env, else ./.env].
     #[arg(long, value_name = "PATH")]
     config: Option<PathBuf>,
 }
@@ -33,6 +38,7 @@ pub(super) struct Options {
 /// The end of `ems-edge status --help`.
 pub(super) const HELP: &str = "\
 Examples: ems-edge status
+          ems-edge status --watch
           ems-edge status --events 20
           ems-edge status --json | jq .backlog.hours
 
@@ -45,18 +51,24 @@ Exit status: 0   all is well
              69  it does not run, does not answer, or this user may not ask
 With --events: 0 or 69.";
 
-/// Where the daemon is looked for when no configuration can be read.
-const RUNTIME_DIR: &str = "/run/ems-edge";
+/// ECMA-48: the cursor to the first place; the rest of the screen is erased.
+const HOME: &str = "\x1b[H";
+const BELOW: &str = "\x1b[J";
+/// The rest of each line is erased as it is written, which does not flicker.
+const LINE_END: &str = "\x1b[K\n";
+const PERIOD: Duration = Duration::from_secs(1);
 
 pub(super) fn status(options: &Options) -> ExitCode {
+    if options.watch {
+        return watch(options.config.as_deref());
+    }
     let request = match options.events {
         Some(limit) => Request::Events { limit },
         None => Request::Status,
     };
     match find_and_ask(options.config.as_deref(), request) {
         Ok(Answer { status: Some(snapshot), .. }) => {
-            let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-            say(&if options.json { json(&snapshot) } else { screen::screen(&snapshot, colour) });
+            say(&if options.json { json(&snapshot) } else { screen::screen(&snapshot, has_colour()) });
             if snapshot.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(IN_TROUBLE) }
         }
         Ok(answer) => {
@@ -65,74 +77,31 @@ pub(super) fn status(options: &Options) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(words) => {
-            drop(writeln!(std::io::stderr(), "{words}"));
+            complain(&words);
             ExitCode::from(EX_UNAVAILABLE)
         }
     }
 }
 
-/// Asks the daemon of the configuration; where that cannot be read, the only one that runs.
-fn find_and_ask(config: Option<&Path>, request: Request) -> Result<Answer, String> {
-    match config::load(config, |key| std::env::var_os(key)) {
-        Ok(loaded) => {
-            let config = loaded.config;
-            let socket = socket_in(&config.runtime_dir, config.device_id.as_str());
-            ask(&socket, request).map_err(|error| {
-                let others = match error {
-                    AskError::NotRunning(_) => running(&config.runtime_dir),
-                    _ => Vec::new(),
-                };
-                match others.first() {
-                    None => explain(&error),
-                    Some((other, _)) => format!(
-                        "no ems-edge runs as {}, but one runs as {other}: if DEVICE_ID was changed, systemctl restart ems-edge",
-                        config.device_id
-                    ),
-                }
-            })
+/// The screen each second; ends with whoever reads it.
+fn watch(config: Option<&Path>) -> ExitCode {
+    let is_terminal = std::io::stdout().is_terminal();
+    loop {
+        let seen = match find_and_ask(config, Request::Status) {
+            Ok(Answer { status: Some(snapshot), .. }) => screen::screen(&snapshot, has_colour()),
+            Ok(_) => "the daemon answers something else\n".to_owned(),
+            // It may be on its way up.
+            Err(words) => format!("{words}\n"),
+        };
+        let text = if is_terminal {
+            format!("{HOME}{}{BELOW}", seen.replace('\n', LINE_END))
+        } else {
+            format!("{seen}\n")
+        };
+        if std::io::stdout().write_all(text.as_bytes()).and_then(|()| std::io::stdout().flush()).is_err() {
+            return ExitCode::SUCCESS;
         }
-        Err(mistakes) => {
-            let folder = std::env::var_os("RUNTIME_DIR").map_or_else(|| RUNTIME_DIR.into(), PathBuf::from);
-            let running = running(&folder);
-            match running.as_slice() {
-                [(_, socket)] => ask(socket, request).map_err(|error| explain(&error)),
-                [] => {
-                    let mistakes = mistakes.to_string();
-                    let why = mistakes.lines().next().unwrap_or_default();
-                    let explained = explain(&AskError::NotRunning(folder));
-                    Err(format!(
-                        "{explained}\nIf it runs elsewhere: its configuration cannot be used ({why})"
-                    ))
-                }
-                several => {
-                    let names: Vec<_> = several.iter().map(|(name, _)| name.as_str()).collect();
-                    Err(format!(
-                        "several ems-edge run here ({}): name one by its configuration, ems-edge status --config PATH",
-                        names.join(", ")
-                    ))
-                }
-            }
-        }
-    }
-}
-
-/// The daemons below `folder` that run, whether or not this user may ask them.
-fn running(folder: &Path) -> Vec<(String, PathBuf)> {
-    let mut sockets = sockets_below(folder);
-    sockets.retain(|(_, path)| !matches!(ask(path, Request::Status), Err(AskError::NotRunning(_))));
-    sockets
-}
-
-fn explain(error: &AskError) -> String {
-    match error {
-        AskError::NotRunning(_) => format!(
-            "ems-edge does not run ({error}): start it with systemctl start ems-edge; journalctl -u ems-edge says why it ended"
-        ),
-        AskError::NoPermission(_) => format!(
-            "{error}: run sudo ems-edge status, or let this user in with sudo usermod -aG {GROUP} $USER and log in again"
-        ),
-        AskError::NoAnswer(..) => format!("{error}: if this stays so, systemctl restart ems-edge"),
-        AskError::OtherVersion => format!("{error}: systemctl restart ems-edge"),
+        sleep(PERIOD);
     }
 }
 
@@ -147,15 +116,4 @@ fn list(events: &[Event]) -> String {
         format!("{}{mark} {severity:7} {}: {}\n", local(event.timestamp), event.code, event.message)
     };
     events.iter().map(line).collect()
-}
-
-fn json(value: &impl Serialize) -> String {
-    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
-    text.push('\n');
-    text
-}
-
-/// A reader that has seen enough and left is no error.
-fn say(text: &str) {
-    drop(std::io::stdout().write_all(text.as_bytes()));
 }

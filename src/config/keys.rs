@@ -9,6 +9,7 @@ use std::time::Duration;
 use ems_protocol::DeviceId;
 use tracing::Level;
 
+use super::mistake::Refusal;
 use super::reader::Reader;
 use super::table::{Key, Need, keys};
 use super::{CaFile, Secret, ServerUrl, ca_file, secret, server_url, shunt, values};

@@ -153,7 +153,7 @@ fn quoted(value: &str) -> String {
 }
 
 /// Device tokens begin with `sk_`, and people put them into the wrong line; URLs may carry a password.
-fn is_showable(key: &Key, value: &str) -> bool {
+pub(super) fn is_showable(key: &Key, value: &str) -> bool {
     let lower = value.to_ascii_lowercase();
     let secret_in_url = value.contains("//") && value.contains(['@', '?', '#']);
     !(key.secret || lower.contains("sk_") || secret_in_url)

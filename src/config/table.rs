@@ -97,6 +97,12 @@ macro_rules! keys {
         /// Every key, in the order in which the example file explains them.
         pub static KEYS: &[&Key] = &[$( &entry::$field ),+];
 
+        /// What is wrong with `text` as the value of `key`.
+        pub(super) fn check(key: &Key, text: &str) -> Result<(), Refusal> {
+            $( if entry::$field.name == key.name { return $parse(text).map(drop); } )+
+            Ok(())
+        }
+
         /// Reads every key, so that all mistakes are found; `None` if there is one.
         pub(super) fn read(reader: &mut Reader<'_>) -> Option<Config> {
             $( let $field = reader.read(&entry::$field, $parse); )+

@@ -82,6 +82,7 @@ impl Reloader {
                 facts.server = server;
             }
             facts.interval = new.sample_interval;
+            facts.pack = new.pack();
         });
         self.config = new;
         for warning in &loaded.warnings {

@@ -8,7 +8,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::info;
 
 use super::event::Incident;
-use super::{Reporter, code};
+use super::{Reporter, code, message_id};
 use crate::clock::TimeSource;
 use crate::words;
 
@@ -39,7 +39,11 @@ impl ClockWatch {
             let by_ms = offset.saturating_sub(std::mem::replace(&mut known, offset));
             if by_ms.abs() >= STEP_MS {
                 let message = words_of(by_ms);
-                info!("{message}");
+                info!(
+                    message_id = message_id(code::CLOCK_STEPPED),
+                    ems_code = code::CLOCK_STEPPED,
+                    "{message}"
+                );
                 let incident = Incident::new(Severity::Info, code::CLOCK_STEPPED, message);
                 self.reporter.report(incident.with("by_ms", by_ms));
                 sleep(PAUSE).await;

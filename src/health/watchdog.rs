@@ -15,6 +15,7 @@ use tracing::{error, info, warn};
 
 use super::{Pulse, tell};
 use crate::clock::BootTime;
+use crate::events::{code, message_id};
 use crate::words::span;
 
 /// The thread; it ends with this value.
@@ -102,7 +103,12 @@ impl Guard {
         let lasts = span(self.fed.elapsed());
         // First to systemd: whoever stalls may hold what the log needs.
         tell(&[NotifyState::Status(&format!("the {part} has made no progress for {lasts}"))]);
-        error!("the {part} has made no progress for {lasts}: unless it goes on, systemd restarts ems-edge");
+        error!(
+            message_id = message_id(code::STALLED),
+            ems_code = code::STALLED,
+            ems_stage = part,
+            "the {part} has made no progress for {lasts}: unless it goes on, systemd restarts ems-edge"
+        );
     }
 
     /// Whether the watchdog is to be withheld because of a transfer that never returns.

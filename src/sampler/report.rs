@@ -6,7 +6,7 @@ use ems_protocol::Severity;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use crate::events::{Incident, Reporter, code};
+use crate::events::{Incident, Reporter, code, message_id};
 use crate::sample::Outcome;
 use crate::status::SensorState;
 use crate::trouble::{News, Trouble};
@@ -45,11 +45,28 @@ impl SensorReport {
         self.reporter.error("sensor", words);
         match self.trouble.failed(kind, now) {
             Some(News::Failed | News::FailsOtherwise) => {
-                warn!("{words}");
+                let words = format!("{words}{}", also_failed(state));
+                warn!(
+                    message_id = message_id(code::SENSOR_LOST),
+                    ems_code = code::SENSOR_LOST,
+                    ems_sensor = self.device,
+                    ems_kind = kind,
+                    ems_errno = errno(state),
+                    "{words}"
+                );
                 self.reporter.report(Incident::new(Severity::Error, code::SENSOR_LOST, words));
             }
             Some(News::Unsteady(_)) => self.unsteady(state),
-            Some(_) => warn!("{words}; no readings for {}, {}", span(lost), without_values(self.gaps)),
+            Some(_) => warn!(
+                message_id = message_id(code::SENSOR_LOST),
+                ems_code = code::SENSOR_LOST,
+                ems_sensor = self.device,
+                ems_kind = kind,
+                ems_errno = errno(state),
+                "{words}; no readings for {}, {}",
+                span(lost),
+                without_values(self.gaps)
+            ),
             None => debug!("{words}"),
         }
     }
@@ -68,7 +85,12 @@ impl SensorReport {
                     span(lost),
                     without_values(self.gaps)
                 );
-                info!("{words}");
+                info!(
+                    message_id = message_id(code::SENSOR_RECOVERED),
+                    ems_code = code::SENSOR_RECOVERED,
+                    ems_sensor = self.device,
+                    "{words}"
+                );
                 let incident = Incident::new(Severity::Info, code::SENSOR_RECOVERED, words);
                 self.reporter.report(incident.with("samples_without_values", self.gaps));
             }
@@ -84,9 +106,27 @@ impl SensorReport {
             "{} comes and goes, {gaps} of the last {recent} readings failed; the last trouble: {}",
             self.device, self.last_error
         );
-        warn!("{words}");
+        warn!(
+            message_id = message_id(code::SENSOR_UNSTEADY),
+            ems_code = code::SENSOR_UNSTEADY,
+            ems_sensor = self.device,
+            "{words}"
+        );
         let incident = Incident::new(Severity::Warning, code::SENSOR_UNSTEADY, words);
         self.reporter.report(incident.with("failed", gaps).with("of", recent));
+    }
+}
+
+/// What the kernel answered to the failed reading.
+fn errno(state: &SensorState) -> Option<i32> {
+    state.fault.as_ref()?.errno
+}
+
+/// The failures before this one, if there were some lately.
+fn also_failed(state: &SensorState) -> String {
+    match state.recent_gaps() {
+        (gaps @ 2.., recent) => format!("; {gaps} of the last {recent} readings failed"),
+        _ => String::new(),
     }
 }
 

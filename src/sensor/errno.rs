@@ -4,6 +4,7 @@ use ems_simulator::BusFault;
 use linux_embedded_hal::I2CError;
 use linux_embedded_hal::i2cdev::linux::LinuxI2CError;
 
+pub(super) const EPERM: i32 = 1;
 pub(super) const ENOENT: i32 = 2;
 pub(super) const EIO: i32 = 5;
 pub(super) const ENXIO: i32 = 6;
@@ -77,6 +78,10 @@ pub(super) fn explain_open(errno: Option<i32>) -> Explanation {
         Some(ENOENT) => {
             ("does not exist", "set dtparam=i2c_arm=on in config.txt, load the module i2c-dev, check I2C_BUS")
         }
+        Some(EPERM) => (
+            "is forbidden by the service's sandbox",
+            "give the unit DeviceAllow=char-i2c rw (systemctl cat ems-edge shows it)",
+        ),
         Some(EACCES) => ("may not be opened", "add the user that runs this to the group i2c"),
         Some(EBUSY) => ("is in use", "stop the program or kernel driver that holds it"),
         Some(ENODEV | ENXIO) => ("has no adapter behind it", "load the adapter's module or plug it in"),

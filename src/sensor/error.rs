@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::convert::OutOfRange;
 use super::device::Device;
 use super::errno::{
-    EACCES, EBUSY, ENODEV, ENOENT, ENOTTY, ENXIO, EREMOTEIO, ETIMEDOUT, explain_open, explain_transfer,
+    EACCES, EBUSY, ENODEV, ENOENT, ENOTTY, ENXIO, EPERM, EREMOTEIO, ETIMEDOUT, explain_open, explain_transfer,
 };
 
 /// Why a reading could not be had. `Display` names the device, the register and the errno, the cause and
@@ -83,6 +83,11 @@ pub enum SensorError {
     },
 }
 
+/// [`SensorError::kind`] of a shunt voltage beyond the chip's range.
+pub const SHUNT_OUT_OF_RANGE: &str = "shunt out of range";
+/// [`SensorError::kind`] of a bus voltage beyond the chip's range.
+pub const BUS_OUT_OF_RANGE: &str = "bus out of range";
+
 /// Whether a retry helps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetryHint {
@@ -121,7 +126,8 @@ impl SensorError {
             Self::WrongChip { .. } => "wrong chip",
             Self::ConfigurationLost { .. } => "reset",
             Self::NoConversion { .. } => "no conversion",
-            Self::OutOfRange { .. } => "out of range",
+            Self::OutOfRange { reach: OutOfRange { input: "shunt voltage", .. }, .. } => SHUNT_OUT_OF_RANGE,
+            Self::OutOfRange { .. } => BUS_OUT_OF_RANGE,
             Self::Deadline { .. } | Self::Busy { .. } => "bus hangs",
             Self::ThreadEnded { .. } => "thread ended",
         }
@@ -130,7 +136,7 @@ impl SensorError {
     /// Whether a retry helps.
     pub fn retry_hint(&self) -> RetryHint {
         match self {
-            Self::Open { errno: Some(ENOENT | EACCES | EBUSY | ENODEV | ENXIO | ENOTTY), .. }
+            Self::Open { errno: Some(EPERM | ENOENT | EACCES | EBUSY | ENODEV | ENXIO | ENOTTY), .. }
             | Self::Transfer { errno: Some(EBUSY), .. }
             | Self::WrongChip { .. }
             | Self::ThreadEnded { .. } => RetryHint::Technician,

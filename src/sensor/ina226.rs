@@ -31,6 +31,30 @@ const DIE: u16 = 0x226;
 const READY_POLLS: u32 = 30;
 const READY_POLL_MS: u32 = 5;
 
+/// Whether these are the ids of an INA226.
+pub(super) fn is_ina226(manufacturer: u16, die: u16) -> bool {
+    manufacturer == TEXAS_INSTRUMENTS && die >> 4 == DIE
+}
+
+/// An error unless these are the ids of an INA226.
+pub(super) fn identified(device: &Device, manufacturer: u16, die: u16) -> Result<(), SensorError> {
+    if is_ina226(manufacturer, die) {
+        return Ok(());
+    }
+    let kind = match (manufacturer, die) {
+        (0, 0) | (0xFFFF, 0xFFFF) => "a chip without ids",
+        (TEXAS_INSTRUMENTS, _) => "another chip of Texas Instruments",
+        _ => "a clone or another maker's chip",
+    };
+    Err(SensorError::WrongChip {
+        device: device.clone(),
+        found: format!(
+            "{kind} answers (manufacturer {manufacturer:#06x} instead of {TEXAS_INSTRUMENTS:#06x}, die \
+             {die:#06x} instead of 0x2260)"
+        ),
+    })
+}
+
 /// An INA226 that has been identified and configured.
 pub(super) struct Ina226Monitor<I2C, D> {
     chip: INA226<I2C>,
@@ -58,21 +82,7 @@ where
         let manufacturer =
             self.chip.manufacturer_id().map_err(|e| self.failed("reading MANUFACTURER_ID", &e))?;
         let die = self.chip.die_id().map_err(|e| self.failed("reading DIE_ID", &e))?;
-        if manufacturer == TEXAS_INSTRUMENTS && die >> 4 == DIE {
-            return Ok(());
-        }
-        let kind = match (manufacturer, die) {
-            (0, 0) | (0xFFFF, 0xFFFF) => "a chip without ids",
-            (TEXAS_INSTRUMENTS, _) => "another chip of Texas Instruments",
-            _ => "a clone or another maker's chip",
-        };
-        Err(SensorError::WrongChip {
-            device: self.device.clone(),
-            found: format!(
-                "{kind} answers (manufacturer {manufacturer:#06x} instead of {TEXAS_INSTRUMENTS:#06x}, die \
-                 {die:#06x} instead of 0x2260)"
-            ),
-        })
+        identified(&self.device, manufacturer, die)
     }
 
     fn configure(&mut self) -> Result<(), SensorError> {

@@ -20,7 +20,7 @@ pub(super) fn open_ina226(device: Device, wiring: Wiring) -> Result<Box<dyn Batt
     Ok(Box::new(Ina226Monitor::open(bus, Delay, device, wiring)?))
 }
 
-fn open_bus(device: &Device) -> Result<I2cdev, SensorError> {
+pub(super) fn open_bus(device: &Device) -> Result<I2cdev, SensorError> {
     let bus: &Path = &device.bus;
     I2cdev::new(bus).map_err(|error| SensorError::Open { bus: device.bus.clone(), errno: error.errno() })
 }

@@ -13,6 +13,8 @@ mod error;
 mod ina219;
 mod ina226;
 mod linux;
+mod look;
+mod scan;
 #[cfg(test)]
 mod testing;
 mod wiring;
@@ -28,7 +30,9 @@ pub use bus::{Opener, SensorHandle};
 pub use convert::OutOfRange;
 pub use device::Device;
 pub use errno::Errno;
-pub use error::{RetryHint, SensorError};
+pub use error::{BUS_OUT_OF_RANGE, RetryHint, SHUNT_OUT_OF_RANGE, SensorError};
+pub use look::{Registers, look};
+pub use scan::{Answer, scan};
 pub use wiring::{CurrentSign, SensorKind, Shunt, Wiring};
 
 /// A chip that measures a battery.
@@ -85,7 +89,7 @@ pub fn open(wiring: &Wiring, work: Work) -> std::io::Result<SensorHandle> {
 }
 
 impl Wiring {
-    /// What is read, by name.
+    /// The chip that this names.
     pub fn device(&self) -> Device {
         let (chip, address, bus) = match self.kind {
             SensorKind::Ina219 => ("INA219", self.address, self.bus.as_path()),

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::problems;
 use super::snapshot::{Backlog, LastError, LastReading, Link, Phase, Sensor, Snapshot, WallClock};
 use super::stage::{BacklogState, LinkPhase, LinkState, Oldest, SensorState};
+use crate::battery::Pack;
 use crate::clock::{BootTime, Clock};
 use crate::events::RecentError;
 use crate::health::Pulse;
@@ -28,6 +29,8 @@ pub struct Facts {
     pub server: String,
     /// Time between two samples.
     pub interval: Duration,
+    /// What is measured.
+    pub pack: Pack,
     /// When the daemon started.
     pub started: BootTime,
 }
@@ -84,6 +87,8 @@ impl Stages {
             answers: state.answers,
             since_s: now.saturating_duration_since(state.since).as_secs(),
             trouble: state.trouble.clone(),
+            fault: state.fault.clone(),
+            response: Some(state.response.judge(&facts.pack)),
             recent_gaps,
             recent,
             interval_s: facts.interval.as_secs_f64(),
@@ -105,6 +110,9 @@ impl Stages {
             mode,
             last_error: state.last_error.clone(),
             attempts: state.attempts,
+            turned_away: state.turned_away.map(|(how, _)| how),
+            turned_away_s: state.turned_away.map(|(_, at)| now.saturating_duration_since(at).as_secs()),
+            accepted: state.accepted,
             next_attempt_s: next.map(|until| until.saturating_duration_since(now).as_secs()),
         }
     }

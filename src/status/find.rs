@@ -6,10 +6,11 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::door::NAME;
 use serde::Serialize;
 
+use super::door::NAME;
 use super::message::{Answer, Order, Request, VERSION};
+use super::snapshot::Snapshot;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +68,13 @@ pub fn sockets_below(runtime_dir: &Path) -> Vec<(String, PathBuf)> {
     let mut found: Vec<_> = entries.filter_map(socket).collect();
     found.sort();
     found
+}
+
+/// The state of every daemon that runs below `runtime_dir` and may be asked.
+pub fn running_below(runtime_dir: &Path) -> Vec<Snapshot> {
+    let answers =
+        sockets_below(runtime_dir).into_iter().filter_map(|(_, path)| ask(&path, Request::Status).ok());
+    answers.filter_map(|answer| answer.status.map(|snapshot| *snapshot)).collect()
 }
 
 /// Asks the daemon at `path`.

@@ -14,6 +14,8 @@ pub const VERSION: u32 = 1;
 pub enum Request {
     /// The state of the daemon.
     Status,
+    /// The last lines of the log.
+    Log,
     /// The last events.
     Events {
         /// How many at most.
@@ -46,6 +48,9 @@ pub struct Answer {
     /// To [`Request::Events`]: oldest first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub events: Option<Vec<Event>>,
+    /// To [`Request::Log`]: oldest first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<Vec<String>>,
     /// To an [`Order`] that was carried out: what came of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub done: Option<String>,
@@ -63,6 +68,11 @@ impl Answer {
     /// Events.
     pub fn events(events: Vec<Event>) -> Self {
         Self { v: VERSION, events: Some(events), ..Self::default() }
+    }
+
+    /// Lines of the log.
+    pub fn log(lines: Vec<String>) -> Self {
+        Self { v: VERSION, log: Some(lines), ..Self::default() }
     }
 
     /// An order was carried out.

@@ -13,7 +13,7 @@ mod stage;
 
 pub use collect::{Facts, Stages};
 pub use door::{Door, DoorError, GROUP};
-pub use find::{AskError, OrderError, ask, order, socket_in, sockets_below};
+pub use find::{AskError, OrderError, ask, order, running_below, socket_in, sockets_below};
 pub use message::{Answer, Order, Request, VERSION};
 pub use server::Server;
 pub use snapshot::*;

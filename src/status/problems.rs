@@ -122,6 +122,8 @@ pub(crate) mod tests {
                 answers: Some(true),
                 since_s: 3600,
                 trouble: None,
+                fault: None,
+                response: None,
                 recent_gaps: 0,
                 recent: 60,
                 interval_s: 1.0,
@@ -135,6 +137,9 @@ pub(crate) mod tests {
                 last_error: None,
                 attempts: 0,
                 next_attempt_s: None,
+                turned_away: None,
+                turned_away_s: None,
+                accepted: true,
             },
             backlog: Backlog {
                 memory: 1,

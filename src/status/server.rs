@@ -19,6 +19,7 @@ use super::door::Door;
 use super::message::{Answer, Order, Request};
 use crate::daemon::Asker;
 use crate::events::Reporter;
+use crate::journal::LogRing;
 use crate::sample::FIRMWARE_VERSION;
 
 /// The task behind the socket.
@@ -27,6 +28,8 @@ pub struct Server {
     pub stages: Rc<Stages>,
     /// The way to the event record.
     pub events: Reporter,
+    /// The last lines of the log.
+    pub log: LogRing,
     /// Who asks for a reload waits here. Owned by the daemon; bound 1: one at a time.
     pub reloads: mpsc::Sender<Asker>,
 }
@@ -78,6 +81,7 @@ impl Server {
     async fn answer(&self, request: Request) -> Answer {
         match request {
             Request::Status => Answer::status(self.stages.snapshot()),
+            Request::Log => Answer::log(self.log.lines()),
             Request::Events { limit } => Answer::events(self.events.recent(limit.min(MAX_EVENTS)).await),
         }
     }

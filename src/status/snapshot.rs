@@ -2,9 +2,10 @@
 //!
 //! Ages and lengths of time are in whole seconds (`_s`) on the monotonic clock unless said otherwise.
 
-use ems_protocol::{ClockQuality, State, Timestamp};
+use ems_protocol::{ClockQuality, CloseCode, State, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::battery::Response;
 pub use crate::uplink::Mode;
 
 /// Everything that is known.
@@ -60,12 +61,27 @@ pub struct Sensor {
     pub since_s: u64,
     /// Why the last reading failed, and the remedy.
     pub trouble: Option<String>,
+    /// The sort of that failure, for programs.
+    #[serde(default)]
+    pub fault: Option<SensorFault>,
+    /// What the answers of the voltage to the current say of the shunt; `None` from an older daemon.
+    #[serde(default)]
+    pub response: Option<Response>,
     /// Failed readings among the last [`Sensor::recent`].
     pub recent_gaps: u32,
     /// Readings that `recent_gaps` is about: 60, or fewer after a start.
     pub recent: u32,
     /// Time between two samples, in s.
     pub interval_s: f64,
+}
+
+/// The sort of a failed reading.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SensorFault {
+    /// `open`, `no answer`, `bus stuck`, `wrong chip`, …
+    pub kind: String,
+    /// What the kernel answered.
+    pub errno: Option<i32>,
 }
 
 /// The last reading that succeeded.
@@ -124,6 +140,38 @@ pub struct Link {
     pub attempts: u32,
     /// When the next attempt comes, in s.
     pub next_attempt_s: Option<u64>,
+    /// How the server last turned this device away.
+    #[serde(default)]
+    pub turned_away: Option<TurnedAway>,
+    /// How long ago that was, in s.
+    #[serde(default)]
+    pub turned_away_s: Option<u64>,
+    /// Whether the server has taken this token since the daemon's start.
+    #[serde(default)]
+    pub accepted: bool,
+}
+
+/// How a server turns a device away that only a person can let in again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TurnedAway {
+    /// Before the upgrade, with this HTTP status: 401 or 403.
+    Http(u16),
+    /// With this close code: 1008, 4001, 4003 or 4009.
+    Closed(u16),
+}
+
+impl TurnedAway {
+    /// Whether another connection with the same identity is the reason.
+    pub fn is_conflict(self) -> bool {
+        let codes = [CloseCode::Superseded, CloseCode::Conflict];
+        matches!(self, Self::Closed(code) if CloseCode::from_code(code).is_some_and(|code| codes.contains(&code)))
+    }
+
+    /// Whether a token that was taken before has been withdrawn.
+    pub fn is_revocation(self) -> bool {
+        matches!(self, Self::Closed(code) if CloseCode::from_code(code) == Some(CloseCode::Revoked))
+    }
 }
 
 /// What waits to be delivered.

@@ -3,7 +3,8 @@
 use ems_protocol::Timestamp;
 use tokio::time::Instant;
 
-use super::snapshot::{Dropped, Mode};
+use super::snapshot::{Dropped, Mode, SensorFault, TurnedAway};
+use crate::battery::StepResponse;
 use crate::clock::BootTime;
 use crate::sample::Sample;
 
@@ -16,6 +17,10 @@ pub struct SensorState {
     pub since: Instant,
     /// Why the last reading failed.
     pub trouble: Option<String>,
+    /// The sort of that failure.
+    pub fault: Option<SensorFault>,
+    /// How the voltage answers to the current.
+    pub response: StepResponse,
     /// The last sample with a reading.
     pub last_good: Option<Sample>,
     /// The last readings, one bit each, the newest lowest: 1 = failed.
@@ -29,7 +34,16 @@ const RECENT: u32 = 60;
 
 impl Default for SensorState {
     fn default() -> Self {
-        Self { answers: None, since: Instant::now(), trouble: None, last_good: None, history: 0, recent: 0 }
+        Self {
+            answers: None,
+            since: Instant::now(),
+            trouble: None,
+            fault: None,
+            response: StepResponse::default(),
+            last_good: None,
+            history: 0,
+            recent: 0,
+        }
     }
 }
 
@@ -66,6 +80,10 @@ pub struct LinkState {
     pub last_error: Option<String>,
     /// Attempts since the last connection.
     pub attempts: u32,
+    /// How the server last turned this device away, and when; forgotten when a connection has held.
+    pub turned_away: Option<(TurnedAway, Instant)>,
+    /// Whether the server has taken this token since the start.
+    pub accepted: bool,
 }
 
 /// What the link does.
@@ -83,7 +101,14 @@ pub enum LinkPhase {
 
 impl Default for LinkState {
     fn default() -> Self {
-        Self { phase: LinkPhase::Dialling, since: Instant::now(), last_error: None, attempts: 0 }
+        Self {
+            phase: LinkPhase::Dialling,
+            since: Instant::now(),
+            last_error: None,
+            attempts: 0,
+            turned_away: None,
+            accepted: false,
+        }
     }
 }
 
@@ -101,7 +126,12 @@ impl LinkState {
             self.since = now;
         }
         match phase {
-            LinkPhase::Connected(_) => self.attempts = 0,
+            LinkPhase::Connected(_) => {
+                self.attempts = 0;
+                self.accepted = true;
+                // A conflict is not over with the next connection: the other device may come back.
+                self.turned_away = self.turned_away.filter(|(how, _)| how.is_conflict());
+            }
             LinkPhase::Dialling => self.attempts = self.attempts.saturating_add(1),
             LinkPhase::Waiting(_) | LinkPhase::Refused(_) => {}
         }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use ems_protocol::Severity;
 use tracing::{info, warn};
 
-use crate::events::{Incident, Reporter};
+use crate::events::{Incident, Reporter, message_id};
 
 /// Something that happened to what is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,10 +84,10 @@ impl Notice {
     pub fn say(&self, reporter: &Reporter) {
         let words = self.to_string();
         let severity = if self.is_recovery() {
-            info!("{words}");
+            info!(message_id = message_id(self.code()), ems_code = self.code(), "{words}");
             Severity::Info
         } else {
-            warn!("{words}");
+            warn!(message_id = message_id(self.code()), ems_code = self.code(), "{words}");
             Severity::Warning
         };
         reporter.report(Incident::new(severity, self.code(), words));

@@ -11,8 +11,8 @@ use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
 use super::proxy::Proxy;
-use super::tls::{self, TlsSettings, TrustError};
-use super::upgrade::{Mode, upgrade};
+use super::tls::{TlsFailure, TlsSettings, TrustError, settings};
+use super::upgrade::{Mode, Upgraded, upgrade};
 use super::wire::Wire;
 use crate::config::{CaFile, Secret, ServerUrl};
 
@@ -39,7 +39,7 @@ pub enum DialError {
     Proxy(String, String),
     /// No trust.
     #[error("no TLS with {0}: {1}")]
-    Tls(String, String),
+    Tls(String, TlsFailure),
     /// The connection broke during the upgrade.
     #[error("the connection broke during the WebSocket upgrade ({0})")]
     Upgrade(io::Error),
@@ -102,7 +102,7 @@ impl Dialer {
         last_good: u64,
     ) -> Result<Self, TrustError> {
         let tls = if server.is_tls() {
-            Some(tls::settings(last_good, server.server_name().clone(), authorities)?)
+            Some(settings(last_good, server.server_name().clone(), authorities)?)
         } else {
             None
         };
@@ -120,23 +120,53 @@ impl Dialer {
     /// One attempt.
     pub async fn dial(&self) -> Result<(Wire, Mode), DialError> {
         let tcp = self.reach().await?;
-        let stream: Box<dyn Stream> = match &self.tls {
+        let stream = self.secure(tcp).await?;
+        let Upgraded { socket, mode, .. } = self.upgrade(stream).await?;
+        Ok((Wire::new(socket), mode))
+    }
+
+    /// TLS on a connection, where the endpoint has it.
+    pub(super) async fn secure(&self, tcp: TcpStream) -> Result<Box<dyn Stream>, DialError> {
+        Ok(match &self.tls {
             None => Box::new(tcp),
             Some(tls) => Box::new(self.handshake(tls, tcp).await?),
-        };
+        })
+    }
+
+    /// The WebSocket on a connection, with the token.
+    pub(super) async fn upgrade(
+        &self,
+        stream: Box<dyn Stream>,
+    ) -> Result<Upgraded<Box<dyn Stream>>, DialError> {
         let upgraded = upgrade(stream, &self.authority, &self.path, &self.token);
-        let (socket, mode) = limited(UPGRADE_LIMIT, upgraded, DialError::Upgrade).await?;
-        Ok((Wire::new(socket), mode))
+        limited(UPGRADE_LIMIT, upgraded, DialError::Upgrade).await
+    }
+
+    /// Whether the endpoint has TLS.
+    pub(super) fn is_tls(&self) -> bool {
+        self.tls.is_some()
     }
 
     /// A TCP connection to the server, or through the proxy to it.
     async fn reach(&self) -> Result<TcpStream, DialError> {
+        let addresses = self.resolve().await?;
+        self.connect(&addresses).await
+    }
+
+    /// Where the first connection goes: to the server or the proxy.
+    pub(super) async fn resolve(&self) -> Result<Vec<SocketAddr>, DialError> {
+        match &self.proxy {
+            None => resolve(&self.host, self.port).await,
+            Some(proxy) => resolve(&proxy.host, proxy.port).await,
+        }
+    }
+
+    /// A connection to the server over one of `addresses`.
+    pub(super) async fn connect(&self, addresses: &[SocketAddr]) -> Result<TcpStream, DialError> {
         let Some(proxy) = &self.proxy else {
-            let addresses = resolve(&self.host, self.port).await?;
-            return connect(&self.authority, &addresses).await;
+            return connect(&self.authority, addresses).await;
         };
-        let addresses = resolve(&proxy.host, proxy.port).await?;
-        let mut tcp = connect(&format!("the proxy {}", proxy.host), &addresses).await?;
+        let mut tcp = connect(&format!("the proxy {}", proxy.host), addresses).await?;
         let target = if self.host.contains(':') {
             format!("[{}]:{}", self.host, self.port)
         } else {
@@ -148,7 +178,7 @@ impl Dialer {
     }
 
     async fn handshake(&self, tls: &TlsSettings, tcp: TcpStream) -> Result<TlsStream<TcpStream>, DialError> {
-        let failed = |error: io::Error| DialError::Tls(self.authority.clone(), tls::explain(&error));
+        let failed = |error: io::Error| DialError::Tls(self.authority.clone(), TlsFailure::of(&error));
         let attempt = async { tls.connector.connect(tls.name.clone(), tcp).await.map_err(failed) };
         limited(TLS_LIMIT, attempt, failed).await
     }

@@ -5,6 +5,7 @@ mod context;
 mod dial;
 mod event_queue;
 mod network;
+mod probe;
 mod proxy;
 mod report;
 mod session;
@@ -22,16 +23,18 @@ use tracing::{debug, info, warn};
 
 use crate::events::Event;
 use crate::sample::Sample;
+use crate::status::TurnedAway;
 use crate::store::{Backlog, Keeping};
 use backoff::Backoff;
 pub use context::Context;
 pub use dial::{DialError, Dialer};
 use event_queue::EventQueue;
 use network::Network;
+pub use probe::{Findings, Found, Stage, probe};
 pub use proxy::Proxy;
 use report::Report;
 use session::{End, Session};
-pub use tls::TrustError;
+pub use tls::{TlsFailure, TlsFault, TrustError};
 pub use upgrade::Mode;
 use wire::Wire;
 
@@ -132,6 +135,9 @@ impl Uplink {
         Report::dialling(&self.context);
         let failure = match self.dial(samples).await? {
             Err(error) => {
+                if let DialError::Refused(status) = error {
+                    self.turned_away(TurnedAway::Http(status));
+                }
                 let failure = of_dial(&error);
                 self.failed(error.kind(), &error.to_string());
                 failure
@@ -153,6 +159,7 @@ impl Uplink {
         self.backoff = Backoff::default();
         self.failures = 0;
         self.batch_limit = FIRST_BATCH;
+        self.context.link.send_modify(|link| (link.accepted, link.turned_away) = (false, None));
     }
 
     /// What is still unconfirmed goes to the card.
@@ -264,7 +271,14 @@ impl Uplink {
 
     fn closed_by_server(&mut self, code: u16, reason: &str) -> (String, Failure) {
         let reason = printable(reason);
-        match CloseCode::from_code(code) {
+        let known = CloseCode::from_code(code);
+        if let Some(
+            CloseCode::PolicyViolation | CloseCode::Revoked | CloseCode::Superseded | CloseCode::Conflict,
+        ) = known
+        {
+            self.turned_away(TurnedAway::Closed(code));
+        }
+        match known {
             Some(CloseCode::TryAgainLater | CloseCode::TooMany) => {
                 (format!("the server asks to try again later ({reason})"), Failure::Busy(None))
             }
@@ -286,6 +300,11 @@ impl Uplink {
             }
             Some(_) | None => (format!("closed by the server with {code} {reason}"), Failure::Transient),
         }
+    }
+
+    fn turned_away(&self, how: TurnedAway) {
+        let now = tokio::time::Instant::now();
+        self.context.link.send_modify(|link| link.turned_away = Some((how, now)));
     }
 
     fn next_wait(&mut self, failure: Failure) -> Duration {

@@ -8,7 +8,7 @@ use tracing::{debug, info, warn};
 
 use super::context::Context;
 use super::upgrade::Mode;
-use crate::events::{Incident, code};
+use crate::events::{Incident, code, message_id};
 use crate::status::LinkPhase;
 use crate::trouble::{News, Trouble};
 use crate::words::{count, span};
@@ -49,7 +49,12 @@ impl Report {
         match self.trouble.works(now) {
             Some(News::Works) => {
                 let line = format!("connected to {server}: {}, {}", words_of(mode), waiting(context));
-                info!("{line}");
+                info!(
+                    message_id = message_id(code::CONNECTED),
+                    ems_code = code::CONNECTED,
+                    ems_link = server,
+                    "{line}"
+                );
                 context.reporter.report(Incident::new(Severity::Info, code::CONNECTED, line));
             }
             Some(News::Unsteady(changes)) => self.unsteady(context, server, changes),
@@ -66,7 +71,14 @@ impl Report {
         let news = self.trouble.failed(kind, now);
         match news {
             Some(News::Failed | News::FailsOtherwise) => {
-                warn!("{words}; {}", waiting(context));
+                warn!(
+                    message_id = message_id(code::DISCONNECTED),
+                    ems_code = code::DISCONNECTED,
+                    ems_link = server,
+                    ems_kind = kind,
+                    "{words}; {}",
+                    waiting(context)
+                );
                 let incident = Incident::new(Severity::Warning, code::DISCONNECTED, words);
                 context.reporter.report(incident);
             }
@@ -74,7 +86,14 @@ impl Report {
             Some(_) => {
                 let lost = span(self.trouble.held(now));
                 let attempts = count(u64::from(context.link.borrow().attempts), "attempt");
-                warn!("{words}; not connected for {lost}, {attempts}, {}", waiting(context));
+                warn!(
+                    message_id = message_id(code::DISCONNECTED),
+                    ems_code = code::DISCONNECTED,
+                    ems_link = server,
+                    ems_kind = kind,
+                    "{words}; not connected for {lost}, {attempts}, {}",
+                    waiting(context)
+                );
             }
             None => debug!("{words}"),
         }
@@ -108,7 +127,12 @@ impl Report {
             format!("{} lost since the start ({})", count(dropped.total(), "sample"), reasons.join(", "));
         // Summaries are in the lines about the link.
         if news == News::Failed {
-            warn!("{words}");
+            warn!(
+                message_id = message_id(code::SAMPLES_DROPPED),
+                ems_code = code::SAMPLES_DROPPED,
+                ems_samples = more,
+                "{words}"
+            );
         }
         let incident = Incident::new(Severity::Warning, code::SAMPLES_DROPPED, words);
         let details = [
@@ -128,7 +152,13 @@ impl Report {
             "the connection to {server} is unsteady: it came or went {changes} times more, now it is {now} (last trouble: {})",
             self.last_error
         );
-        warn!("{words}; {}", waiting(context));
+        warn!(
+            message_id = message_id(code::LINK_UNSTEADY),
+            ems_code = code::LINK_UNSTEADY,
+            ems_link = server,
+            "{words}; {}",
+            waiting(context)
+        );
         let incident = Incident::new(Severity::Warning, code::LINK_UNSTEADY, words);
         context.reporter.report(incident.with("changes", changes));
     }

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ems_protocol::Timestamp;
 use rustls::pki_types::{ServerName, UnixTime};
 use rustls::time_provider::TimeProvider;
 use rustls::{CertificateError, ClientConfig, RootCertStore};
@@ -12,6 +13,7 @@ use tracing::warn;
 
 use crate::clock::{SystemTime, TimeSource as _};
 use crate::config::CaFile;
+use crate::words::printable;
 
 /// Trust that cannot be established: a configuration error.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +59,6 @@ impl TimeProvider for NotBefore {
 /// TLS settings for a server called `name`, trusting `authorities` alone, or the system's authorities without one.
 pub(super) fn settings(
     last_good: u64,
-
     name: ServerName<'static>,
     authorities: Option<&CaFile>,
 ) -> Result<TlsSettings, TrustError> {
@@ -89,30 +90,150 @@ fn roots_of_system() -> Result<RootCertStore, TrustError> {
     if roots.is_empty() { Err(TrustError::NoSystemRoots) } else { Ok(roots) }
 }
 
-/// What a failed handshake means for the person in front of it.
-pub(super) fn explain(error: &io::Error) -> String {
-    let Some(rustls_error) = error.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()) else {
-        return error.to_string();
-    };
-    match rustls_error {
-        rustls::Error::InvalidCertificate(why) => match why {
-            CertificateError::UnknownIssuer => {
-                "the server's certificate is signed by an authority that is not trusted here: set CA_FILE to that authority's certificate".to_owned()
-            }
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                "the server's certificate is not yet valid: is this machine's clock right (timedatectl)?".to_owned()
-            }
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                "the server's certificate has expired, or this machine's clock is wrong (timedatectl)".to_owned()
-            }
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                "the server's certificate is for another name than the one in SERVER_URL".to_owned()
-            }
-            CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
-                "the server presents an authority's certificate as its own: give it a certificate that is signed by the authority instead".to_owned()
-            }
-            other => format!("the server's certificate is not accepted ({other})"),
-        },
-        other => other.to_string(),
+/// Why a handshake failed, for the person in front of it. Displays as cause and remedy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFailure {
+    /// The sort of failure.
+    pub fault: TlsFault,
+    cause: String,
+    remedy: &'static str,
+}
+
+/// The sort of a failed handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsFault {
+    /// Nobody trusted has signed the certificate.
+    UnknownAuthority,
+    /// Its time has not come.
+    NotYetValid,
+    /// Its time is over.
+    Expired,
+    /// It is for other names.
+    WrongName,
+    /// An authority's certificate that the server presents as its own (`CaUsedAsEndEntity`).
+    AuthorityAsServer,
+    /// Something else is wrong with it.
+    Certificate,
+    /// What answers does not speak TLS.
+    NotTls,
+    /// The handshake broke off.
+    Broken,
+}
+
+impl TlsFault {
+    /// Its stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::UnknownAuthority => "unknown_authority",
+            Self::NotYetValid => "not_yet_valid",
+            Self::Expired => "expired",
+            Self::WrongName => "wrong_name",
+            Self::AuthorityAsServer => "authority_as_server",
+            Self::Certificate => "certificate",
+            Self::NotTls => "not_tls",
+            Self::Broken => "broken",
+        }
     }
+}
+
+impl std::fmt::Display for TlsFailure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.cause, self.remedy)
+    }
+}
+
+impl TlsFailure {
+    pub(super) fn of(error: &io::Error) -> Self {
+        let new = |fault, cause: String, remedy| Self { fault, cause, remedy };
+        match error.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()) {
+            Some(rustls::Error::InvalidCertificate(why)) => Self::of_certificate(why),
+            Some(rustls::Error::InvalidMessage(_)) => new(
+                TlsFault::NotTls,
+                "what answers does not speak TLS".to_owned(),
+                "check SERVER_URL and its port, or log in to the network's captive portal",
+            ),
+            Some(other) => {
+                new(TlsFault::Broken, format!("the handshake failed ({other})"), "check the server")
+            }
+            None => new(
+                TlsFault::Broken,
+                format!("the handshake broke off ({error})"),
+                "check SERVER_URL, the server, and firewalls on the way",
+            ),
+        }
+    }
+
+    fn of_certificate(why: &CertificateError) -> Self {
+        let (fault, cause, remedy) = match why {
+            CertificateError::UnknownIssuer => (
+                TlsFault::UnknownAuthority,
+                "the server's certificate is signed by an authority that is not trusted here".to_owned(),
+                "set CA_FILE to that authority's certificate",
+            ),
+            // An authority of the same name with another key: one that was made anew.
+            CertificateError::BadSignature => (
+                TlsFault::UnknownAuthority,
+                "the server's certificate is signed by an authority of the same name as the trusted one, with another key".to_owned(),
+                "set CA_FILE to that authority's present certificate",
+            ),
+            CertificateError::NotValidYet => {
+                (TlsFault::NotYetValid, "the server's certificate is not yet valid".to_owned(), CLOCK)
+            }
+            CertificateError::NotValidYetContext { time, not_before } => (
+                TlsFault::NotYetValid,
+                format!(
+                    "the server's certificate is not yet valid: it begins on {}, and this machine takes it for {}",
+                    day(*not_before),
+                    day(*time)
+                ),
+                CLOCK,
+            ),
+            CertificateError::Expired => {
+                (TlsFault::Expired, "the server's certificate has expired".to_owned(), RENEW)
+            }
+            CertificateError::ExpiredContext { time, not_after } => (
+                TlsFault::Expired,
+                format!(
+                    "the server's certificate has expired on {}, and this machine takes it for {}",
+                    day(*not_after),
+                    day(*time)
+                ),
+                RENEW,
+            ),
+            CertificateError::NotValidForName => (
+                TlsFault::WrongName,
+                "the server's certificate is for another name than the one in SERVER_URL".to_owned(),
+                "set SERVER_URL to a name that the certificate bears",
+            ),
+            CertificateError::NotValidForNameContext { expected, presented } => (
+                TlsFault::WrongName,
+                format!(
+                    "the server's certificate is for another name than the one in SERVER_URL: for {}, not for {}",
+                    printable(&presented.join(", ")),
+                    expected.to_str()
+                ),
+                "set SERVER_URL to a name that the certificate bears",
+            ),
+            CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => (
+                TlsFault::AuthorityAsServer,
+                "the server presents an authority's certificate (CA:TRUE) as its own".to_owned(),
+                "make an authority and let it sign a certificate with CA:FALSE for the server; `ems-cloud init` makes both",
+            ),
+            other => (
+                TlsFault::Certificate,
+                format!("the server's certificate is not accepted ({other})"),
+                "give the server another certificate",
+            ),
+        };
+        Self { fault, cause, remedy }
+    }
+}
+
+const CLOCK: &str = "set this machine's clock (timedatectl)";
+const RENEW: &str = "renew it on the server, or set this machine's clock if it is wrong (timedatectl)";
+
+/// `2026-02-03`.
+fn day(time: UnixTime) -> String {
+    let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+    Timestamp::from_millis(seconds.saturating_mul(1000)).to_string().chars().take(10).collect()
 }

@@ -34,13 +34,21 @@ const MAX_HEADERS: usize = 64;
 /// A device receives acknowledgements of 150 bytes: tungstenite clears this much memory before each read.
 const BUFFER: usize = 1024;
 
+/// A connection that has become a WebSocket.
+pub(super) struct Upgraded<S> {
+    pub(super) socket: WebSocketStream<S>,
+    pub(super) mode: Mode,
+    /// The time of day that the server states (RFC 9110 section 6.6.1).
+    pub(super) date: Option<String>,
+}
+
 /// Asks for the upgrade on `stream` and gives the WebSocket.
 pub(super) async fn upgrade<S>(
     mut stream: S,
     authority: &str,
     path: &str,
     token: &Secret,
-) -> Result<(WebSocketStream<S>, Mode), DialError>
+) -> Result<Upgraded<S>, DialError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -57,12 +65,13 @@ where
 
     let mut received = Vec::with_capacity(1024);
     loop {
-        if let Some((answer, length)) = Answer::parse(&received)? {
+        if let Some((mut answer, length)) = Answer::parse(&received)? {
+            let date = answer.date.take();
             let mode = answer.check(&key)?;
             let rest = received.split_off(length);
             let socket =
                 WebSocketStream::from_partially_read(stream, rest, Role::Client, Some(limits())).await;
-            return Ok((socket, mode));
+            return Ok(Upgraded { socket, mode, date });
         }
         if received.len() >= MAX_HEAD {
             return Err(DialError::NotWebSocket(format!(
@@ -92,6 +101,8 @@ struct Answer {
     protocol: Option<String>,
     retry_after: Option<Duration>,
     location: Option<String>,
+    /// `Date`.
+    date: Option<String>,
 }
 
 impl Answer {
@@ -112,6 +123,7 @@ impl Answer {
                 "sec-websocket-protocol" => answer.protocol = Some(value),
                 // The form with a date (RFC 9110 section 10.2.3) would need a right clock: the usual wait serves.
                 "retry-after" => answer.retry_after = value.parse().ok().map(Duration::from_secs),
+                "date" => answer.date = Some(value),
                 "location" => answer.location = Some(value.chars().take(120).collect()),
                 _ => {}
             }

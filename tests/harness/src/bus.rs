@@ -51,7 +51,7 @@ impl Bus {
     }
 
     /// The same command with this bus behind it.
-    pub(crate) fn around(&self, command: &Command) -> Command {
+    pub fn around(&self, command: &Command) -> Command {
         let mut wrapped = Command::new(program("i2c-bus"));
         wrapped.env_clear();
         wrapped.envs(command.get_envs().filter_map(|(key, value)| Some((key, value?))));

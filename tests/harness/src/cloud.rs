@@ -80,6 +80,14 @@ impl Cloud {
         add_device(&self.dir, id)
     }
 
+    /// Turns a device away from now on.
+    #[track_caller]
+    pub fn disable_device(&self, id: &str) {
+        let mut disable = ems_cloud(&self.dir, "device disable");
+        disable.arg(id);
+        run(disable).expect_success("ems-cloud device disable");
+    }
+
     /// Where it listens for TLS.
     pub fn tls(&self) -> SocketAddr {
         self.tls
