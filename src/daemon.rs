@@ -27,7 +27,7 @@ use crate::sample::{FIRMWARE_VERSION, Identity};
 use crate::sampler::Sampler;
 use crate::sensor;
 use crate::status::{BacklogState, Door, Facts, LinkState, SensorState, Server, Stages};
-use crate::store::{self, Backlog, BootClock, Folder, FolderError, Keeping, Limits, Opened};
+use crate::store::{self, Backlog, BootClock, Folder, FolderError, Keeping, Limits, Numbers, Opened};
 use crate::uplink::{Context, Dialer, Proxy, TrustError, Uplink};
 
 pub use reload::Asker;
@@ -90,9 +90,12 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), DaemonError> {
     let mut signals = Signals::catch()?;
     let folder = machine::claim(config)?;
     let runtime = machine::runtime(config);
-    let sequence = machine::sequence(runtime.as_deref(), folder.as_ref());
+    let (mut sequence, numbers) = machine::sequence(runtime.as_deref(), &folder);
     let clock = Rc::new(Clock::new(SystemTime));
-    let (kept, opened) = backlog(config, &clock, folder.as_ref(), runtime.as_deref(), sequence.boot_id());
+    let (kept, opened) = backlog(config, &clock, folder, runtime.as_deref(), sequence.boot_id(), numbers);
+    if let Some(next) = kept.next_number() {
+        sequence.begin_at_least_at(next);
+    }
     let dialer = dialer(config, opened.last_good)?;
     let pulse = Pulse { store: opened.work.clone(), ..Pulse::default() };
     let sensor =
@@ -246,9 +249,10 @@ fn tell_start(config: &Config, facts: &Facts, record: &Record, reporter: &Report
 fn backlog(
     config: &Config,
     clock: &Clock,
-    state: Option<&Folder>,
+    state: Folder,
     runtime: Option<&Path>,
     boot_id: &str,
+    numbers: Numbers,
 ) -> (Backlog, Opened) {
     let Keeping { limits, flush_interval, interval } = keeping(config);
     let settings = store::Settings {
@@ -258,7 +262,7 @@ fn backlog(
         interval,
         clock: BootClock::of(clock),
     };
-    let (backlog, opened) = Backlog::open(state.map(Folder::path), runtime, boot_id, settings);
+    let (backlog, opened) = Backlog::open(Some(state), runtime, boot_id, numbers, settings);
     if let Some(last_good) = opened.last_good {
         clock.restore(last_good);
     }

@@ -120,12 +120,13 @@ fn start(config: &Config) -> Stages {
         outgoing,
         errors: watch::channel(VecDeque::new()).0,
     };
+    let (sequence, numbers) = Sequence::open(None, None, &boot_id, BootTime(0));
     let sampler = Sampler {
         sensor: sensor::open(&config.wiring(), Work::default()).unwrap(),
         interval: config.sample_interval,
         battery: StateOfCharge::new(config.pack()),
         pack: config.pack(),
-        sequence: Sequence::open(None, None, &boot_id, BootTime(0)),
+        sequence,
         time: Rc::new(paused()),
         progress: Progress::default(),
         latest: watch::channel(None).0,
@@ -160,7 +161,7 @@ fn start(config: &Config) -> Stages {
         interval: config.sample_interval,
         clock: BootClock::of(&context.clock),
     };
-    let (waiting, _) = Backlog::open(None, None, "boot", kept);
+    let (waiting, _) = Backlog::open(None, None, "boot", numbers, kept);
     spawn_local(Uplink::new(context, dialer, waiting, for_uplink).run(collected, mpsc::channel(1).1));
     spawn_local(recorder.run(reports));
     Stages { reporter, link, backlog }

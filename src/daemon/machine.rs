@@ -7,7 +7,7 @@ use tracing::warn;
 
 use crate::clock::{SystemTime, TimeSource as _};
 use crate::config::Config;
-use crate::store::{self, Folder, FolderError, Sequence};
+use crate::store::{self, Folder, FolderError, Numbers, Sequence};
 
 /// This identity's folder in RAM, or nothing where the file system does not let us have one.
 pub(super) fn runtime(config: &Config) -> Option<PathBuf> {
@@ -18,21 +18,19 @@ pub(super) fn runtime(config: &Config) -> Option<PathBuf> {
         .ok()
 }
 
-/// The state folder, or nothing where the file system does not let us have one: the battery is still watched.
-pub(super) fn claim(config: &Config) -> Result<Option<Folder>, FolderError> {
-    match Folder::claim(&config.state_dir, &config.device_id) {
-        Ok(folder) => Ok(Some(folder)),
+/// The state folder. Where the file system does not let us have it, the store tries again: the battery is watched all
+/// the same.
+pub(super) fn claim(config: &Config) -> Result<Folder, FolderError> {
+    let mut folder = Folder::of(&config.state_dir, &config.device_id);
+    match folder.hold() {
+        // The store says so.
+        Ok(()) | Err(FolderError::Unusable { .. }) => Ok(folder),
         Err(error @ FolderError::InUse { .. }) => Err(error),
-        Err(error @ FolderError::Unusable { .. }) => {
-            warn!("{error}; until then a second ems-edge with this identity goes unnoticed");
-            Ok(None)
-        }
     }
 }
 
-pub(super) fn sequence(runtime: Option<&Path>, folder: Option<&Folder>) -> Sequence {
-    let state = folder.map(Folder::path);
-    Sequence::open(runtime, state, &kernel_boot_id(), SystemTime.boottime())
+pub(super) fn sequence(runtime: Option<&Path>, folder: &Folder) -> (Sequence, Numbers) {
+    Sequence::open(runtime, Some(folder.path()), &kernel_boot_id(), SystemTime.boottime())
 }
 
 /// The kernel's name of this boot.

@@ -57,6 +57,7 @@ impl Recorder {
                     Some(report) => self.take(report, &mut unsent),
                     None => break,
                 },
+                () = write_down(&mut self.pen) => {}
                 permit = outgoing.reserve(), if !unsent.is_empty() => match (permit, unsent.pop_front()) {
                     (Ok(permit), Some(event)) => permit.send(event),
                     // The uplink has ended: nobody will send them.
@@ -78,8 +79,8 @@ impl Recorder {
                     unsent.push_back(event.clone());
                 }
                 let text = self.record.record(event);
-                if let Some(pen) = &self.pen {
-                    pen.write(text);
+                if let Some(pen) = &mut self.pen {
+                    pen.take(text);
                 }
             }
             Report::Error(at, subject, message) => {
@@ -91,6 +92,14 @@ impl Recorder {
                 drop(answer.send(self.record.recent(limit).map(known_now).collect()));
             }
         }
+    }
+}
+
+/// Has the events that wait written to the card; never ends when none waits. Cancel-safe.
+async fn write_down(pen: &mut Option<Pen>) {
+    match pen {
+        Some(pen) if pen.is_wet() => pen.flush().await,
+        _ => std::future::pending().await,
     }
 }
 

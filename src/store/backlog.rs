@@ -10,11 +10,13 @@ use std::time::Duration;
 
 use ems_protocol::{SeqRanges, Timestamp};
 
-use super::card::{BootClock, Card, Chunk, Cursor, Limits, Stats};
+use super::card::{BootClock, Card, CardError, Chunk, Cursor, Limits, Stats};
+use super::folder::Folder;
 use super::keeper::{Keeper, Pen, Reply, Request};
 use super::notice::Notice;
 use super::outbox::{self, Outbox};
-use super::spool::Spool;
+use super::sequence::Numbers;
+use super::spool::{Run, Spool};
 use crate::clock::BootTime;
 use crate::health::Work;
 use crate::sample::Sample;
@@ -90,6 +92,7 @@ pub struct Backlog {
     boot_id: String,
     ring: Outbox,
     spool: Spool,
+    numbers: Numbers,
     keeper: Option<Keeper>,
     flush_interval: Duration,
     /// The last number of the samples that the card is storing now.
@@ -132,18 +135,26 @@ const KEEP_RETRY_MS: u64 = 30_000;
 impl Backlog {
     /// Opens what an earlier process has left, in `state` (on the card) and in `runtime` (in RAM).
     ///
+    /// The samples are those of the boot named `boot_id`, whose last number is noted in `numbers`.
     /// Never fails: what cannot be used is told in the notices and the samples wait in memory.
     pub fn open(
-        state: Option<&Path>,
+        state: Option<Folder>,
         runtime: Option<&Path>,
         boot_id: &str,
+        numbers: Numbers,
         settings: Settings,
     ) -> (Self, Opened) {
         let (spool, left, mut notices) = Spool::open(runtime, boot_id);
+        let (left, earlier): (Vec<Run>, Vec<Run>) = left.into_iter().partition(|run| run.boot_id == boot_id);
         let mut opened = Opened::default();
+        let mut lost = earlier.iter().map(|run| run.samples.len() as u64).sum();
         let keeper = state.and_then(|folder| {
             let (mut card, said) = Card::open(folder, settings.limits);
             notices.extend(said);
+            if keep_earlier(&mut card, &earlier, settings.clock).is_ok() {
+                lost = 0;
+            }
+            notices.extend(card.take_notices());
             opened.events = card.events().unwrap_or_default();
             opened.last_good =
                 card.meta(LAST_GOOD).ok().flatten().and_then(|v| v.try_into().ok()).map(i64::from_be_bytes);
@@ -153,6 +164,7 @@ impl Backlog {
             boot_id: boot_id.to_owned(),
             ring: Outbox::new(settings.capacity),
             spool,
+            numbers,
             keeper,
             flush_interval: settings.flush_interval,
             keeping: None,
@@ -162,18 +174,10 @@ impl Backlog {
             oldest_label: None,
             limits: settings.limits,
             interval_ms: millis(settings.interval),
-            dropped_memory: 0,
+            dropped_memory: lost,
             refused: 0,
         };
-        for run in left {
-            if run.boot_id == boot_id {
-                run.samples.into_iter().for_each(|sample| backlog.ring.push(sample));
-            } else {
-                // This boot under an earlier name: its clock is the present one.
-                let (boot_id, samples, clock) = (run.boot_id, run.samples, settings.clock);
-                backlog.ask(Request::Keep { boot_id, clock, samples });
-            }
-        }
+        left.into_iter().flat_map(|run| run.samples).for_each(|sample| backlog.ring.push(sample));
         backlog.dropped_memory += backlog.ring.take_overflowed();
         opened.pen = backlog.keeper.as_ref().map(Keeper::pen);
         opened.notices = notices;
@@ -193,15 +197,18 @@ impl Backlog {
     #[must_use = "the notice has to be said"]
     pub fn push(&mut self, sample: Sample) -> Option<Notice> {
         let notice = self.spool.append(&sample);
+        self.numbers.note(sample.seq + 1);
         self.ring.push(sample);
         self.dropped_memory += self.ring.take_overflowed();
         notice
     }
 
-    /// Brings samples that have waited too long to the card; `clock` is what this boot's clock is worth now.
+    /// Brings what waits to the card before any of it has waited longer than the flush interval; `clock` is what this
+    /// boot's clock is worth now. To be called with each sample at least.
     pub fn tick(&mut self, now: BootTime, clock: BootClock) {
         let Some(oldest) = self.ring.oldest() else { return };
-        let waited = Duration::from_millis(now.0.saturating_sub(oldest.taken.0));
+        // As old as it will be at the next sample.
+        let waited = Duration::from_millis(now.0.saturating_sub(oldest.taken.0) + self.interval_ms);
         if waited >= self.flush_interval && now >= self.keep_not_before {
             self.keep(clock);
         }
@@ -327,6 +334,8 @@ impl Backlog {
         while self.keeping.is_some() {
             self.changed(BootTime(0)).await;
         }
+        // What is on the card must not come twice; a spool that cannot be written has said so.
+        let _ = self.spool.rewrite(self.ring.samples().map(|sample| (self.boot_id.as_str(), sample)));
         let Some(keeper) = &mut self.keeper else { return };
         if keeper.ask(Request::Close) {
             while !matches!(keeper.reply().await, Reply::Closed) {}
@@ -372,17 +381,18 @@ impl Backlog {
         by_bytes.min(by_hours)
     }
 
+    /// One more than the last number of this boot that waits in memory.
+    pub fn next_number(&self) -> Option<u64> {
+        self.ring.newest().map(|sample| sample.seq + 1)
+    }
+
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.ring.is_empty() && self.stats.samples == 0
     }
 
     fn kept(&mut self, last: u64, stored: bool, now: BootTime) {
-        if self.keeping.take_if(|keeping| *keeping == last).is_none() {
-            // Left by an earlier process under another boot's name.
-            self.drain.at_end = false;
-            return;
-        }
+        self.keeping = None;
         if stored {
             self.ring.confirm_up_to(last);
             self.drain.at_end = false;
@@ -427,4 +437,14 @@ impl Backlog {
 
 fn millis(interval: Duration) -> u64 {
     u64::try_from(interval.as_millis()).unwrap_or(1000).max(1)
+}
+
+/// Stores what the spool holds of this boot under earlier names, whose clock is the present one. Only then may the
+/// spool be written anew without them.
+fn keep_earlier(card: &mut Card, runs: &[Run], clock: BootClock) -> Result<(), CardError> {
+    for run in runs {
+        card.set_boot_clock(&run.boot_id, clock)?;
+        card.push(&run.boot_id, &run.samples)?;
+    }
+    Ok(())
 }

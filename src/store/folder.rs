@@ -8,12 +8,21 @@ use std::path::{Path, PathBuf};
 
 use ems_protocol::DeviceId;
 
-/// The folder of this identity below `STATE_DIR`, locked while this value lives.
+/// The folder of this identity below `STATE_DIR`, this process's own while this value lives.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
-    /// The kernel lets go of the lock when the file is closed, however the process ends.
-    _lock: File,
+    owner: Owner,
+}
+
+#[derive(Debug)]
+enum Owner {
+    /// Nobody yet: the file system did not let us, or was not asked.
+    Nobody(PathBuf, DeviceId),
+    /// This process. The kernel lets go of the lock when the file is closed, however the process ends.
+    Process { _lock: File },
+    /// The caller, by other means.
+    Caller,
 }
 
 /// Why the folder could not be had.
@@ -31,7 +40,7 @@ pub enum FolderError {
         lock: PathBuf,
     },
     /// It cannot be made or written.
-    #[error("cannot use the folder {}: {source}: make it writable for this user or set {key}", path.display())]
+    #[error("cannot use the folder {}: {source}: {} or set {key}", path.display(), remedy(source))]
     Unusable {
         /// The folder or the file in it.
         path: PathBuf,
@@ -42,23 +51,47 @@ pub enum FolderError {
     },
 }
 
+fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull => "free some space (df -h)",
+        io::ErrorKind::ReadOnlyFilesystem => "check the card (dmesg), mount it writable",
+        _ => "make it writable for this user",
+    }
+}
+
 impl Folder {
-    /// Makes `state_dir/device_id` if need be and locks it.
-    pub fn claim(state_dir: &Path, device_id: &DeviceId) -> Result<Self, FolderError> {
-        let path = make(state_dir, device_id, "STATE_DIR")?;
-        let lock = path.join("lock");
+    /// The folder `state_dir/device_id`, which nobody owns before [`Self::hold`].
+    pub fn of(state_dir: &Path, device_id: &DeviceId) -> Self {
+        let path = state_dir.join(device_id.as_str());
+        Self { path, owner: Owner::Nobody(state_dir.to_owned(), device_id.clone()) }
+    }
+
+    /// Makes it if need be and locks it, unless it is held already.
+    pub fn hold(&mut self) -> Result<(), FolderError> {
+        let Owner::Nobody(state_dir, device_id) = &self.owner else { return Ok(()) };
+        let lock = make(state_dir, device_id, "STATE_DIR")?.join("lock");
         let unusable = |source| FolderError::Unusable { path: lock.clone(), key: "STATE_DIR", source };
         let file = File::options().create(true).truncate(false).write(true).open(&lock).map_err(unusable)?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { path, _lock: file }),
-            Err(TryLockError::WouldBlock) => Err(FolderError::InUse { device_id: device_id.clone(), lock }),
-            Err(TryLockError::Error(source)) => Err(unusable(source)),
+            Ok(()) => self.owner = Owner::Process { _lock: file },
+            Err(TryLockError::WouldBlock) => {
+                return Err(FolderError::InUse { device_id: device_id.clone(), lock });
+            }
+            Err(TryLockError::Error(source)) => return Err(unusable(source)),
         }
+        Ok(())
     }
 
     /// The folder.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+/// A folder that is there and that the caller owns by other means.
+impl From<&Path> for Folder {
+    fn from(path: &Path) -> Self {
+        Self { path: path.to_owned(), owner: Owner::Caller }
     }
 }
 
@@ -79,19 +112,27 @@ mod tests {
     fn one_process_owns_an_identity_and_another_identity_is_free() {
         let dir = tempfile::tempdir().unwrap();
         let (a, b) = ("ems_001".parse().unwrap(), "ems_002".parse().unwrap());
-        let first = Folder::claim(dir.path(), &a).unwrap();
-        let error = Folder::claim(dir.path(), &a).unwrap_err();
+        let held = |id| {
+            let mut folder = Folder::of(dir.path(), id);
+            folder.hold().map(|()| folder)
+        };
+        let first = held(&a).unwrap();
+        let error = held(&a).unwrap_err();
         assert!(error.to_string().contains("already runs as ems_001"), "{error}");
-        Folder::claim(dir.path(), &b).unwrap();
+        held(&b).unwrap();
         drop(first);
-        Folder::claim(dir.path(), &a).unwrap();
+        held(&a).unwrap().hold().unwrap();
     }
 
     #[test]
-    fn a_folder_that_cannot_be_made_is_named_with_its_key() {
+    fn a_folder_that_cannot_be_made_is_named_with_its_key_and_can_be_held_later() {
         let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join("file"), "").unwrap();
-        let error = Folder::claim(&dir.path().join("file"), &"ems_001".parse().unwrap()).unwrap_err();
+        let state = dir.path().join("state");
+        fs::write(&state, "").unwrap();
+        let mut folder = Folder::of(&state, &"ems_001".parse().unwrap());
+        let error = folder.hold().unwrap_err();
         assert!(error.to_string().contains("STATE_DIR"), "{error}");
+        fs::remove_file(&state).unwrap();
+        folder.hold().unwrap();
     }
 }

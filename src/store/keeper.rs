@@ -1,5 +1,6 @@
 //! The thread that owns the card: a write to an SD card can take seconds, and nothing else may wait for it.
 
+use std::collections::VecDeque;
 use std::thread;
 
 use ems_protocol::SeqRanges;
@@ -47,7 +48,7 @@ pub(super) enum Reply {
 /// The way to the thread.
 #[derive(Debug)]
 pub(super) struct Keeper {
-    /// Owned here. Bound 64: a `Keep`, a `Give` and an event at a time, the rest are `Forget`s, which may be lost.
+    /// Owned here. Bound 64: a `Keep`, a `Give` and some events at a time, the rest are `Forget`s, which may be lost.
     requests: mpsc::Sender<Request>,
     /// Owned by the thread. Bound 64; the thread waits when nobody takes them.
     replies: mpsc::Receiver<Reply>,
@@ -55,15 +56,44 @@ pub(super) struct Keeper {
     work: Work,
 }
 
-/// Writes events down.
-#[derive(Debug, Clone)]
-pub struct Pen(mpsc::Sender<Request>, Work);
+/// Writes events down, in their order.
+#[derive(Debug)]
+pub struct Pen {
+    requests: mpsc::Sender<Request>,
+    /// Events that the thread, busy with a slow card, has no room for yet; at the bound the oldest go, which the log
+    /// still has.
+    waiting: VecDeque<String>,
+    /// Shows the watchdog whether what is asked gets done.
+    work: Work,
+}
+
+/// Events that may wait for the card.
+const WAITING: usize = 128;
 
 impl Pen {
-    /// Writes an event down; lost if the card is so slow that its queue is full.
-    pub fn write(&self, text: String) {
-        // The event is in the log too, and on its way to the cloud.
-        let _ = ask(&self.0, &self.1, Request::Record(vec![text]));
+    /// Takes an event that is to be written down with the next [`Self::flush`].
+    pub fn take(&mut self, text: String) {
+        if self.waiting.len() == WAITING {
+            self.waiting.pop_front();
+        }
+        self.waiting.push_back(text);
+    }
+
+    /// Whether events wait for [`Self::flush`].
+    pub fn is_wet(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Has what waits written down with one durable write, as soon as the thread has room for it. Cancel-safe.
+    pub async fn flush(&mut self) {
+        match self.requests.reserve().await {
+            Ok(permit) => {
+                self.work.ask();
+                permit.send(Request::Record(self.waiting.drain(..).collect()));
+            }
+            // The card is closed: the daemon stops.
+            Err(_) => self.waiting.clear(),
+        }
     }
 }
 
@@ -83,7 +113,7 @@ impl Keeper {
 
     /// A way to write events down.
     pub(super) fn pen(&self) -> Pen {
-        Pen(self.requests.clone(), self.work.clone())
+        Pen { requests: self.requests.clone(), waiting: VecDeque::new(), work: self.work.clone() }
     }
 
     /// Asks for something; false when the thread is too busy, and the request is not made.
@@ -105,7 +135,7 @@ fn ask(requests: &mpsc::Sender<Request>, work: &Work, request: Request) -> bool 
     work.ask();
     let asked = requests.try_send(request).is_ok();
     if !asked {
-        work.done();
+        work.withdraw();
     }
     asked
 }

@@ -16,5 +16,5 @@ pub use card::{BootClock, Card, CardError, Chunk, Cursor, Dropped, Limits, Stats
 pub use folder::{Folder, FolderError, make};
 pub use keeper::Pen;
 pub use notice::Notice;
-pub use sequence::Sequence;
+pub use sequence::{Numbers, Sequence};
 pub use spool::{Run, Spool};

@@ -1,9 +1,9 @@
 //! The numbers of the samples: one more with each, over restarts of the daemon too, and never one twice.
 //!
-//! The memory is a file on the runtime directory, which the kernel's boot empties. A number is taken from the
-//! memory before its sample is used, so a crash can skip a number but never repeat one. Without a memory the numbers
-//! begin at the milliseconds since boot: samples come at most every 100 ms, so no earlier run of this boot can
-//! have come that far. If the memory was there and is lost, the boot gets a name of its own as well.
+//! The memory is a file on the runtime directory, which the kernel's boot empties. A number is noted there after its
+//! sample is in the spool and before it is sent: whatever the instant of a crash, the next number is one more than
+//! the larger of the two, so none is skipped and none names two samples. Without a memory the numbers begin at the
+//! milliseconds since boot: samples come at most every 100 ms, so no earlier run of this boot can have come that far. If the memory was there and is lost, the boot gets a name of its own as well.
 
 use std::fs::{self, File};
 use std::io;
@@ -19,7 +19,14 @@ use crate::clock::BootTime;
 pub struct Sequence {
     boot_id: String,
     next: u64,
-    memory: Option<File>,
+}
+
+/// Where the next number outlives the process.
+#[derive(Debug, Default)]
+pub struct Numbers {
+    file: Option<File>,
+    /// Of the number in the file: behind the boot's name.
+    offset: u64,
 }
 
 /// In the runtime folder: the boot's name and the next number, at a fixed place.
@@ -33,7 +40,12 @@ impl Sequence {
     /// Takes up the numbering where the last run of this boot left it.
     ///
     /// `runtime` and `state` are this identity's folders; without a runtime folder the memory is this process alone.
-    pub fn open(runtime: Option<&Path>, state: Option<&Path>, kernel_boot_id: &str, now: BootTime) -> Self {
+    pub fn open(
+        runtime: Option<&Path>,
+        state: Option<&Path>,
+        kernel_boot_id: &str,
+        now: BootTime,
+    ) -> (Self, Numbers) {
         let file = runtime.map(|folder| folder.join(MEMORY));
         let last_boot = state.map(|folder| folder.join(LAST_BOOT));
         let remembered = file.as_deref().and_then(|path| recall(path, kernel_boot_id));
@@ -56,7 +68,8 @@ impl Sequence {
                 })
                 .ok()
         });
-        Self { boot_id, next, memory }
+        let offset = boot_id.len() as u64 + 1;
+        (Self { boot_id, next }, Numbers { file: memory, offset })
     }
 
     /// The boot's name on the wire.
@@ -68,19 +81,26 @@ impl Sequence {
     pub fn take(&mut self) -> u64 {
         let seq = self.next;
         self.next += 1;
-        if let Some(memory) = &self.memory
-            && let Err(error) = memory.write_all_at(&digits(self.next), self.offset())
-        {
-            warn!("cannot remember sample numbers: {error}; after a restart they get a new boot id");
-            // What stands in the file would repeat numbers: an empty file tells the next run that it is lost.
-            let _ = memory.set_len(0);
-            self.memory = None;
-        }
         seq
     }
 
-    fn offset(&self) -> u64 {
-        self.boot_id.len() as u64 + 1
+    /// The spool holds a sample of this boot with the number before `next`.
+    pub fn begin_at_least_at(&mut self, next: u64) {
+        self.next = self.next.max(next);
+    }
+}
+
+impl Numbers {
+    /// The sample with the number before `next` is in the spool.
+    pub fn note(&mut self, next: u64) {
+        if let Some(file) = &self.file
+            && let Err(error) = file.write_all_at(&digits(next), self.offset)
+        {
+            warn!("cannot remember sample numbers: {error}; after a restart they get a new boot id");
+            // What stands in the file would repeat numbers: an empty file tells the next run that it is lost.
+            let _ = file.set_len(0);
+            self.file = None;
+        }
     }
 }
 
@@ -139,21 +159,31 @@ mod tests {
         (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap())
     }
 
+    fn open(run: &Path, state: &Path, boot: &str, now: u64) -> (Sequence, Numbers) {
+        Sequence::open(Some(run), Some(state), boot, BootTime(now))
+    }
+
     #[test]
-    fn a_restart_goes_on_with_the_next_number() {
+    fn a_restart_goes_on_after_the_last_number_that_was_noted_or_is_in_the_spool() {
         let (run, state) = folders();
-        let mut first = Sequence::open(Some(run.path()), Some(state.path()), BOOT, BootTime(70_000));
+        let (mut first, mut numbers) = open(run.path(), state.path(), BOOT, 70_000);
         assert_eq!((first.take(), first.take()), (70_000, 70_001));
-        drop(first);
-        let mut second = Sequence::open(Some(run.path()), Some(state.path()), BOOT, BootTime(99_000));
-        assert_eq!((second.take(), second.boot_id()), (70_002, BOOT));
+        numbers.note(70_001);
+        let (mut second, _) = open(run.path(), state.path(), BOOT, 99_000);
+        assert_eq!(second.boot_id(), BOOT);
+        assert_eq!(second.take(), 70_001, "nobody has seen the sample of this number");
+        let (mut third, _) = open(run.path(), state.path(), BOOT, 99_000);
+        third.begin_at_least_at(70_002);
+        assert_eq!(third.take(), 70_002);
+        third.begin_at_least_at(9);
+        assert_eq!(third.take(), 70_003);
     }
 
     #[test]
     fn a_new_boot_is_a_new_series() {
         let (run, state) = folders();
-        Sequence::open(Some(run.path()), Some(state.path()), BOOT, BootTime(70_000)).take();
-        let other = Sequence::open(Some(run.path()), Some(state.path()), "other-boot", BootTime(5));
+        open(run.path(), state.path(), BOOT, 70_000);
+        let (other, _) = open(run.path(), state.path(), "other-boot", 5);
         assert_eq!((other.boot_id(), other.next), ("other-boot", 5));
     }
 
@@ -161,28 +191,29 @@ mod tests {
     fn a_lost_or_broken_memory_gets_a_fresh_boot_id() {
         for broken in [None, Some(""), Some("x"), Some("0f0f0f0f-0000-4000-8000-000000000001\n12\n")] {
             let (run, state) = folders();
-            Sequence::open(Some(run.path()), Some(state.path()), BOOT, BootTime(70_000)).take();
+            open(run.path(), state.path(), BOOT, 70_000);
             let path = run.path().join(MEMORY);
             match broken {
                 None => fs::remove_file(&path).unwrap(),
                 Some(text) => fs::write(&path, text).unwrap(),
             }
-            let mut again = Sequence::open(Some(run.path()), Some(state.path()), BOOT, BootTime(80_000));
+            let (again, mut numbers) = open(run.path(), state.path(), BOOT, 80_000);
             assert!(
                 again.boot_id().len() == BOOT.len() + 9 && again.boot_id().starts_with(BOOT),
                 "{broken:?}"
             );
-            assert_eq!(again.take(), 80_000);
-            let boot_id = again.boot_id().to_owned();
-            let third = Sequence::open(Some(run.path()), Some(state.path()), BOOT, BootTime(90_000));
-            assert_eq!((third.boot_id(), third.next), (boot_id.as_str(), 80_001));
+            assert_eq!(again.next, 80_000);
+            numbers.note(80_001);
+            let (third, _) = open(run.path(), state.path(), BOOT, 90_000);
+            assert_eq!((third.boot_id(), third.next), (again.boot_id(), 80_001));
         }
     }
 
     #[test]
     fn without_folders_it_still_counts() {
         let nowhere = Path::new("/proc/nowhere");
-        let mut sequence = Sequence::open(Some(nowhere), Some(nowhere), BOOT, BootTime(3));
+        let (mut sequence, mut numbers) = open(nowhere, nowhere, BOOT, 3);
+        numbers.note(9);
         assert_eq!((sequence.take(), sequence.take()), (3, 4));
     }
 }

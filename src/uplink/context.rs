@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use crate::clock::Clock;
 use crate::events::Reporter;
 use crate::health::Progress;
-use crate::sample::Identity;
+use crate::sample::{Identity, Sample};
 use crate::status::{BacklogState, LinkState};
 use crate::store::{Backlog, BootClock, Notice};
 
@@ -52,7 +52,13 @@ impl Context {
         });
     }
 
-    /// To be called every few seconds: brings samples to the card that have waited too long.
+    /// A new sample; those that have waited too long go to the card.
+    pub(super) fn take(&self, backlog: &mut Backlog, sample: Sample) {
+        self.say(backlog.push(sample));
+        self.tick(backlog);
+    }
+
+    /// To be called every few seconds.
     pub(super) fn tick(&self, backlog: &mut Backlog) {
         backlog.tick(self.clock.boottime(), self.boot_clock());
         if self.remembered.get().is_some_and(|at| at.elapsed() < REMEMBER) {

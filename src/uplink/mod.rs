@@ -90,6 +90,8 @@ const PROGRESS_TICK: Duration = Duration::from_secs(5);
 enum Failure {
     /// Of the network or the server's programs: the usual backoff.
     Transient,
+    /// The network is back, and only the old connection does not know.
+    LeftBehind,
     /// The server asks for time.
     Busy(Option<Duration>),
     /// Nobody but a person can mend it.
@@ -181,8 +183,15 @@ impl Uplink {
         &mut self,
         samples: &mut mpsc::Receiver<Sample>,
     ) -> Option<Result<(Wire, Mode), DialError>> {
-        let Self { context, dialer, backlog, report, .. } = self;
-        collect_while(context, report, backlog, samples, dialer.dial()).await
+        let Self { context, dialer, backlog, report, network, .. } = self;
+        let attempt = async {
+            tokio::select! {
+                dialed = dialer.dial() => dialed,
+                // What this attempt has sent may be lost: TCP would take seconds to send it again.
+                () = network.came_up() => dialer.dial().await,
+            }
+        };
+        collect_while(context, report, backlog, samples, attempt).await
     }
 
     /// A pause; `None` when the daemon stops meanwhile.
@@ -197,7 +206,7 @@ impl Uplink {
         let network = &mut self.network;
         let pause = async {
             match failure {
-                Failure::Busy(_) | Failure::Refused => sleep(wait).await,
+                Failure::Busy(_) | Failure::Refused | Failure::LeftBehind => sleep(wait).await,
                 Failure::Transient => {
                     tokio::select! {
                         () = sleep(wait) => {}
@@ -228,6 +237,9 @@ impl Uplink {
         }
         let (words, failure) = match end {
             End::Stopped => return None,
+            End::LeftBehind => {
+                ("the network came back without this connection".to_owned(), Failure::LeftBehind)
+            }
             End::Silent => ("no frame came for a minute".to_owned(), Failure::Transient),
             End::Broken(why) => (why, Failure::Transient),
             End::Closed(None) => ("the server closed it without a reason".to_owned(), Failure::Transient),
@@ -239,10 +251,10 @@ impl Uplink {
     }
 
     async fn session(&mut self, wire: Wire, mode: Mode, samples: &mut mpsc::Receiver<Sample>) -> End {
-        let Self { context, dialer, backlog, events, report, batch_limit, .. } = self;
+        let Self { context, dialer, backlog, events, report, network, batch_limit, .. } = self;
         report.connected(context, dialer.server(), mode);
         let session = Session::new(context, backlog, events, wire, mode, *batch_limit);
-        let session = session.run(samples, *batch_limit);
+        let session = session.run(samples, network);
         tokio::pin!(session);
         let mut ticks = interval(PROGRESS_TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -299,6 +311,7 @@ impl Uplink {
         let usual = self.backoff.next_wait();
         match failure {
             Failure::Transient => usual,
+            Failure::LeftBehind => return_jitter(usual),
             Failure::Busy(None) => BUSY_FLOOR + usual,
             // Jitter on top: everybody was told the same number.
             Failure::Busy(Some(wait)) => wait.min(RETRY_AFTER_CAP) + usual.min(BUSY_FLOOR),
@@ -329,7 +342,7 @@ async fn collect_while<T>(
     loop {
         tokio::select! {
             done = &mut work => return Some(done),
-            sample = samples.recv() => context.say(backlog.push(sample?)),
+            sample = samples.recv() => context.take(backlog, sample?),
             notices = backlog.changed(context.clock.boottime()) => context.say(notices),
             _ = ticks.tick() => context.tick(backlog),
         }

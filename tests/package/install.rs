@@ -147,6 +147,46 @@ fn lintian_finds_nothing_and_the_package_is_complete() {
     }
 }
 
+#[test]
+fn the_manual_explains_every_key_and_the_shell_completes_every_command() {
+    let machine = Machine::with_package(CHIP);
+    let manual = machine.succeed("MANWIDTH=200 man --no-hyphenation ems-edge.env | col -b");
+    for key in ems_edge::config::KEYS {
+        assert!(manual.contains(&format!("{}=", key.name)), "{} is not in ems-edge.env(5)", key.name);
+    }
+    assert!(machine.succeed("man ems-edge | col -b").contains("systemctl reload ems-edge"));
+    machine.write(
+        "/root/complete",
+        "source /usr/share/bash-completion/bash_completion\n\
+         source /usr/share/bash-completion/completions/ems-edge\n\
+         COMP_WORDS=(ems-edge \"$1\" \"${@:2}\"); COMP_CWORD=$#; COMP_LINE=\"ems-edge $*\"; COMP_POINT=${#COMP_LINE}\n\
+         _ems_edge; echo \"${COMPREPLY[@]}\"\n",
+    );
+    assert_eq!(machine.succeed("bash /root/complete st").trim(), "status");
+    assert!(machine.succeed("bash /root/complete reload --c").contains("--config"));
+}
+
+#[test]
+fn a_machine_leaves_nothing_behind() {
+    let machine = Machine::with_package(CHIP);
+    let name = machine.name().to_owned();
+    let traces = || {
+        let groups = run(shell(&format!("find /sys/fs/cgroup -name '{name}*'"))).stdout;
+        let mounts = run(shell(&format!("grep '{name}' /proc/mounts"))).stdout;
+        let processes = run(shell("ps axo args")).stdout;
+        groups + &mounts + processes.lines().filter(|line| line.contains(&name)).collect::<String>().as_str()
+    };
+    assert_ne!(traces(), "");
+    drop(machine);
+    assert_eq!(traces(), "");
+}
+
+fn shell(script: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", script]);
+    command
+}
+
 /// Every number once, and no second left out.
 #[track_caller]
 fn assert_unbroken(samples: &[Sample]) {

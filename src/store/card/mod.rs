@@ -16,11 +16,10 @@ mod salvage;
 mod tests;
 mod wal;
 
-use std::path::Path;
-
 use ems_protocol::{ClockQuality, SeqRanges, Timestamp};
 use rusqlite::Connection;
 
+use super::folder::Folder;
 use super::notice::Notice;
 use crate::clock::{BootTime, Clock};
 use crate::sample::Sample;
@@ -113,6 +112,8 @@ pub struct Stats {
 /// The store of one device.
 #[derive(Debug)]
 pub struct Card {
+    /// Held as soon as the file system lets us.
+    folder: Folder,
     paths: Paths,
     limits: Limits,
     /// `None` while it cannot be used.
@@ -134,13 +135,16 @@ struct Open {
 }
 
 impl Card {
-    /// Opens the store in `folder`, which belongs to this process alone ([`super::Folder`]).
+    /// Opens the store in `folder`, which belongs to this process alone: it is held from now on, or as soon as that is
+    /// possible.
     ///
     /// Never fails for good: what is damaged is healed, and where the folder cannot be used each write tries again.
     /// The notices say what happened; [`Card::take_notices`] has those of later operations.
-    pub fn open(folder: &Path, limits: Limits) -> (Self, Vec<Notice>) {
+    pub fn open(folder: impl Into<Folder>, limits: Limits) -> (Self, Vec<Notice>) {
+        let folder = folder.into();
         let mut card = Self {
-            paths: Paths::new(folder),
+            paths: Paths::new(folder.path()),
+            folder,
             limits,
             open: None,
             trouble: None,
@@ -327,6 +331,7 @@ impl Card {
     }
 
     fn try_open(&mut self) -> Result<Open, CardError> {
+        self.folder.hold().map_err(|error| CardError::Unusable(error.to_string()))?;
         salvage::exchange(&self.paths)?;
         // Before SQLite writes over it.
         let log = wal::read(&self.paths.log())?;

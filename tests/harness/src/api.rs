@@ -27,7 +27,7 @@ pub struct Answer {
     pub body: Value,
 }
 
-/// More samples than any test makes; the most that the server gives at once.
+/// The most that the server gives at once.
 const LIMIT: usize = 20_000;
 
 impl Api {
@@ -70,17 +70,23 @@ impl Api {
     /// Everything that is stored of `device`, oldest first.
     #[track_caller]
     pub fn samples(&self, device: &str) -> Vec<Sample> {
-        let all = format!("from=1970-01-01T00:00:00Z&to=2100-01-01T00:00:00Z&limit={LIMIT}");
-        let answer = self.get(&format!("/api/devices/{device}/telemetry?{all}"));
-        assert_eq!(answer.status, 200, "{}", answer.body);
-        assert_eq!(answer.body["truncated"], false, "more than {LIMIT} samples");
-        let samples = answer.body["samples"].as_array();
-        samples
-            .unwrap_or_else(|| panic!("no `samples` in {}", answer.body))
-            .iter()
-            .cloned()
-            .map(Sample)
-            .collect()
+        let mut samples: Vec<Sample> = Vec::new();
+        let mut from = "1970-01-01T00:00:00Z".to_owned();
+        loop {
+            let all = format!("from={from}&to=2100-01-01T00:00:00Z&limit={LIMIT}");
+            let answer = self.get(&format!("/api/devices/{device}/telemetry?{all}"));
+            assert_eq!(answer.status, 200, "{}", answer.body);
+            let page = answer.body["samples"].as_array();
+            let page = page.unwrap_or_else(|| panic!("no `samples` in {}", answer.body));
+            // A page begins with the instant at which the one before it ended.
+            let known = samples.iter().rev().take_while(|sample| sample.0["timestamp"] == from).count();
+            samples.extend(page.iter().skip(known).cloned().map(Sample));
+            if answer.body["truncated"] == false {
+                return samples;
+            }
+            let last = samples.last().expect("a page that is not the last holds something");
+            last.0["timestamp"].as_str().expect("a timestamp").clone_into(&mut from);
+        }
     }
 
     /// Waits until what is stored of `device` fits, and gives it.

@@ -1,7 +1,7 @@
 //! The real `ems-cloud`.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 use std::sync::OnceLock;
@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use crate::api::Api;
 use crate::process::{Process, run};
 use crate::programs::program;
+use crate::wrapper::Wrapper;
 
 /// The first administrator of every cloud in the tests.
 pub const ADMIN: &str = "admin";
@@ -41,16 +42,29 @@ impl Cloud {
     /// A server that knows the device `ems_001`.
     #[track_caller]
     pub fn start() -> Self {
+        Self::start_at(Ipv4Addr::LOCALHOST.into())
+    }
+
+    /// The same, listening for TLS at an address of this machine.
+    #[track_caller]
+    pub fn start_at(address: IpAddr) -> Self {
+        Self::start_with(address, &Wrapper::default())
+    }
+
+    /// The same, set up under `wrapper`: its certificate is made by another clock.
+    #[track_caller]
+    pub fn start_with(address: IpAddr, wrapper: &Wrapper) -> Self {
         let dir = TempDir::new().expect("a temporary folder");
         let password = "correct-horse-battery-staple".to_owned();
         let password_file = dir.path().join("password");
         fs::write(&password_file, &password).expect("a password file");
         let mut init = ems_cloud(&dir, "init");
         init.args(["--admin", ADMIN, "--admin-password-file"]).arg(&password_file);
-        run(init).expect_success("ems-cloud init");
+        init.args(["--host", &address.to_string()]);
+        run(wrapper.around(&init)).expect_success("ems-cloud init");
         let device = add_device(&dir, "ems_001");
-        let free = "127.0.0.1:0".parse().expect("an address");
-        let mut process = serve(&dir, free, free);
+        let free = |address| SocketAddr::new(address, 0);
+        let mut process = serve(&dir, free(address), free(Ipv4Addr::LOCALHOST.into()));
         let (tls, plain) = addresses(&mut process);
         Self { process, tls, plain, device, password, api: OnceLock::new(), dir }
     }

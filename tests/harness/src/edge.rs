@@ -3,16 +3,18 @@
 use std::fs::File;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::bus::Bus;
 use crate::notify::Notify;
-use crate::process::Process;
+use crate::process::{Process, run};
 use crate::programs::program;
 use crate::settings::Settings;
+use crate::wrapper::Wrapper;
 
 /// A daemon with folders of its own and a clean environment; killed when dropped.
 #[derive(Debug)]
@@ -20,6 +22,7 @@ pub struct Edge {
     process: Process,
     notify: Notify,
     settings: Settings,
+    wrapper: Wrapper,
     dir: TempDir,
 }
 
@@ -27,18 +30,35 @@ impl Edge {
     /// Starts `ems-edge run` with these settings and waits for READY.
     #[track_caller]
     pub fn start(settings: &Settings) -> Self {
-        Self::launch(settings, |command| command)
+        Self::start_under(&Wrapper::default(), settings)
+    }
+
+    /// As [`Self::start`], this time and every other time under `wrapper`.
+    #[track_caller]
+    pub fn start_under(wrapper: &Wrapper, settings: &Settings) -> Self {
+        Self::start_in(TempDir::new().expect("a temporary folder"), wrapper, settings)
+    }
+
+    /// As [`Self::start_under`], with its state in the folder `state` of `dir` and what lives in RAM in `run`.
+    #[track_caller]
+    pub fn start_in(dir: TempDir, wrapper: &Wrapper, settings: &Settings) -> Self {
+        Self::launch(dir, wrapper.clone(), settings, |command| wrapper.around(&command))
     }
 
     /// As [`Self::start`], with `bus` behind its I2C ioctls.
     #[track_caller]
     pub fn start_on(bus: &Bus, settings: &Settings) -> Self {
-        Self::launch(settings, |command| bus.around(&command))
+        let dir = TempDir::new().expect("a temporary folder");
+        Self::launch(dir, Wrapper::default(), settings, |command| bus.around(&command))
     }
 
     #[track_caller]
-    fn launch(settings: &Settings, wrap: impl FnOnce(Command) -> Command) -> Self {
-        let dir = TempDir::new().expect("a temporary folder");
+    fn launch(
+        dir: TempDir,
+        wrapper: Wrapper,
+        settings: &Settings,
+        wrap: impl FnOnce(Command) -> Command,
+    ) -> Self {
         let notify = Notify::listen(&dir.path().join("notify"));
         let path_of = |name: &str| dir.path().join(name).to_str().expect("a plain name").to_owned();
         let settings =
@@ -47,7 +67,7 @@ impl Edge {
         let mut command = command(&dir.path().join("config.env"));
         command.env("NOTIFY_SOCKET", notify.path());
         let process = Process::start("ems-edge", wrap(command), &dir.path().join("log"));
-        let mut edge = Self { process, notify, settings, dir };
+        let mut edge = Self { process, notify, settings, wrapper, dir };
         edge.wait_ready();
         edge
     }
@@ -66,13 +86,35 @@ impl Edge {
         self.start_again();
     }
 
-    fn start_again(&mut self) {
+    /// As [`Self::restart`], from now on under another wrapper.
+    #[track_caller]
+    pub fn restart_under(&mut self, wrapper: &Wrapper) {
+        self.stop();
+        self.wrapper = wrapper.clone();
+        self.start_again();
+    }
+
+    /// Ends the daemon without asking.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Starts it anew on the same folders, and waits for READY.
+    #[track_caller]
+    pub fn start_again(&mut self) {
+        self.launch_again();
+        self.wait_ready();
+    }
+
+    /// Starts it anew on the same folders.
+    #[track_caller]
+    pub fn launch_again(&mut self) {
         self.process.hand_over_log();
         self.notify.clear();
         let mut command = self.command();
         command.env("NOTIFY_SOCKET", self.notify.path());
+        let command = self.wrapper.around(&command);
         self.process = Process::start("ems-edge", command, &self.dir.path().join("log"));
-        self.wait_ready();
     }
 
     fn wait_ready(&mut self) {
@@ -81,6 +123,23 @@ impl Edge {
             assert!(process.is_running(), "ems-edge ended before READY");
             notify.messages().iter().any(|message| message == "READY=1").then_some(())
         });
+    }
+
+    /// What `ems-edge status --json` says.
+    #[track_caller]
+    pub fn status(&self) -> Value {
+        let finished = run(self.subcommand("status --json"));
+        serde_json::from_str(&finished.stdout).unwrap_or_else(|_| panic!("no JSON: {finished:?}"))
+    }
+
+    /// The folder of this identity on the card.
+    pub fn state_dir(&self) -> PathBuf {
+        Path::new(self.settings.get("STATE_DIR")).join(self.settings.get("DEVICE_ID"))
+    }
+
+    /// The folder of this identity in RAM.
+    pub fn runtime_dir(&self) -> PathBuf {
+        Path::new(self.settings.get("RUNTIME_DIR")).join(self.settings.get("DEVICE_ID"))
     }
 
     /// The command that was started: a second one would share identity and folders.

@@ -1,6 +1,6 @@
 //! A server that is not ours and does what it likes, on loopback without TLS.
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 
 use tungstenite::handshake::server::{ErrorResponse, Request, Response};
@@ -60,6 +60,14 @@ impl Impostor {
             head.extend(byte);
         }
         (tcp, String::from_utf8(head).expect("a request of ASCII"))
+    }
+
+    /// Takes the next connection and answers its request with this status and these header lines.
+    #[track_caller]
+    pub fn answer(&self, status: &str, headers: &str) {
+        let (mut tcp, _) = self.request();
+        let answer = format!("HTTP/1.1 {status}\r\n{headers}Content-Length: 0\r\nConnection: close\r\n\r\n");
+        tcp.write_all(answer.as_bytes()).expect("a client that listens");
     }
 
     /// Takes the next connection and its upgrade, agreeing to `ems.v1` if `typed`.

@@ -116,6 +116,22 @@ impl Process {
         self.child.wait().expect("our own child");
     }
 
+    /// Holds it in the middle of whatever it does (SIGSTOP).
+    pub fn freeze(&mut self) {
+        self.signal(Signal::STOP);
+        // The signal is taken at the next instruction of each thread, not when it is sent.
+        let tasks = PathBuf::from(format!("/proc/{}/task", self.id()));
+        until("every thread to stop", || {
+            let mut threads = fs::read_dir(&tasks).expect("our own child").flatten();
+            threads.all(|thread| is_stopped(&thread.path())).then_some(())
+        });
+    }
+
+    /// Lets it go on (SIGCONT).
+    pub fn thaw(&mut self) {
+        self.signal(Signal::CONT);
+    }
+
     /// Resident memory in KiB (`VmRSS` of proc(5)).
     #[track_caller]
     pub fn resident_kib(&self) -> u64 {
@@ -138,6 +154,12 @@ impl Process {
             kill_process(pid, signal).expect("our own child");
         }
     }
+}
+
+/// Whether a thread is in the state `T` of proc(5), or has gone.
+fn is_stopped(thread: &Path) -> bool {
+    let Ok(stat) = fs::read_to_string(thread.join("stat")) else { return true };
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
 }
 
 impl Drop for Process {

@@ -40,6 +40,10 @@ struct State {
     /// From the client, from the target.
     hold: [bool; 2],
     delay: Duration,
+    /// Bytes a second in each direction.
+    rate: Option<u32>,
+    /// How many bytes from clients pass before a reset.
+    allowance: Option<usize>,
     links: Vec<Weak<Link>>,
     accepted: usize,
 }
@@ -59,6 +63,8 @@ struct Link {
     cut: AtomicBool,
 }
 
+/// The most bytes that a throttled connection forwards at once.
+const TRICKLE: usize = 128;
 /// How often a pump or the acceptor looks at what it should do.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -74,6 +80,8 @@ impl Proxy {
             listening: false,
             hold: [false; 2],
             delay: Duration::ZERO,
+            rate: None,
+            allowance: None,
             links: Vec::new(),
             accepted: 0,
         }));
@@ -100,6 +108,7 @@ impl Proxy {
     pub fn pass(&self) {
         let mut state = self.state();
         (state.door, state.hold, state.delay) = (Door::Open, [false; 2], Duration::ZERO);
+        (state.rate, state.allowance) = (None, None);
         drop(state);
         until("the proxy to listen", || self.state().listening.then_some(()));
     }
@@ -111,6 +120,11 @@ impl Proxy {
             link.end(how);
         }
         until("the proxy's connections to end", || links.iter().all(|l| l.strong_count() == 0).then_some(()));
+    }
+
+    /// New connections lead to another target.
+    pub fn lead_to(&self, target: SocketAddr) {
+        self.state().target = target;
     }
 
     /// Refuses new connections (`ECONNREFUSED`); established ones stay.
@@ -132,6 +146,16 @@ impl Proxy {
     /// Forwards each piece only after `delay`.
     pub fn delay(&self, delay: Duration) {
         self.state().delay = delay;
+    }
+
+    /// Forwards so many bytes a second in each direction of a connection.
+    pub fn throttle(&self, rate: u32) {
+        self.state().rate = Some(rate);
+    }
+
+    /// Passes so many bytes from clients to the target, and then resets the connection in the middle of whatever it is.
+    pub fn cut_after(&self, bytes: usize) {
+        self.state().allowance = Some(bytes);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -239,7 +263,9 @@ fn pump(link: &Link, from: usize, shared: &Mutex<State>) -> io::Result<()> {
             sleep(LOOK);
             continue;
         }
-        let length = match source.read(&mut buffer) {
+        let rate = lock(shared).rate;
+        let most = if rate.is_some() { TRICKLE } else { buffer.len() };
+        let length = match source.read(&mut buffer[..most]) {
             Ok(0) => return sink.shutdown(Shutdown::Write),
             Ok(length) => length,
             Err(error) if is_timeout(&error) => continue,
@@ -250,11 +276,31 @@ fn pump(link: &Link, from: usize, shared: &Mutex<State>) -> io::Result<()> {
         while lock(shared).hold[from] && !link.is_cut() {
             sleep(LOOK);
         }
-        if !link.is_cut() {
-            sink.write_all(&buffer[..length])?;
+        if link.is_cut() {
+            break;
+        }
+        let (passed, cut) = allow(&mut lock(shared).allowance, from, length);
+        sink.write_all(&buffer[..passed])?;
+        if cut {
+            link.end(Cut::Reset);
+        }
+        if let Some(rate) = rate {
+            sleep(Duration::from_secs(1) * u32::try_from(passed).unwrap_or(u32::MAX) / rate);
         }
     }
     Ok(())
+}
+
+/// How many of these bytes may pass, and whether the connection is cut after them.
+fn allow(allowance: &mut Option<usize>, from: usize, length: usize) -> (usize, bool) {
+    match allowance {
+        Some(left) if from == 0 && *left <= length => (allowance.take().unwrap_or(length), true),
+        Some(left) if from == 0 => {
+            *left -= length;
+            (length, false)
+        }
+        _ => (length, false),
+    }
 }
 
 fn lock(shared: &Mutex<State>) -> MutexGuard<'_, State> {
@@ -322,6 +368,23 @@ mod tests {
                 assert_eq!(read(end).map(|b| b.len()).map_err(|e| e.kind()), expected, "{how:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_connection_can_be_cut_after_a_number_of_bytes() {
+        let (server, proxy) = pair();
+        let [mut near, far] = connect(&server, &proxy);
+        proxy.cut_after(7);
+        near.write_all(b"whole").unwrap();
+        assert_eq!(read(&far).unwrap(), b"whole");
+        near.write_all(b"half").unwrap();
+        let rest = read(&far).or_else(|error| {
+            // The reset may come before what went before it.
+            assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+            Ok::<_, io::Error>(b"ha".to_vec())
+        });
+        assert_eq!(rest.unwrap(), b"ha");
+        connect(&server, &proxy);
     }
 
     #[test]

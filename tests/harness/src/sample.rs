@@ -40,7 +40,18 @@ impl Sample {
     /// Its time stamp in ms since 1970.
     #[track_caller]
     pub fn millis(&self) -> i64 {
-        let text = self.0["timestamp"].as_str().unwrap_or_else(|| panic!("no timestamp in {}", self.0));
+        self.time("timestamp")
+    }
+
+    /// When the cloud received it, in ms since 1970.
+    #[track_caller]
+    pub fn received_millis(&self) -> i64 {
+        self.time("received_at")
+    }
+
+    #[track_caller]
+    fn time(&self, key: &str) -> i64 {
+        let text = self.0[key].as_str().unwrap_or_else(|| panic!("no {key} in {}", self.0));
         let time = OffsetDateTime::parse(text, &Rfc3339).unwrap_or_else(|_| panic!("{text} is not RFC 3339"));
         i64::try_from(time.unix_timestamp_nanos() / 1_000_000).expect("a time of this age")
     }

@@ -5,6 +5,7 @@ use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tungstenite::protocol::CloseFrame;
 use tungstenite::{Error, Message, WebSocket};
 
 use crate::handshake::{Stream, is_timeout};
@@ -134,8 +135,17 @@ impl Socket {
     }
 
     /// Says goodbye and waits for the answer.
-    pub fn close(mut self) {
-        if self.socket.close(None).is_ok() {
+    pub fn close(self) {
+        self.say_goodbye(None);
+    }
+
+    /// As [`Self::close`], with a code and a reason.
+    pub fn close_with(self, code: u16, reason: &'static str) {
+        self.say_goodbye(Some(CloseFrame { code: code.into(), reason: reason.into() }));
+    }
+
+    fn say_goodbye(mut self, frame: Option<CloseFrame>) {
+        if self.socket.close(frame).is_ok() {
             while let Some(Received::Text(_)) = self.receive_within(Duration::from_secs(5)) {}
         }
     }

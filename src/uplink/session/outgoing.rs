@@ -1,0 +1,118 @@
+//! What the daemon sends: live samples, the backlog beside them, events; and, in plain mode, the Pings that stand for
+//! acknowledgements.
+
+use std::time::Instant;
+
+use ems_protocol::{Hello, SeqRanges, TelemetryBatch, encode, kind};
+use tokio_tungstenite::tungstenite::{self, Message};
+
+use super::{Sent, Session};
+use crate::command;
+use crate::sample::{FIRMWARE_VERSION, Sample};
+use crate::store::{Batch, Pick};
+use crate::uplink::upgrade::Mode;
+
+impl Session<'_> {
+    pub(super) fn hello(&self) -> String {
+        let hello = Hello {
+            boot_id: self.context.identity.boot_id.clone(),
+            firmware_version: FIRMWARE_VERSION.to_owned(),
+            hardware_model: self.context.hardware_model.clone(),
+            sensor: Some(self.context.sensor.clone()),
+            actions: command::ACTIONS.iter().map(|&a| a.to_owned()).collect(),
+            backlog: self.backlog.state().waiting(),
+            boottime_ms: self.context.clock.boottime().0,
+        };
+        encode(kind::HELLO, &hello)
+    }
+
+    /// Live samples as they come; one batch of the backlog at a time, when the wire is free.
+    pub(super) fn send_what_may_go(&mut self) -> Result<(), tungstenite::Error> {
+        let Some(max_batch) = self.max_batch else { return Ok(()) };
+        while self.wire.is_idle() {
+            let may_batch = self.batch_not_before <= Instant::now();
+            match self.backlog.pick(if may_batch { max_batch } else { 0 }) {
+                None => break,
+                Some(Pick::Live(sample)) => self.send_live(sample)?,
+                Some(Pick::Backlog(batch)) => {
+                    let samples = u32::try_from(batch.samples.len()).unwrap_or(u32::MAX);
+                    self.batch_not_before = Instant::now() + self.context.backlog_pace * samples;
+                    self.send_batch(&batch)?;
+                }
+            }
+        }
+        self.send_event()
+    }
+
+    /// One event, when the wire is free: samples come first. The Pong after it proves that it has been read.
+    fn send_event(&mut self) -> Result<(), tungstenite::Error> {
+        if self.mode == Mode::Typed
+            && self.wire.is_idle()
+            && let Some((event, barrier)) = self.events.next()
+        {
+            let event = event.device_event(&self.context.identity.boot_id, &self.context.clock);
+            self.wire.queue(Message::text(encode(kind::EVENT, &event)))?;
+            self.wire.queue(Message::Ping(barrier.to_vec().into()))?;
+        }
+        Ok(())
+    }
+
+    fn send_live(&mut self, sample: Sample) -> Result<(), tungstenite::Error> {
+        let identity = &self.context.identity;
+        let label = self.context.clock.label(sample.taken);
+        let object = sample.telemetry(&identity.device_id, &identity.boot_id, label);
+        match self.mode {
+            Mode::Typed => self.wire.queue(Message::text(encode(kind::TELEMETRY, &object))),
+            Mode::Plain => {
+                // A reading that failed is a gap, and plain mode has no words for gaps.
+                if !sample.is_gap() {
+                    self.wire.queue(Message::text(serde_json::to_string(&object).unwrap_or_default()))?;
+                }
+                self.barrier(Sent::Live(sample.seq))
+            }
+        }
+    }
+
+    fn send_batch(&mut self, batch: &Batch) -> Result<(), tungstenite::Error> {
+        let label = |sample: &Sample| match batch.clock {
+            None => self.context.clock.label(sample.taken),
+            Some(clock) => clock.label(sample.taken),
+        };
+        let device_id = &self.context.identity.device_id;
+        let object = |sample: &Sample| sample.telemetry(device_id, &batch.boot_id, label(sample));
+        match self.mode {
+            Mode::Typed => {
+                let samples = batch.samples.iter().map(object).collect();
+                self.wire.queue(Message::text(encode(kind::BATCH, &TelemetryBatch { samples })))
+            }
+            Mode::Plain => {
+                for sample in batch.samples.iter().filter(|s| !s.is_gap()) {
+                    self.wire
+                        .queue(Message::text(serde_json::to_string(&object(sample)).unwrap_or_default()))?;
+                }
+                self.barrier(Sent::Batch)
+            }
+        }
+    }
+
+    /// A Ping, whose Pong proves that every frame before it has been read.
+    fn barrier(&mut self, sent: Sent) -> Result<(), tungstenite::Error> {
+        self.pings += 1;
+        self.barriers.push_back((self.pings, sent));
+        self.last_ping = Instant::now();
+        self.wire.queue(Message::Ping(self.pings.to_be_bytes().to_vec().into()))
+    }
+
+    /// One Pong may answer several Pings: it then stands for all of them.
+    pub(super) fn passed_barrier(&mut self, payload: &[u8]) {
+        let Ok(number) = payload.try_into().map(u64::from_be_bytes) else { return };
+        let boot_id = &self.context.identity.boot_id;
+        while let Some((_, sent)) = self.barriers.pop_front_if(|(ping, _)| *ping <= number) {
+            self.last_progress = Instant::now();
+            match sent {
+                Sent::Live(seq) => self.backlog.confirm(boot_id, &SeqRanges::from_iter([seq])),
+                Sent::Batch => self.backlog.confirm_in_flight(),
+            }
+        }
+    }
+}

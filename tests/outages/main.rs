@@ -1,0 +1,53 @@
+//! Nothing is lost: the real daemon and the real cloud through every trouble that a network, a power supply, a clock
+//! and a card can have, counted at the cloud.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod card;
+mod clock;
+mod drain;
+mod kills;
+mod links;
+mod network;
+mod power;
+
+use std::collections::BTreeSet;
+
+use ems_test_harness::{Cloud, Device, Edge, Sample, Settings, assert_whole, until};
+
+/// Ten samples a second, which go to the card as soon as a configuration lets them.
+fn fast(device: &Device) -> Settings {
+    Settings::of(device).with("SAMPLE_INTERVAL", "100ms").with("FLUSH_INTERVAL", "5s")
+}
+
+/// The number of the last sample that the daemon has taken.
+#[track_caller]
+fn last_taken(edge: &Edge) -> u64 {
+    until("a reading", || edge.status()["reading"]["seq"].as_u64())
+}
+
+/// Waits until the daemon has taken so many more samples.
+#[track_caller]
+fn let_take(edge: &Edge, more: u64) {
+    let before = last_taken(edge);
+    until(&format!("{more} samples more"), || (last_taken(edge) >= before + more).then_some(()));
+}
+
+/// Waits until the cloud has all that the daemon has taken up to now, and checks that each is there once.
+#[track_caller]
+fn assert_all_arrived(what: &str, cloud: &Cloud, edge: &Edge) -> Vec<Sample> {
+    let (id, last) = (edge.settings().get("DEVICE_ID"), last_taken(edge));
+    let mut samples = cloud.api().wait_for(id, &format!("{what}: all samples up to {last}"), |samples| {
+        let stored: BTreeSet<u64> = samples.iter().map(Sample::seq).collect();
+        stored.first().is_some_and(|&first| (first..=last).all(|number| stored.contains(&number)))
+    });
+    // Later ones may still be on their way in another order.
+    samples.retain(|sample| sample.seq() <= last);
+    assert_whole(what, &samples, true);
+    samples
+}
