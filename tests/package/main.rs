@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod doctor;
 mod faults;
 mod install;
 mod reload;
