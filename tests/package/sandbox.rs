@@ -26,6 +26,12 @@ fn what_the_daemon_needs_works_inside_the_sandbox() {
     let warnings = machine.succeed("journalctl --no-pager --unit=ems-edge --priority=warning --output=cat");
     let ours: Vec<&str> = warnings.lines().filter(|line| !is_before_the_setup(line)).collect();
     assert_eq!(ours, [""; 0]);
+    // The journal's own socket: facts have fields.
+    let entry = machine
+        .succeed("journalctl --no-pager --unit=ems-edge EMS_CODE=LINK_CONNECTED --output=verbose --output-fields=EMS_LINK,MESSAGE_ID,PRIORITY");
+    for field in ["EMS_LINK=127.0.0.1:", "MESSAGE_ID=", "PRIORITY=6"] {
+        assert!(entry.contains(field), "{field} is missing: {entry}");
+    }
     // What is told of the machine, and the socket for those who may look.
     assert_eq!(machine.succeed("ls /var/lib/ems-edge"), "ems_001\n");
     let socket = machine.succeed("stat -c '%a %U:%G' /run/ems-edge/ems_001/status.sock");
