@@ -1,8 +1,9 @@
 //! Installing, upgrading, removing.
 
+use std::fs;
 use std::process::Command;
 
-use ems_test_harness::{Sample, run};
+use ems_test_harness::{Sample, run, target_dir};
 use ems_test_machine::{Machine, Package};
 use tempfile::TempDir;
 
@@ -45,6 +46,7 @@ fn an_installed_package_says_what_to_do_and_runs_when_it_is_done() {
         status.contains("13.30 V, -10.0 A, SOC ") && status.contains("; connected")
     });
     assert_eq!(machine.property("SubState"), "running");
+    keep_screens(&machine);
     cloud.api().wait_for("ems_001", "three samples", |samples| samples.len() >= 3);
     assert_eq!(machine.succeed("systemctl --failed --no-legend"), "");
 }
@@ -187,6 +189,23 @@ fn a_machine_leaves_nothing_behind() {
     assert_ne!(traces(), "");
     drop(machine);
     assert_eq!(traces(), "");
+}
+
+/// What a technician sees, for the README.
+fn keep_screens(machine: &Machine) {
+    let folder = target_dir().join("screens");
+    fs::create_dir_all(&folder).unwrap();
+    for (name, command) in [
+        ("systemctl-status", "systemctl status --no-pager ems-edge"),
+        ("status", "ems-edge status"),
+        ("doctor", "ems-edge doctor"),
+        (
+            "journal",
+            "journalctl --no-pager --unit=ems-edge --invocation=0 2>/dev/null || journalctl --no-pager --unit=ems-edge --lines=6",
+        ),
+    ] {
+        fs::write(folder.join(name), machine.shell(command).stdout).unwrap();
+    }
 }
 
 fn shell(script: &str) -> Command {
