@@ -1,9 +1,8 @@
 //! `ems-edge doctor` and `ems-edge setup` beside the real service: its user, its sandbox, its journal.
 
-use std::fs;
 use std::time::Instant;
 
-use ems_test_harness::{Cloud, PATIENCE, target_dir};
+use ems_test_harness::{Cloud, PATIENCE};
 use ems_test_machine::Machine;
 use serde_json::Value;
 
@@ -40,7 +39,6 @@ fn until_it_finds(machine: &Machine, failed: &[&str], warnings: &[&str], status:
 fn a_service_that_is_well_is_in_order_and_stopped_it_deserves_a_look() {
     let (_cloud, machine) = publishing();
     until_it_finds(&machine, &[], &[], 0);
-    keep_screens(&machine);
     machine.succeed("systemctl stop ems-edge");
     // As the service's user, with the token, at the chip.
     until_it_finds(&machine, &[], &["service.stopped"], 2);
@@ -88,19 +86,4 @@ fn setup_without_a_terminal_makes_an_installed_package_publish() {
     let again = set_up();
     assert!(again.contains("is as it should be") && again.contains("runs already"), "{again}");
     until_it_finds(&machine, &[], &[], 0);
-}
-
-/// The screens of the README, in `target/screens`.
-fn keep_screens(machine: &Machine) {
-    let folder = target_dir().join("screens");
-    fs::create_dir_all(&folder).unwrap();
-    for (name, command) in [
-        ("systemctl", "systemctl status ems-edge --no-pager --lines=0"),
-        ("status", "ems-edge status"),
-        ("doctor", "ems-edge doctor"),
-        ("journalctl", "journalctl --no-pager --unit=ems-edge --lines=8"),
-    ] {
-        let seen = machine.service(&[], command).expect_success(command);
-        fs::write(folder.join(format!("{name}.txt")), seen).unwrap();
-    }
 }

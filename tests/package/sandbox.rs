@@ -52,10 +52,18 @@ fn nothing_but_the_bus_can_be_opened_and_without_its_permission_the_journal_says
     for denied in ["touch /etc/ems-edge/x", "touch /usr/x", "ls /root", "touch /var/x"] {
         assert_ne!(inside(denied).status, 0, "{denied}");
     }
+    assert_eq!(machine.shell("ems-edge doctor").stdout.matches("the service's sandbox forbids").count(), 0);
     machine.write("/etc/systemd/system/ems-edge.service.d/zz.conf", "[Service]\nDeviceAllow=\n");
     machine.succeed("systemctl daemon-reload && systemctl restart ems-edge");
     machine.wait_property("StatusText", |status| status.contains("SENSOR_LOST"));
     machine.wait_journal("/dev/i2c-1");
+    let doctor = machine.shell("ems-edge doctor --json");
+    assert!(
+        doctor.status != 0 && doctor.stdout.contains("sandbox forbids"),
+        "{}{}",
+        doctor.stdout,
+        doctor.stderr
+    );
     machine.succeed("rm /etc/systemd/system/ems-edge.service.d/zz.conf && systemctl daemon-reload && systemctl restart ems-edge");
     machine.wait_property("StatusText", |status| status.contains("13.30 V"));
     machine.set_bus(CHIP);
