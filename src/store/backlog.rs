@@ -435,6 +435,10 @@ impl Backlog {
     }
 }
 
+fn millis(interval: Duration) -> u64 {
+    u64::try_from(interval.as_millis()).unwrap_or(1000).max(1)
+}
+
 /// Stores what the spool holds of this boot under earlier names, whose clock is the present one. Only then may the
 /// spool be written anew without them.
 fn keep_earlier(card: &mut Card, runs: &[Run], clock: BootClock) -> Result<(), CardError> {
@@ -443,8 +447,4 @@ fn keep_earlier(card: &mut Card, runs: &[Run], clock: BootClock) -> Result<(), C
         card.push(&run.boot_id, &run.samples)?;
     }
     Ok(())
-}
-
-fn millis(interval: Duration) -> u64 {
-    u64::try_from(interval.as_millis()).unwrap_or(1000).max(1)
 }

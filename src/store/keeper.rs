@@ -60,10 +60,11 @@ pub(super) struct Keeper {
 #[derive(Debug)]
 pub struct Pen {
     requests: mpsc::Sender<Request>,
-    work: Work,
     /// Events that the thread, busy with a slow card, has no room for yet; at the bound the oldest go, which the log
     /// still has.
     waiting: VecDeque<String>,
+    /// Shows the watchdog whether what is asked gets done.
+    work: Work,
 }
 
 /// Events that may wait for the card.
@@ -134,7 +135,7 @@ fn ask(requests: &mpsc::Sender<Request>, work: &Work, request: Request) -> bool 
     work.ask();
     let asked = requests.try_send(request).is_ok();
     if !asked {
-        work.done();
+        work.withdraw();
     }
     asked
 }
