@@ -4,6 +4,9 @@
 # make bench  the figures of docs/benchmarks.md
 # make lint   formatting, clippy, docs, licences
 
+# Tests wait for networks, clocks and machines far longer than they compute.
+export RUST_TEST_THREADS ?= 4
+
 .DEFAULT_GOAL := help
 .PHONY: help demo dashboard build lint unit test test-fast test-release test-package deb bench audit screenshot clean
 
