@@ -71,9 +71,9 @@ fn setup_without_a_terminal_makes_an_installed_package_publish() {
     machine.succeed("chmod 644 /etc/ems-edge/ca.pem");
     machine.open_port(cloud.tls());
     let device = cloud.device();
-    machine.write("/root/token", &device.token);
+    machine.write("/run/token", &device.token);
     let set_up = format!(
-        "ems-edge setup --token-file /root/token --set DEVICE_ID={} --set SERVER_URL=wss://{} \
+        "ems-edge setup --token-file /run/token --set DEVICE_ID={} --set SERVER_URL=wss://{} \
          --set CA_FILE=/etc/ems-edge/ca.pem --set SENSOR=ina226 --set SHUNT=100A/75mV --set DIVIDER=1 \
          --set CHEMISTRY=lfp --set CELLS_SERIES=4 --set CAPACITY_AH=100",
         device.id,
