@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::battery::{self, Pack, StateOfCharge};
+use crate::anchor::Anchor;
+use crate::battery::{Battery, Measured};
 use crate::clock::TimeSource;
 use crate::events::Reporter;
 use crate::health::Progress;
-use crate::sample::{Outcome, Sample};
+use crate::sample::{Outcome, Sample, Totals};
 use crate::sensor::{Reading, SensorError, SensorHandle};
 use crate::status::SensorState;
 use crate::store::Sequence;
@@ -30,9 +31,9 @@ pub struct Sampler {
     /// The time between two samples.
     pub interval: Duration,
     /// What is known of the battery.
-    pub battery: StateOfCharge,
-    /// What the label on the pack says.
-    pub pack: Pack,
+    pub battery: Battery,
+    /// Keeps that over restarts and power cuts.
+    pub anchor: Anchor,
     /// Numbers for the samples.
     pub sequence: Sequence,
     /// The clock that stamps the samples.
@@ -66,6 +67,7 @@ impl Sampler {
             let trouble = reading.as_ref().err().map(ToString::to_string);
             let kind = reading.as_ref().err().map(SensorError::kind);
             let outcome = self.judge(reading, &mut estimated);
+            self.anchor.sampled(&mut self.battery);
             // Not before the reading is there: a kill while it is awaited must not leave a hole in the numbers.
             let sample = Sample { seq: self.sequence.take(), taken, outcome };
             let now = tokio::time::Instant::now();
@@ -76,6 +78,7 @@ impl Sampler {
                 break;
             }
         }
+        self.anchor.stop(&self.battery);
     }
 
     fn judge(&mut self, reading: Result<Reading, SensorError>, estimated: &mut Instant) -> Outcome {
@@ -89,9 +92,11 @@ impl Sampler {
                 } else {
                     elapsed
                 };
-                let estimate = self.battery.update(reading.voltage, reading.current, elapsed);
-                let state = reading.current.and_then(|amps| battery::state(amps, &self.pack));
-                Outcome::Measured { reading, estimate, state }
+                let Reading { voltage, current, temperature } = reading;
+                let estimate = self.battery.update(Measured { voltage, current, temperature }, elapsed);
+                let details = self.battery.details();
+                let state = reading.current.map(|_| details.verdict.state);
+                Outcome::Measured { reading, estimate, state, totals: Some(Totals::from(details)) }
             }
             Err(error) => {
                 self.battery.gap(elapsed);

@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand.
 
 mod local_time;
+mod replay;
 mod run;
 mod status;
 
@@ -37,6 +38,9 @@ enum Command {
     /// Show how the running daemon is: battery, connection, waiting samples, trouble.
     #[command(after_help = status::HELP)]
     Status(status::Options),
+    /// Estimate the state of charge of recorded samples.
+    #[command(after_help = replay::HELP)]
+    Replay(replay::Options),
 }
 
 /// Parses the arguments and runs the subcommand.
@@ -52,5 +56,6 @@ pub fn main() -> ExitCode {
     match arguments.command {
         Command::Run { config } => run::run(config.as_deref()),
         Command::Status(options) => status::status(&options),
+        Command::Replay(options) => replay::replay(&options),
     }
 }

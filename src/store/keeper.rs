@@ -50,7 +50,7 @@ pub(super) struct Keeper {
     replies: mpsc::Receiver<Reply>,
 }
 
-/// Writes events down.
+/// Writes events and named values down.
 #[derive(Debug, Clone)]
 pub struct Pen(mpsc::Sender<Request>);
 
@@ -59,6 +59,11 @@ impl Pen {
     pub fn write(&self, text: String) {
         // The event is in the log too, and on its way to the cloud.
         let _ = self.0.try_send(Request::Record(vec![text]));
+    }
+
+    /// Remembers a value under a name; lost if the card is so slow that its queue is full.
+    pub fn remember(&self, name: &'static str, value: Vec<u8>) {
+        let _ = self.0.try_send(Request::Remember(name, value));
     }
 }
 
