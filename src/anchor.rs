@@ -100,7 +100,7 @@ impl Anchor {
         let (written, syncs) = self.on_card;
         let due = battery.syncs() != syncs || now.0.saturating_sub(written.0) >= CARD_MS;
         if due && self.waiting.is_none() {
-            self.to_card(battery.syncs(), now);
+            self.keep_on_card(battery.syncs(), now);
         }
     }
 
@@ -109,11 +109,11 @@ impl Anchor {
         if self.waiting.is_none() {
             let now = self.clock.boottime();
             self.write_down(battery, now);
-            self.to_card(battery.syncs(), now);
+            self.keep_on_card(battery.syncs(), now);
         }
     }
 
-    fn to_card(&mut self, syncs: u32, now: BootTime) {
+    fn keep_on_card(&mut self, syncs: u32, now: BootTime) {
         self.on_card = (now, syncs);
         if let Some(pen) = &self.pen {
             pen.remember(NAME, self.bytes.clone());

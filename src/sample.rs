@@ -33,19 +33,19 @@ pub struct Totals {
     /// What deserves a look.
     pub warnings: Flags,
     /// Charged since the installation, in Wh.
-    pub energy_in: u64,
+    pub energy_in: u32,
     /// Discharged since the installation, in Wh.
-    pub energy_out: u64,
+    pub energy_out: u32,
     /// Equivalent full cycles, in hundredths.
-    pub cycles: u64,
+    pub cycles: u32,
     /// Until empty, in min.
-    pub to_empty: Option<u64>,
+    pub to_empty: Option<u32>,
     /// Until full, in min.
-    pub to_full: Option<u64>,
+    pub to_full: Option<u32>,
     /// Since the state of charge was fixed, in tenths of an hour; and the charge moved since, in tenths of an Ah.
-    pub since_sync: Option<(u64, u64)>,
+    pub since_sync: Option<(u32, u32)>,
     /// Learned capacity, in % of the label.
-    pub health: u64,
+    pub health: u32,
     /// Whether the battery may be charged, and drawn from.
     pub allowed: (bool, bool),
 }
@@ -153,23 +153,23 @@ impl Totals {
     fn write(&self, battery: &mut Battery) {
         battery.faults = self.faults.names().map(str::to_owned).collect();
         battery.warnings = self.warnings.names().map(str::to_owned).collect();
-        battery.energy_in = Some(self.energy_in as f64 / 1e3);
-        battery.energy_out = Some(self.energy_out as f64 / 1e3);
-        battery.cycle_count = Some(self.cycles as f64 / 1e2);
-        battery.time_to_empty_s = self.to_empty.map(|minutes| minutes as f64 * 60.0);
-        battery.time_to_full_s = self.to_full.map(|minutes| minutes as f64 * 60.0);
-        battery.hours_since_sync = self.since_sync.map(|(hours, _)| hours as f64 / 10.0);
-        battery.ah_since_sync = self.since_sync.map(|(_, ah)| ah as f64 / 10.0);
-        battery.soh = (self.health > 0).then_some(self.health as f64);
+        battery.energy_in = Some(f64::from(self.energy_in) / 1e3);
+        battery.energy_out = Some(f64::from(self.energy_out) / 1e3);
+        battery.cycle_count = Some(f64::from(self.cycles) / 1e2);
+        battery.time_to_empty_s = self.to_empty.map(|minutes| f64::from(minutes) * 60.0);
+        battery.time_to_full_s = self.to_full.map(|minutes| f64::from(minutes) * 60.0);
+        battery.hours_since_sync = self.since_sync.map(|(hours, _)| f64::from(hours) / 10.0);
+        battery.ah_since_sync = self.since_sync.map(|(_, ah)| f64::from(ah) / 10.0);
+        battery.soh = (self.health > 0).then_some(f64::from(self.health));
         (battery.charge_allowed, battery.load_allowed) = (Some(self.allowed.0), Some(self.allowed.1));
     }
 }
 
-/// Whole steps, 0 for what is no number; what is beyond 53 bits is of no battery.
-fn whole(value: f64) -> u64 {
+/// Whole steps, 0 for what is no number; saturates.
+fn whole(value: f64) -> u32 {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
-    let steps = value.round() as u64;
-    steps.min(1 << 53)
+    let steps = value.round() as u32;
+    steps
 }
 
 /// To mV, mA and the like: finer digits are noise and cost bytes on every link.

@@ -119,7 +119,7 @@ impl Consumers {
             self.charging = true;
         }
         if hour < 19.0 || soc > 99.5 {
-            self.charging &= hour >= 19.0 || hour < 6.0;
+            self.charging &= !(6.0..19.0).contains(&hour);
         }
         if self.charging || (19.0..20.0 + self.day).contains(&hour) { 0.25 * self.charge } else { -0.0005 }
     }

@@ -23,6 +23,14 @@ pub(super) struct Axis {
     first_spread: f64,
 }
 
+/// One value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Node {
+    pub(super) place: usize,
+    pub(super) value: f64,
+    pub(super) likelihood: f64,
+}
+
 impl Axis {
     /// About `mean` with a standard deviation of `spread`, within `limits`.
     pub(super) fn normal(len: usize, mean: f64, spread: f64, limits: (f64, f64)) -> Self {
@@ -34,50 +42,37 @@ impl Axis {
     /// Likeliest at `mode`, with another spread below than above, within `limits`.
     pub(super) fn skewed(len: usize, mode: f64, (below, above): (f64, f64), limits: (f64, f64)) -> Self {
         let mut axis = Self::blank(len, limits, f64::midpoint(below, above));
-        let (least, most) = limits;
-        for i in 0..axis.len {
-            let value = least + (most - least) * i as f64 / (len - 1) as f64;
-            let z = (value - mode) / if value < mode { below } else { above };
-            axis.values[i] = value;
-            axis.likelihoods[i] = (-0.5 * z * z).exp();
-        }
+        axis.spread_out(limits);
+        axis.weigh(|value| (value - mode) / if value < mode { below } else { above });
         axis
     }
 
     /// Anything up to ± `limit`.
     pub(super) fn uniform(len: usize, limit: f64) -> Self {
         let mut axis = Self::blank(len, (-limit, limit), limit / 3.0_f64.sqrt());
-        for i in 0..len {
-            axis.values[i] = limit * ((2 * i + 1) as f64 / len as f64 - 1.0);
-            axis.likelihoods[i] = 1.0;
-        }
+        let outermost = limit * (1.0 - 1.0 / len as f64);
+        axis.spread_out((-outermost, outermost));
+        axis.weigh(|_| 0.0);
         axis
     }
 
     /// So many alternatives.
     pub(super) fn choices(len: usize) -> Self {
-        let mut axis = Self::blank(len, (0.0, len as f64), 0.0);
-        for i in 0..len {
-            axis.values[i] = i as f64;
-            axis.likelihoods[i] = 1.0;
-        }
+        let last = (len.max(1) - 1) as f64;
+        let mut axis = Self::blank(len, (0.0, last), 0.0);
+        axis.spread_out((0.0, last));
+        axis.weigh(|_| 0.0);
         axis
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.len
+    /// Its values, in rising order.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = Node> + use<> {
+        let (values, likelihoods) = (self.values, self.likelihoods);
+        let pairs = values.into_iter().zip(likelihoods).take(self.len).enumerate();
+        pairs.map(|(place, (value, likelihood))| Node { place, value, likelihood })
     }
 
-    pub(super) fn value(&self, i: usize) -> f64 {
-        self.values.get(i).copied().unwrap_or_default()
-    }
-
-    pub(super) fn likelihood(&self, i: usize) -> f64 {
-        self.likelihoods.get(i).copied().unwrap_or_default()
-    }
-
-    /// Takes what was learned: a new likelihood of each value. Where but two or three are left, the values are laid
-    /// anew between them.
+    /// Takes what was learned: a new likelihood of each value.
     pub(super) fn learn(&mut self, likelihoods: &[f64; LONGEST]) {
         let most = likelihoods.iter().fold(f64::MIN_POSITIVE, |a, &b| a.max(b));
         for (own, new) in self.likelihoods.iter_mut().zip(likelihoods) {
@@ -87,11 +82,12 @@ impl Axis {
 
     /// Lays the values anew if only neighbours among them are still likely.
     pub(super) fn focus(&mut self) {
-        let pairs = || self.values.iter().zip(&self.likelihoods).take(self.len);
-        let sum: f64 = pairs().map(|(_, w)| w).sum();
-        let mean = pairs().map(|(x, w)| x * w).sum::<f64>() / sum;
-        let spread = (pairs().map(|(x, w)| (x - mean).powi(2) * w).sum::<f64>() / sum).sqrt();
-        let step = self.value(1) - self.value(0);
+        let sum: f64 = self.nodes().map(|node| node.likelihood).sum();
+        let mean = self.nodes().map(|node| node.value * node.likelihood).sum::<f64>() / sum;
+        let variance =
+            self.nodes().map(|node| (node.value - mean).powi(2) * node.likelihood).sum::<f64>() / sum;
+        let [first, second, ..] = self.values;
+        let (spread, step) = (variance.sqrt(), second - first);
         if spread < step && step > self.first_spread * SHARPEST {
             self.place(mean, (spread * 1.2).max(0.6 * step));
         }
@@ -109,7 +105,7 @@ impl Axis {
         let fits = |value: &f64| (least - slack..=most + slack).contains(value);
         let used = values.get(..self.len).unwrap_or_default();
         let sum: f64 = likelihoods.iter().take(self.len).sum();
-        if !used.iter().all(fits) || !likelihoods.iter().all(|l| *l >= 0.0) || !(sum > 0.0) {
+        if !used.iter().all(fits) || likelihoods.iter().any(|l| *l < 0.0) || sum <= 0.0 {
             return false;
         }
         (self.values, self.likelihoods) = (values, likelihoods);
@@ -117,26 +113,51 @@ impl Axis {
     }
 
     /// Puts the values where a normal distribution of this mean and spread is.
-    pub(super) fn place(&mut self, mean: f64, spread: f64) {
+    fn place(&mut self, mean: f64, spread: f64) {
         let (least, most) = self.limits;
         let mean = mean.clamp(least, most);
-        let (from, to) = ((mean - REACH * spread).max(least), (mean + REACH * spread).min(most));
+        self.spread_out(((mean - REACH * spread).max(least), (mean + REACH * spread).min(most)));
+        self.weigh(|value| (value - mean) / spread);
+    }
+
+    /// Puts the values at even distances.
+    fn spread_out(&mut self, (from, to): (f64, f64)) {
         let step = if self.len > 1 { (to - from) / (self.len - 1) as f64 } else { 0.0 };
-        for i in 0..self.len {
-            let value = from + step * i as f64;
-            let z = (value - mean) / spread;
-            self.values[i] = value;
-            self.likelihoods[i] = (-0.5 * z * z).exp();
+        for (i, value) in self.values.iter_mut().take(self.len).enumerate() {
+            *value = from + step * i as f64;
+        }
+    }
+
+    /// Gives each value the likelihood of its distance `z` in standard deviations.
+    fn weigh(&mut self, z: impl Fn(f64) -> f64) {
+        for (value, likelihood) in self.values.iter().zip(&mut self.likelihoods).take(self.len) {
+            *likelihood = (-0.5 * z(*value).powi(2)).exp();
         }
     }
 
     fn blank(len: usize, limits: (f64, f64), spread: f64) -> Self {
-        Self {
-            values: [0.0; LONGEST],
-            likelihoods: [0.0; LONGEST],
-            len: len.min(LONGEST),
-            limits,
-            first_spread: spread,
-        }
+        let len = len.min(LONGEST);
+        Self { values: [0.0; LONGEST], likelihoods: [0.0; LONGEST], len, limits, first_spread: spread }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_axis_focuses_on_what_is_left_and_not_before() {
+        let mut axis = Axis::uniform(5, 1.0);
+        let before = axis;
+        axis.learn(&[0.5, 0.8, 1.0, 0.8, 0.5, 0.0, 0.0, 0.0]);
+        axis.focus();
+        assert_eq!(axis.columns().0, before.columns().0);
+        axis.learn(&[0.0, 0.0, 0.1, 1.0, 0.1, 0.0, 0.0, 0.0]);
+        axis.focus();
+        let values: Vec<f64> = axis.nodes().map(|node| node.value).collect();
+        assert!(
+            values.windows(2).all(|w| w[1] - w[0] < 0.3) && values[0] < 0.4 && values[4] > 0.4,
+            "{values:?}"
+        );
     }
 }

@@ -4,13 +4,10 @@
 //! the particles is ahead of their mean. On the plateau of LFP that is most of the range, at a knee little.
 
 use super::Chemistry;
-use super::bank::{Bands, CURVES};
-use super::ocv::{curves, soc_at};
-use super::ocv_points::Points;
+use super::ocv::soc_at;
+use super::per_curve::{Bands, PerCurve};
 use super::polarisation::{Cell, Polarisation};
 
-/// All that a battery can be.
-pub(super) const ANYTHING: Bands = [(0.0, 100.0); CURVES];
 /// Lead-acid: while more than this share of the capacity per hour has flowed in of late, or any at all just now, the voltage tells of the
 /// surface of the plates alone.
 const SURFACE_CHARGE: f64 = 0.002;
@@ -31,44 +28,17 @@ pub(super) fn bands(chemistry: Chemistry, polarisation: &Polarisation, error: f6
     let charged = polarisation.since_charge < SURFACE_SECONDS
         || short.max(long).max(polarisation.charging) > SURFACE_CHARGE;
     let blind = chemistry == Chemistry::LeadAcid && charged;
-    each(chemistry, |curve| {
+    PerCurve::each(chemistry, |curve| {
         let lowest = if blind { 0.0 } else { (soc_at(curve, low) - above).max(0.0) };
         (lowest, (soc_at(curve, high) - below).min(100.0))
     })
 }
 
 /// The likeliest states of charge by the averaged voltage, in %.
-pub(super) fn middles(chemistry: Chemistry, polarisation: &Polarisation) -> [f64; CURVES] {
+pub(super) fn middles(chemistry: Chemistry, polarisation: &Polarisation) -> PerCurve<f64> {
     let cell = Cell::of(chemistry);
     let volts = polarisation.volts - polarisation.likely_ohmic(chemistry) * polarisation.c_rate;
     let [short, long] = polarisation.lag;
     let ahead = cell.ahead * polarisation.sluggishness(chemistry) * 0.5 * f64::midpoint(short, long);
-    each(chemistry, |curve| (soc_at(curve, volts) - ahead).clamp(0.0, 100.0))
-}
-
-/// `f` of each curve of the chemistry, and its mean.
-pub(super) fn each<T: Mean>(chemistry: Chemistry, mut f: impl FnMut(Points) -> T) -> [T; CURVES] {
-    let (a, b) = match *curves(chemistry) {
-        [a, b, ..] => (f(a), f(b)),
-        [a] => (f(a), f(a)),
-        [] => (f(&[]), f(&[])),
-    };
-    [a, b, T::mean(a, b)]
-}
-
-/// What has a mean.
-pub(super) trait Mean: Copy {
-    fn mean(a: Self, b: Self) -> Self;
-}
-
-impl Mean for f64 {
-    fn mean(a: Self, b: Self) -> Self {
-        f64::midpoint(a, b)
-    }
-}
-
-impl Mean for (f64, f64) {
-    fn mean(a: Self, b: Self) -> Self {
-        (f64::midpoint(a.0, b.0), f64::midpoint(a.1, b.1))
-    }
+    PerCurve::each(chemistry, |curve| (soc_at(curve, volts) - ahead).clamp(0.0, 100.0))
 }

@@ -4,7 +4,6 @@
 //! restored interval holds the saved one. The bytes carry no checksum: who stores them adds one.
 
 use super::axis::{Axis, LONGEST};
-use super::bank::SIZE;
 use super::meter::Meter;
 use super::{Chemistry, Pack, StateOfCharge};
 
@@ -44,12 +43,12 @@ pub(super) fn save(soc: &StateOfCharge, meter: &Meter, ends: (bool, bool), out: 
         values.iter().chain(likelihoods).for_each(|value| put(out, *value));
     }
     put(out, bank.spread);
-    for i in 0..SIZE {
-        steps(out, (bank.low[i] / STEP).floor());
-        steps(out, (bank.high[i] / STEP).ceil());
-        steps(out, (bank.likely[i] / STEP).round());
-        steps(out, (bank.miss[i] / MISS_STEP).round());
-        steps(out, (bank.doubt[i] / MISS_STEP).round());
+    for hypothesis in &bank.hypotheses {
+        steps(out, (hypothesis.low / STEP).floor());
+        steps(out, (hypothesis.high / STEP).ceil());
+        steps(out, (hypothesis.likely / STEP).round());
+        steps(out, (hypothesis.miss / MISS_STEP).round());
+        steps(out, (hypothesis.doubt / MISS_STEP).round());
     }
     let p = &soc.polarisation;
     for value in [p.ohmic, p.step_age, soc.usual, soc.since_sync.0, soc.since_sync.1, soc.since_refined] {
@@ -81,13 +80,13 @@ pub(super) fn restore(soc: &mut StateOfCharge, bytes: &[u8]) -> Result<(Meter, (
         input.axis(axis)?;
     }
     new.bank.spread = input.number()?.clamp(0.1, 100.0);
-    for i in 0..SIZE {
-        new.bank.low[i] = input.steps()? * STEP;
-        new.bank.high[i] = input.steps()? * STEP;
-        new.bank.likely[i] = input.steps()? * STEP;
-        new.bank.miss[i] = input.steps()?.max(0.0) * MISS_STEP;
-        new.bank.doubt[i] = input.steps()?.max(0.0) * MISS_STEP;
-        if new.bank.low[i] > new.bank.high[i] {
+    for hypothesis in &mut new.bank.hypotheses {
+        hypothesis.low = input.steps()? * STEP;
+        hypothesis.high = input.steps()? * STEP;
+        hypothesis.likely = input.steps()? * STEP;
+        hypothesis.miss = input.steps()?.max(0.0) * MISS_STEP;
+        hypothesis.doubt = input.steps()?.max(0.0) * MISS_STEP;
+        if hypothesis.low > hypothesis.high {
             return Err(SavedError::Damaged);
         }
     }

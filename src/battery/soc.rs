@@ -7,8 +7,9 @@
 
 use std::time::Duration;
 
-use super::bands::{ANYTHING, bands, middles};
+use super::bands::{bands, middles};
 use super::bank::{Axes, Bank, Summary};
+use super::per_curve::ANYTHING;
 use super::polarisation::Polarisation;
 use super::sensing::SensorErrors;
 use super::sync::{End, Watch, full_bands};
@@ -277,7 +278,7 @@ impl StateOfCharge {
         }
         let middles = middles(chemistry, &self.polarisation);
         let sigmas = bands.map(|(low, high)| ((high - low) / 3.5).max(1.0));
-        let sharpest = sigmas.iter().fold(f64::INFINITY, |a, &b| a.min(b));
+        let sharpest = sigmas.values().iter().fold(f64::INFINITY, |a, &b| a.min(b));
         if sharpest < INFORMATIVE && self.polarisation.settled > 5.0 {
             self.bank.compare(&middles, &sigmas, hours / COMPARE_HOURS);
             if chemistry == Chemistry::Nmc {

@@ -1,9 +1,8 @@
 //! Full and empty: the moments at which the state of charge is known.
 
 use super::Chemistry;
-use super::bands::each;
-use super::bank::{Bands, CURVES};
 use super::ocv::soc_at;
+use super::per_curve::{Bands, PerCurve};
 use super::polarisation::{Cell, Polarisation};
 
 /// How long the charge voltage must be held with a small current, in s.
@@ -97,7 +96,7 @@ pub(super) fn full_bands(
     (full_volts, error): (f64, f64),
 ) -> Bands {
     if chemistry == Chemistry::LeadAcid {
-        return [(98.0, 100.0); CURVES];
+        return PerCurve::all((98.0, 100.0));
     }
     let read = (polarisation.volts - error, polarisation.volts + error);
     let held = (full_volts - CHARGER_ERROR, full_volts + CHARGER_ERROR);
@@ -107,7 +106,7 @@ pub(super) fn full_bands(
     let (least, most) = polarisation.ohmic_range(chemistry);
     let cell = Cell::of(chemistry);
     let ahead = cell.ahead * polarisation.sluggishness(chemistry) * c;
-    each(chemistry, |curve| {
+    PerCurve::each(chemistry, |curve| {
         let low = soc_at(curve, from - most * c - cell.doubt) - ahead;
         let high = soc_at(curve, to - least * c + 0.002);
         (low.clamp(0.0, 99.0), high.clamp(1.0, 100.0))

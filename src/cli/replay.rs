@@ -36,7 +36,8 @@ Example: ems-edge replay --pack pack.json --initial-soc 80 samples.csv > estimat
 /// Options of `ems-edge replay`.
 #[derive(Debug, Args)]
 pub(super) struct Options {
-    /// The pack: JSON with chemistry, series, capacity_Ah, sensor, shunt_ohm, divider, charge_voltage_per_cell_V.
+    /// The pack: JSON with `chemistry`, `series`, `capacity_Ah`, `sensor`, `shunt_ohm`, `divider` and
+    /// `charge_voltage_per_cell_V`.
     #[arg(long, value_name = "SIDECAR.json")]
     pack: PathBuf,
     /// State of charge at the beginning, 0 to 100 [default: not known].
