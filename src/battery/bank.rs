@@ -72,8 +72,8 @@ impl Axes {
 
 impl Bank {
     /// Nothing is known of the state of charge.
-    pub(super) fn new(axes: Axes) -> Self {
-        let mut bank = Self { axes, hypotheses: [Hypothesis::VOID; SIZE], spread: UNKNOWN_SPREAD };
+    pub(super) fn new(axes: &Axes) -> Self {
+        let mut bank = Self { axes: *axes, hypotheses: [Hypothesis::VOID; SIZE], spread: UNKNOWN_SPREAD };
         bank.lay_out();
         bank
     }

@@ -101,7 +101,7 @@ impl StateOfCharge {
     /// An estimator that knows nothing yet but what it is told.
     pub fn new(setup: Setup) -> Self {
         let offset = setup.errors.offset_amps / setup.pack.capacity_ah * 100.0;
-        let bank = Bank::new(Axes::new(setup.pack.chemistry, offset, setup.errors.current_gain));
+        let bank = Bank::new(&Axes::new(setup.pack.chemistry, offset, setup.errors.current_gain));
         let summary = bank.summary();
         Self {
             setup,

@@ -250,18 +250,18 @@ fn columns(totals: &Totals) -> [i64; TOTAL_COUNT] {
         health,
         allowed,
     } = *totals;
-    let known = |value: Option<u64>| value.map_or(-1, u64::cast_signed);
+    let known = |value: Option<u32>| value.map_or(-1, i64::from);
     [
         i64::from(faults.bits()),
         i64::from(warnings.bits()),
-        energy_in.cast_signed(),
-        energy_out.cast_signed(),
-        cycles.cast_signed(),
+        i64::from(energy_in),
+        i64::from(energy_out),
+        i64::from(cycles),
         known(to_empty),
         known(to_full),
         known(since_sync.map(|(hours, _)| hours)),
         known(since_sync.map(|(_, ah)| ah)),
-        health.cast_signed(),
+        i64::from(health),
         i64::from(allowed.0) | i64::from(allowed.1) << 1,
     ]
 }
@@ -270,8 +270,8 @@ fn totals(columns: [i64; TOTAL_COUNT]) -> Totals {
     let [faults, warnings, energy_in, energy_out, cycles, to_empty, to_full, hours, ah, health, allowed] =
         columns;
     let flags = |bits: i64| Flags::from_bits(u16::try_from(bits).unwrap_or(0));
-    let known = |value: i64| u64::try_from(value).ok();
-    let number = |value: i64| u64::try_from(value).unwrap_or(0);
+    let known = |value: i64| u32::try_from(value).ok();
+    let number = |value: i64| u32::try_from(value).unwrap_or(0);
     Totals {
         faults: flags(faults),
         warnings: flags(warnings),
@@ -401,7 +401,7 @@ pub(super) mod tests {
     }
 
     fn any_totals() -> impl Strategy<Value = Totals> {
-        let number = || 0_u64..1 << 53;
+        let number = any::<u32>;
         (
             (any::<u16>(), any::<u16>(), any::<bool>(), any::<bool>()),
             (number(), number(), number(), number()),
@@ -456,8 +456,8 @@ pub(super) mod tests {
                 estimate: Estimate { soc, low: soc - 4.0, high: soc + 4.0, synced: true },
                 state: Some(State::Charging),
                 totals: Some(Totals {
-                    energy_in: seq / 40,
-                    energy_out: seq / 70,
+                    energy_in: u32::try_from(seq / 40).unwrap(),
+                    energy_out: u32::try_from(seq / 70).unwrap(),
                     health: 97,
                     ..Totals::default()
                 }),
