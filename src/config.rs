@@ -109,6 +109,7 @@ impl Config {
             errors: SensorErrors::of(&chip, wiring.shunt.ohms, wiring.divider),
             full_cell_volts: self.full_cell_volts(),
             standby_amps: self.standby_current,
+            interval_seconds: self.sample_interval.as_secs_f64(),
         }
     }
 

@@ -24,7 +24,9 @@ pub(super) fn bands(chemistry: Chemistry, polarisation: &Polarisation, error: f6
     let (low, high) = (polarisation.volts - adds_most - doubt, polarisation.volts - adds_least + doubt);
     let ahead = cell.ahead * polarisation.sluggishness(chemistry);
     let [short, long] = polarisation.lag;
-    let (above, below) = (ahead * short.max(long).max(0.0), ahead * short.min(long).min(0.0));
+    let unseen = polarisation.unseen;
+    let (above, below) =
+        (ahead * (short.max(long).max(0.0) + unseen), ahead * (short.min(long).min(0.0) - unseen));
     let charged = polarisation.since_charge < SURFACE_SECONDS
         || short.max(long).max(polarisation.charging) > SURFACE_CHARGE;
     let blind = chemistry == Chemistry::LeadAcid && charged;

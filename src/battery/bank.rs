@@ -179,10 +179,10 @@ impl Bank {
             let (lowest, highest, likely) = hypothesis.state(self.spread);
             low = low.min(lowest);
             high = high.max(highest);
-            // A wide interval holds more of what was possible at first. The square leans the estimate towards the
+            // A wide interval holds more of what was possible at first. The power leans the estimate towards the
             // label: the interval has to think of every aged pack, the estimate only of likely ones.
             let room = highest - lowest + 0.5;
-            let weight = hypothesis.weight * hypothesis.weight * room / (room + 2.0 * self.spread);
+            let weight = hypothesis.weight.powi(4) * room / (room + 2.0 * self.spread);
             mass += weight;
             soc += weight * likely;
             kappa += weight * hypothesis.kappa;

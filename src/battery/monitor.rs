@@ -73,6 +73,11 @@ impl Battery {
         }
     }
 
+    /// Takes a state of charge in % from elsewhere, as a start.
+    pub fn start_at(&mut self, soc: f64) {
+        self.soc.start_at(soc);
+    }
+
     /// Takes a reading, `dt` after the last or the last gap.
     pub fn update(&mut self, measured: Measured, dt: Duration) -> Estimate {
         let Measured { voltage, current, temperature } = measured;

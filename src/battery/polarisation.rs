@@ -10,12 +10,14 @@ const LAG_SECONDS: [f64; 2] = [150.0, 1500.0];
 const LEAD_LAG_SECONDS: [f64; 2] = [300.0, 3600.0];
 /// Time constant of the average of what has flowed in, in s.
 const CHARGING_SECONDS: f64 = 900.0;
+/// What may have flowed unseen before a start or in a gap, beside what flowed before it.
+const UNSEEN_C_RATE: f64 = 0.05;
 /// A current below this is none.
 const NOTHING: f64 = 0.002;
 /// The smallest step of the current that tells the resistance, as a multiple of the capacity per hour.
 const STEP_C_RATE: f64 = 0.04;
 /// The longest time between the readings before and after a step, in s.
-const STEP_SECONDS: f64 = 2.5;
+const STEP_SECONDS: f64 = 10.5;
 /// Steps until the learned resistance is believed, and until it is averaged over so many.
 const ENOUGH_STEPS: u32 = 3;
 const AVERAGED_STEPS: u32 = 24;
@@ -49,6 +51,8 @@ pub(super) struct Polarisation {
     pub(super) c_rate: f64,
     /// What is left of the current after longer times.
     pub(super) lag: [f64; 2],
+    /// What may be left of currents that nobody saw, in either direction.
+    pub(super) unseen: f64,
     /// Of the charging current alone.
     pub(super) charging: f64,
     /// Time since a current flowed in, in s.
@@ -69,6 +73,7 @@ impl Polarisation {
             volts: 0.0,
             c_rate: 0.0,
             lag: [0.0; 2],
+            unseen: UNSEEN_C_RATE,
             charging: 0.0,
             since_charge: 0.0,
             last: None,
@@ -81,18 +86,15 @@ impl Polarisation {
 
     /// Takes a reading, `seconds` after the last.
     pub(super) fn update(&mut self, chemistry: Chemistry, volts: f64, c_rate: f64, seconds: f64) {
-        if let Some((v, c)) = self.last
-            && seconds <= STEP_SECONDS
-        {
+        if let Some((v, c)) = self.last {
             // Lead-acid resists charging in other ways.
-            if chemistry != Chemistry::LeadAcid || c.max(c_rate) <= 0.0 {
+            let tells = chemistry != Chemistry::LeadAcid || c.max(c_rate) <= 0.0;
+            if tells && seconds <= STEP_SECONDS {
                 self.learn(chemistry, volts - v, c_rate - c);
             }
         } else {
             (self.volts, self.c_rate, self.settled) = (volts, c_rate, 0.0);
-            if self.last.is_none() {
-                (self.lag, self.charging) = ([c_rate; 2], c_rate.max(0.0));
-            }
+            (self.lag, self.charging) = ([c_rate; 2], c_rate.max(0.0));
         }
         self.last = Some((volts, c_rate));
         self.settled += seconds;
@@ -106,10 +108,14 @@ impl Polarisation {
         for (lag, time) in self.lag.iter_mut().zip(times) {
             *lag += self::share(seconds, time) * (c_rate - *lag);
         }
+        self.unseen *= 1.0 - self::share(seconds, LAG_SECONDS[1]);
     }
 
     /// Takes note that nothing is known of the current for so many seconds.
     pub(super) fn gap(&mut self) {
+        let [short, long] = self.lag;
+        self.unseen = self.unseen.max(self.c_rate.abs().max(short.abs()).max(long.abs()) + UNSEEN_C_RATE);
+        self.since_charge = 0.0;
         self.last = None;
     }
 

@@ -168,16 +168,9 @@ impl Input<'_> {
     }
 }
 
-impl Chemistry {
-    /// By the number that is saved.
-    #[cfg(test)]
-    fn all() -> [Self; 3] {
-        [Self::Lfp, Self::Nmc, Self::LeadAcid]
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
     use std::time::Duration;
 
     use proptest::prelude::*;
@@ -185,10 +178,18 @@ mod tests {
     use super::*;
     use crate::battery::{SensorErrors, Setup, sensing};
 
+    static NMC: LazyLock<StateOfCharge> = LazyLock::new(|| estimator(Chemistry::Nmc));
+
     fn estimator(chemistry: Chemistry) -> StateOfCharge {
         let pack = Pack { chemistry, cells_series: 6, capacity_ah: 100.0 };
         let errors = SensorErrors::of(&sensing::INA226, 0.001, 1.0);
-        let mut soc = StateOfCharge::new(Setup { pack, errors, full_cell_volts: 3.45, standby_amps: 0.0 });
+        let mut soc = StateOfCharge::new(Setup {
+            pack,
+            errors,
+            full_cell_volts: 3.45,
+            standby_amps: 0.0,
+            interval_seconds: 1.0,
+        });
         for second in 0..4000_i32 {
             let amps = f64::from(second / 700 % 3 - 1) * 30.0;
             soc.update(6.0 * 3.1, amps, Duration::from_secs(1));
@@ -198,7 +199,7 @@ mod tests {
 
     #[test]
     fn what_is_restored_holds_what_was_saved() {
-        for chemistry in Chemistry::all() {
+        for chemistry in [Chemistry::Lfp, Chemistry::Nmc, Chemistry::LeadAcid] {
             let soc = estimator(chemistry);
             let meter = Meter { energy_in: 1.5, energy_out: 2.5, discharged_ah: 77.0 };
             let mut bytes = Vec::new();
@@ -237,7 +238,7 @@ mod tests {
             cut in any::<prop::sample::Index>(),
             whole in any::<bool>(),
         ) {
-            let mut soc = estimator(Chemistry::Nmc);
+            let mut soc = NMC.clone();
             let mut bytes = Vec::new();
             save(&soc, &Meter::default(), (false, false), &mut bytes);
             for (index, byte) in damage {

@@ -16,8 +16,9 @@ use super::sync::{End, Watch, full_bands};
 use super::voltage_only::plausible_cell_volts;
 use super::{Chemistry, Pack};
 
-/// A longer time between two readings is a gap.
+/// A longer time between two readings is a gap, unless they come that seldom.
 const GAP_SECONDS: f64 = 10.0;
+const GAP_INTERVALS: f64 = 3.0;
 /// The hypotheses are looked at after so long, in s, or after so much charge, in %.
 const LOOK_SECONDS: f64 = 10.0;
 const LOOK_PERCENT: f64 = 0.05;
@@ -27,6 +28,7 @@ const MAX_C_RATE: f64 = 50.0;
 const BRIDGED_HOURS: f64 = 1.0;
 /// What may flow unseen, in % of the capacity per hour, at least.
 const UNSEEN_PERCENT_PER_HOUR: f64 = 1.0;
+const OFF_PERCENT_PER_HOUR: f64 = 5.0;
 /// Time constant of the pack's usual current, in h.
 const USUAL_HOURS: f64 = 12.0;
 /// What nothing accounts for (drift of the sensor, self-discharge), in % per hour.
@@ -73,6 +75,8 @@ pub struct Setup {
     pub full_cell_volts: f64,
     /// What is drawn from the battery past the shunt, in A.
     pub standby_amps: f64,
+    /// The time between two readings, in s.
+    pub interval_seconds: f64,
 }
 
 /// The estimator of one pack. Knows no clock: time comes in with each reading.
@@ -137,23 +141,23 @@ impl StateOfCharge {
             _ => return self.gap(dt),
         };
         let seconds = dt.as_secs_f64();
-        if self.unseen > 0.0 || seconds > GAP_SECONDS {
+        let longest = GAP_SECONDS.max(GAP_INTERVALS * self.setup.interval_seconds);
+        let gap = self.unseen > 0.0 || seconds > longest;
+        if gap {
             self.bridge(c_rate, self.unseen + seconds);
+            self.polarisation.gap();
         } else {
             self.count(cell_volts, c_rate, seconds);
         }
-        let step = if self.unseen > 0.0 || seconds > GAP_SECONDS { 1e9 } else { seconds };
         self.unseen = 0.0;
         self.last_c_rate = Some(c_rate);
         let chemistry = self.setup.pack.chemistry;
-        self.polarisation.update(chemistry, cell_volts, c_rate, step);
+        let seconds = seconds.min(longest);
+        self.polarisation.update(chemistry, cell_volts, c_rate, seconds);
         let ends = (self.setup.full_cell_volts, self.cell_error(voltage));
-        let end = self.watch.update(chemistry, &self.polarisation, ends, seconds.min(GAP_SECONDS));
-        if end.is_some()
-            || self.pending.1 * 3600.0 >= LOOK_SECONDS
-            || self.pending.0.abs() >= LOOK_PERCENT
-            || step > GAP_SECONDS
-        {
+        let end = self.watch.update(chemistry, &self.polarisation, ends, seconds);
+        let (percent, hours, _) = self.pending;
+        if gap || end.is_some() || hours * 3600.0 >= LOOK_SECONDS || percent.abs() >= LOOK_PERCENT {
             self.look(ends, end);
         }
         self.estimate()
@@ -244,9 +248,12 @@ impl StateOfCharge {
         self.bank.clamp(&ANYTHING);
     }
 
-    /// What may flow unseen, in % per hour.
+    /// What may flow unseen, in % per hour: more than usual, and much more if nobody knows what flowed before.
     fn unseen_rate(&self) -> f64 {
-        UNSEEN_PERCENT_PER_HOUR.max(200.0 * self.usual).max(150.0 * self.last_c_rate.unwrap_or(0.0).abs())
+        match self.last_c_rate {
+            Some(last) => UNSEEN_PERCENT_PER_HOUR.max(200.0 * self.usual).max(150.0 * last.abs()),
+            None => OFF_PERCENT_PER_HOUR.max(500.0 * self.usual),
+        }
     }
 
     /// Brings the hypotheses up to now.

@@ -5,17 +5,18 @@ use ems_edge::battery::{Chemistry, Pack, SensorErrors, Setup, curves};
 use ems_simulator::{CellParameters, Consumers, Curve, Distortion, Installation, Noise, USAGES, Usage};
 
 /// A pack and what a technician would configure for it.
-pub struct RandomPack {
-    pub name: String,
-    pub setup: Setup,
-    pub installation: Installation,
+pub(crate) struct RandomPack {
+    pub(crate) name: String,
+    pub(crate) setup: Setup,
+    pub(crate) installation: Installation,
 }
 
 /// The pack that belongs to `seed`.
-pub fn random_pack(seed: u64) -> RandomPack {
+pub(crate) fn random_pack(seed: u64) -> RandomPack {
     let mut noise = Noise::new(seed.wrapping_mul(0x9E37_79B9));
     let pick = |noise: &mut Noise, n: usize| (noise.uniform() * n as f64) as usize % n;
-    let chemistry = [Chemistry::Lfp, Chemistry::Lfp, Chemistry::Nmc, Chemistry::LeadAcid][pick(&mut noise, 4)];
+    let chemistry =
+        [Chemistry::Lfp, Chemistry::Lfp, Chemistry::Nmc, Chemistry::LeadAcid][pick(&mut noise, 4)];
     let usage = USAGES[pick(&mut noise, USAGES.len())];
     let between = |noise: &mut Noise, low: f64, high: f64| low + (high - low) * noise.uniform();
     let (cells_series, capacity_ah) = match chemistry {
@@ -23,14 +24,16 @@ pub fn random_pack(seed: u64) -> RandomPack {
         Chemistry::Nmc => [(13, 20.0), (14, 40.0), (3, 5.0), (7, 10.0)][pick(&mut noise, 4)],
         Chemistry::LeadAcid => [(6, 100.0), (12, 200.0), (24, 400.0), (6, 40.0)][pick(&mut noise, 4)],
     };
-    let health = if noise.uniform() < 0.5 { between(&mut noise, 0.97, 1.02) } else { between(&mut noise, 0.82, 0.98) };
+    let health =
+        if noise.uniform() < 0.5 { between(&mut noise, 0.97, 1.02) } else { between(&mut noise, 0.82, 0.98) };
     let (chip_name, chip, steps) = [
         ("ina219", sensing::INA219, (4e-3, 10e-6)),
         ("ina226", sensing::INA226, (1.25e-3, 2.5e-6)),
         ("ina228", sensing::INA228, (0.2e-3, 0.3e-6)),
     ][pick(&mut noise, 3)];
     let most_volts = chemistry.max_cell_volts() * f64::from(cells_series);
-    let pin = [26.0, 36.0, 85.0][["ina219", "ina226", "ina228"].iter().position(|n| *n == chip_name).unwrap()];
+    let pin =
+        [26.0, 36.0, 85.0][["ina219", "ina226", "ina228"].iter().position(|n| *n == chip_name).unwrap()];
     let divider = if most_volts > pin { (most_volts / pin).ceil() } else { 1.0 };
     // 75 mV at twice to five times the capacity per hour.
     let shunt_ohm = 0.075 / (capacity_ah * between(&mut noise, 1.2, 3.0));
@@ -60,7 +63,7 @@ pub fn random_pack(seed: u64) -> RandomPack {
         hour: between(&mut noise, 0.0, 24.0).floor(),
     };
     let pack = Pack { chemistry, cells_series, capacity_ah };
-    let setup = Setup { pack, errors, full_cell_volts: full, standby_amps: 0.0 };
+    let setup = Setup { pack, errors, full_cell_volts: full, standby_amps: 0.0, interval_seconds: 1.0 };
     let name = format!(
         "{seed:4} {chemistry:?} {cells_series}s {capacity_ah} Ah {:.0} % {usage:?} {chip_name} {:.0} °C full {full}",
         health * 100.0,

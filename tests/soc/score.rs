@@ -7,25 +7,25 @@ use ems_simulator::Row;
 
 /// What became of one trace.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Score {
+pub(crate) struct Score {
     /// Root mean square error, %.
-    pub rmse: f64,
+    pub(crate) rmse: f64,
     /// Largest error, %.
-    pub worst: f64,
+    pub(crate) worst: f64,
     /// Of the rows, the share in % whose interval holds the truth.
-    pub inside: f64,
+    pub(crate) inside: f64,
     /// Mean full width of the interval, %.
-    pub width: f64,
+    pub(crate) width: f64,
     /// Root mean square error of plain coulomb counting from the same start, %.
-    pub counting: f64,
+    pub(crate) counting: f64,
     /// Root mean square error after the first full sync, if there was one.
-    pub synced: Option<f64>,
+    pub(crate) synced: Option<f64>,
     /// The furthest that the truth was outside of the interval, %.
-    pub outside: f64,
+    pub(crate) outside: f64,
 }
 
 /// Estimates a trace: `warm` from a stored state of charge that is 2 % too high.
-pub fn score(setup: &Setup, rows: impl Iterator<Item = Row>, warm: bool) -> Score {
+pub(crate) fn score(setup: &Setup, rows: impl Iterator<Item = Row>, warm: bool) -> Score {
     let mut estimator = StateOfCharge::new(*setup);
     let (mut score, mut n, mut synced, mut last) = (Score::default(), 0.0, (0.0, 0.0), None);
     let mut counted = 0.0;

@@ -78,6 +78,7 @@ fn setup(sidecar: &Sidecar) -> Result<Setup, String> {
         errors: SensorErrors::of(&chip(&sidecar.sensor).unwrap_or(sensing::UNKNOWN), shunt, divider),
         full_cell_volts,
         standby_amps: 0.0,
+        interval_seconds: 1.0,
     })
 }
 
