@@ -14,7 +14,7 @@ use super::per_curve::{Bands, CURVES, Curve, PerCurve};
 /// Hypotheses in the bank, at most.
 pub(super) const SIZE: usize = 128;
 /// How far, in % of charge, a hypothesis may be moved in all before it is hardly believed.
-const MISS_SIGMA: f64 = 1.2;
+const MISS_SIGMA: f64 = 2.5;
 /// A hypothesis less plausible than this share of the best does not widen the interval.
 const IGNORED: f64 = 0.05;
 /// What the middles of the bands count for in the interval: they share one systematic error.
@@ -165,7 +165,7 @@ impl Bank {
         }
         kind.learn(kinds);
         for hypothesis in &mut self.hypotheses {
-            (hypothesis.miss, hypothesis.doubt) = (0.0, 0.0);
+            (hypothesis.slid, hypothesis.miss, hypothesis.doubt) = (0.0, 0.0, 0.0);
         }
         self.lay_out();
     }

@@ -5,6 +5,9 @@ use super::per_curve::{Bands, Curve, PerCurve};
 /// The narrowest interval, in %.
 const NARROWEST: f64 = 0.6;
 
+/// Moves are counted when they come to this, in %.
+const NOTICED: f64 = 2.0;
+
 /// One hypothesis.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Hypothesis {
@@ -24,7 +27,8 @@ pub(super) struct Hypothesis {
     pub(super) high: f64,
     /// Where in between, by counting alone; may lie outside.
     pub(super) likely: f64,
-    /// How far clamps have moved it in all, in %.
+    /// How far clamps have moved it since that was last counted, and what was counted, in %.
+    pub(super) slid: f64,
     pub(super) miss: f64,
     /// What else speaks against it: half the squared deviations from the middles of the bands.
     pub(super) doubt: f64,
@@ -46,6 +50,7 @@ impl Hypothesis {
         low: 0.0,
         high: 100.0,
         likely: 50.0,
+        slid: 0.0,
         miss: 0.0,
         doubt: 0.0,
         plausible: 0.0,
@@ -63,20 +68,26 @@ impl Hypothesis {
         self.likely += step;
     }
 
-    /// Keeps the interval within the band of its curve; true if it had to be moved.
+    /// Keeps the interval within the band of its curve; true if that speaks against it.
     pub(super) fn clamp(&mut self, bands: &Bands) -> bool {
         let (lowest, highest) = bands.of(self.curve);
         let (low, high) = (self.low, self.high);
         if low > highest - NARROWEST {
             (self.low, self.high) = (highest - NARROWEST, highest);
+            self.slid += self.low - low;
         } else if high < lowest + NARROWEST {
             (self.low, self.high) = (lowest, lowest + NARROWEST);
+            self.slid += self.high - high;
         } else {
             (self.low, self.high) = (low.max(lowest), high.min(highest));
         }
-        let moved = (low - highest).max(lowest - high).max(0.0);
-        self.miss += moved;
-        moved > 0.0
+        // To and fro by less than this is the noise of the band.
+        let missed = self.slid.abs() >= NOTICED;
+        if missed {
+            self.miss += self.slid.abs();
+            self.slid = 0.0;
+        }
+        missed
     }
 
     /// Takes its band as what is known.
@@ -140,7 +151,22 @@ mod tests {
         let mut hypothesis = Hypothesis { low: 40.0, high: 45.0, ..Hypothesis::VOID };
         assert!(!hypothesis.clamp(&PerCurve::all((30.0, 60.0))));
         assert!(hypothesis.clamp(&PerCurve::all((50.0, 60.0))));
-        assert!((hypothesis.miss - 5.0).abs() < 1e-12 && hypothesis.low >= 50.0 && hypothesis.high <= 51.0);
+        assert!((5.0..6.0).contains(&hypothesis.miss) && hypothesis.low >= 50.0 && hypothesis.high <= 51.0);
+    }
+
+    #[test]
+    fn a_band_that_trembles_speaks_against_nothing_and_one_that_pushes_on_does() {
+        let mut hypothesis = Hypothesis { low: 50.0, high: 50.6, ..Hypothesis::VOID };
+        for step in 0..1000 {
+            let to = if step % 2 == 0 { 50.4 } else { 49.9 };
+            hypothesis.clamp(&PerCurve::all((to - 0.3, to + 0.3)));
+        }
+        assert!(hypothesis.miss < 1e-12, "{}", hypothesis.miss);
+        for step in 0..100 {
+            let to = 50.0 - f64::from(step) * 0.1;
+            hypothesis.clamp(&PerCurve::all((to - 5.0, to)));
+        }
+        assert!(hypothesis.miss > 7.0, "{}", hypothesis.miss);
     }
 
     #[test]

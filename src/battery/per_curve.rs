@@ -25,9 +25,6 @@ pub(super) struct PerCurve<T> {
 /// Limits of the state of charge in %, lowest and highest.
 pub(super) type Bands = PerCurve<(f64, f64)>;
 
-/// All that a battery can be.
-pub(super) const ANYTHING: Bands = PerCurve { first: (0.0, 100.0), second: (0.0, 100.0), mean: (0.0, 100.0) };
-
 impl<T: Copy> PerCurve<T> {
     pub(super) fn all(value: T) -> Self {
         Self { first: value, second: value, mean: value }

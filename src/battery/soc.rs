@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::bands::{bands, middles};
 use super::bank::{Axes, Bank, Summary};
-use super::per_curve::ANYTHING;
+use super::per_curve::PerCurve;
 use super::polarisation::Polarisation;
 use super::sensing::SensorErrors;
 use super::sync::{End, Watch, full_bands};
@@ -38,13 +38,15 @@ const FORGET_HOURS: f64 = 120.0;
 /// A state of charge from elsewhere is believed within so many %.
 const GIVEN_WITHIN: f64 = 3.0;
 /// The narrowest interval that is stated, in % to either side.
-const NARROWEST: f64 = 0.85;
+const NARROWEST: f64 = 1.2;
 /// Time constant with which an open-circuit voltage pulls, in h.
 const PULL_HOURS: f64 = 1.0;
 /// A voltage that knows the state of charge no better than this, as a standard deviation in %, tells nothing more than
 /// its band; one that does is an observation once in so many hours.
 const INFORMATIVE: f64 = 8.0;
 const COMPARE_HOURS: f64 = 6.0;
+/// What a lead-acid battery may have been counted beyond full, in %.
+const OVERCHARGE_PERCENT: f64 = 1.0;
 /// A sync after less charge than this, in %, is the same one.
 const NEWS_PERCENT: f64 = 1.0;
 /// Gas from a lead-acid battery that is charged at 2.40 V a cell, in % of the capacity per hour; and the voltage that
@@ -128,7 +130,7 @@ impl StateOfCharge {
     pub fn start_at(&mut self, soc: f64) {
         let soc = soc.clamp(0.0, 100.0);
         self.bank.set(soc, soc - GIVEN_WITHIN, soc + GIVEN_WITHIN, GIVEN_WITHIN / 2.0);
-        self.bank.clamp(&ANYTHING);
+        self.confine();
         self.summary = self.bank.summary();
     }
 
@@ -245,7 +247,14 @@ impl StateOfCharge {
         let percent = 100.0 * hours;
         let (below, above) = ((mean - least + doubt) * percent, (most - mean + doubt) * percent);
         self.bank.widen(below.min(200.0), above.min(200.0));
-        self.bank.clamp(&ANYTHING);
+        self.confine();
+    }
+
+    /// Keeps the hypotheses within 0 to 100 %.
+    fn confine(&mut self) {
+        // What a full lead-acid battery still takes goes into gas: it speaks against no hypothesis.
+        let above = if self.setup.pack.chemistry == Chemistry::LeadAcid { OVERCHARGE_PERCENT } else { 0.0 };
+        self.bank.clamp(&PerCurve::all((0.0, 100.0 + above)));
     }
 
     /// What may flow unseen, in % per hour: more than usual, and much more if nobody knows what flowed before.
@@ -271,7 +280,7 @@ impl StateOfCharge {
         let hours = self.pending.1;
         self.settle();
         let chemistry = self.setup.pack.chemistry;
-        self.bank.clamp(&ANYTHING);
+        self.confine();
         let bands = bands(chemistry, &self.polarisation, error);
         if self.polarisation.settled > 5.0 {
             self.bank.clamp(&bands);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ems_simulator::{Cell, CellParameters};
 use proptest::prelude::*;
 
 use super::*;
@@ -61,23 +62,38 @@ fn a_full_charge_syncs_and_a_weak_sun_at_the_same_voltage_of_the_plateau_does_no
     assert_eq!(soc.syncs(), 1);
 }
 
+/// An LFP cell of which 16 make a pack.
+fn cell(soc: f64) -> Cell {
+    let parameters = CellParameters {
+        curve: curves(Chemistry::Lfp)[1].to_vec(),
+        ohmic: 0.12,
+        kinetic: 1.0,
+        ahead: [2.0, 4.0],
+        lag_seconds: [100.0, 900.0],
+        hysteresis: 0.01,
+        acceptance: 0.0,
+        gassing: 0.0,
+        volts_per_kelvin: 0.0,
+        warming: 0.0,
+    };
+    Cell::new(parameters, soc, 25.0)
+}
+
 #[test]
-fn the_label_of_an_aged_pack_is_found_out_between_full_and_empty() {
-    let mut soc = lfp_16s();
+fn the_capacity_of_an_aged_pack_is_learned_between_full_and_empty() {
+    let true_ah = 85.0;
+    let (mut soc, mut cell) = (lfp_16s(), cell(90.0));
     soc.start_at(90.0);
-    run(&mut soc, 3.40, 10.0, 1800);
-    // 85 Ah from full to empty, twice.
-    for _ in 0..2 {
-        run(&mut soc, 3.49, 20.0, 600);
-        run(&mut soc, 3.50, 3.0, 400);
-        run(&mut soc, 3.25, -20.0, 81 * 180);
-        for step in 0..720 {
-            run(&mut soc, 3.1 - f64::from(step) * 0.0007, -20.0, 1);
+    for hour in 0..48 {
+        let wanted = if hour / 8 % 2 == 0 { 0.2 } else { -0.2 };
+        for second in 0..3600 {
+            let wanted = if second % 600 < 60 { wanted * 0.5 } else { wanted };
+            let c = cell.advance(wanted, 1.0, 25.0, (2.6, 3.5));
+            let estimate = soc.update(cell.volts() * 16.0, c * true_ah, SECOND);
+            assert!(estimate.low <= cell.soc() && cell.soc() <= estimate.high, "{hour} h: {estimate:?}");
         }
-        run(&mut soc, 2.60, -1.0, 600);
-        run(&mut soc, 3.35, 20.0, 83 * 180);
     }
-    assert!((0.78..0.93).contains(&(1.0 / soc.kappa())), "{}", 1.0 / soc.kappa());
+    assert!((0.80..0.90).contains(&(1.0 / soc.kappa())), "{}", 1.0 / soc.kappa());
 }
 
 #[test]
