@@ -20,6 +20,8 @@ use crate::store::Pen;
 pub const NAME: &str = "battery";
 /// How often the card is written, at most, in ms.
 const CARD_MS: u64 = 30 * 60 * 1000;
+/// How soon after the start it is written first, in ms.
+const FIRST_CARD_MS: u64 = 5 * 60 * 1000;
 /// Version of the layout.
 const VERSION: u8 = 1;
 
@@ -29,8 +31,9 @@ pub struct Anchor {
     pen: Option<Pen>,
     clock: Rc<Clock>,
     boot_id: String,
-    /// When the card was written last, and how many syncs there had been.
-    on_card: (BootTime, u32),
+    /// When the card is written next, and how many syncs there had been when it was last.
+    card_due: BootTime,
+    syncs: u32,
     /// What an earlier boot left, while nobody knows how long ago.
     waiting: Option<Saved>,
     bytes: Vec<u8>,
@@ -50,9 +53,10 @@ struct Saved {
 impl Anchor {
     /// Keeps the state in the folder `runtime` and by `pen`; `boot_id` is the kernel's name of this boot.
     pub fn new(runtime: Option<&Path>, pen: Option<Pen>, clock: Rc<Clock>, boot_id: String) -> Self {
-        let on_card = (clock.boottime(), 0);
+        // The first one comes soon: a battery that was learned for an hour must not be lost with the second.
+        let card_due = BootTime(clock.boottime().0.saturating_add(FIRST_CARD_MS));
         let file = runtime.map(|folder| folder.join(NAME));
-        Self { file, pen, clock, boot_id, on_card, waiting: None, bytes: Vec::new() }
+        Self { file, pen, clock, boot_id, card_due, syncs: 0, waiting: None, bytes: Vec::new() }
     }
 
     /// Takes up what earlier runs have left: of this boot from the runtime directory, else `card`, the anchor of an
@@ -97,8 +101,7 @@ impl Anchor {
             self.file = None;
         }
         // While it waits, what is on the card is worth more.
-        let (written, syncs) = self.on_card;
-        let due = battery.syncs() != syncs || now.0.saturating_sub(written.0) >= CARD_MS;
+        let due = battery.syncs() != self.syncs || now >= self.card_due;
         if due && self.waiting.is_none() {
             self.keep_on_card(battery.syncs(), now);
         }
@@ -114,7 +117,7 @@ impl Anchor {
     }
 
     fn keep_on_card(&mut self, syncs: u32, now: BootTime) {
-        self.on_card = (now, syncs);
+        (self.card_due, self.syncs) = (BootTime(now.0.saturating_add(CARD_MS)), syncs);
         if let Some(pen) = &self.pen {
             pen.remember(NAME, self.bytes.clone());
         }

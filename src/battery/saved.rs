@@ -5,7 +5,7 @@
 
 use super::axis::{Axis, LONGEST};
 use super::meter::Meter;
-use super::{Chemistry, Pack, StateOfCharge};
+use super::{Pack, StateOfCharge};
 
 /// Version of the layout.
 const VERSION: u8 = 1;
@@ -176,7 +176,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::battery::{SensorErrors, Setup, sensing};
+    use crate::battery::{Chemistry, SensorErrors, Setup, sensing};
 
     static NMC: LazyLock<StateOfCharge> = LazyLock::new(|| estimator(Chemistry::Nmc));
 
