@@ -3,6 +3,7 @@
 use std::io::{self, BufRead};
 
 const COLUMNS: [&str; 3] = ["t_s", "v_bat_V", "i_bat_A"];
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// No line of samples is longer, in bytes.
 const LONGEST_LINE: usize = 64 * 1024;
 
@@ -47,8 +48,7 @@ impl<R: BufRead> Rows<R> {
                 break;
             }
         }
-        let head = String::from_utf8_lossy(rows.line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&rows.line))
-            .into_owned();
+        let head = String::from_utf8_lossy(&rows.line).into_owned();
         let names: Vec<&str> = head.split(',').map(str::trim).collect();
         for (place, column) in rows.places.iter_mut().zip(COLUMNS) {
             *place = names.iter().position(|name| *name == column).ok_or_else(|| {
@@ -92,6 +92,9 @@ impl<R: BufRead> Rows<R> {
             }
         }
         self.number += 1;
+        if self.number == 1 && self.line.starts_with(BYTE_ORDER_MARK) {
+            self.line.drain(..BYTE_ORDER_MARK.len());
+        }
         let read = !self.line.is_empty();
         while self.line.last().is_some_and(u8::is_ascii_whitespace) {
             self.line.pop();
