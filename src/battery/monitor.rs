@@ -42,7 +42,8 @@ pub struct Details {
 /// The battery, as it is watched. Knows no clock: time comes in with each reading.
 #[derive(Debug, Clone)]
 pub struct Battery {
-    soc: StateOfCharge,
+    /// 16 kB that need not travel with everything that holds a battery.
+    soc: Box<StateOfCharge>,
     blind: VoltageOnly,
     /// Whether a current was ever measured.
     counts: bool,
@@ -62,7 +63,7 @@ impl Battery {
         let mut protection = Protection::new(limits);
         let verdict = protection.gap(0.0);
         Self {
-            soc: StateOfCharge::new(setup),
+            soc: Box::new(StateOfCharge::new(setup)),
             blind: VoltageOnly::new(setup.pack),
             counts: false,
             meter: Meter::default(),
