@@ -47,7 +47,7 @@ fn assert_estimates(stdout: &str, rows: usize) {
     assert_eq!(numbers.len(), rows, "{stdout}");
     for row in numbers {
         let [_, soc, low, high, synced] = row[..] else { panic!("{row:?}") };
-        assert!(0.0 <= low && low <= soc && soc <= high && high <= 100.0 && (synced == 0.0 || synced == 1.0));
+        assert!(0.0 <= low && low <= soc && soc <= high && high <= 100.0 && [0.0, 1.0].contains(&synced));
     }
 }
 
@@ -112,7 +112,7 @@ fn what_is_no_trace_is_refused_in_a_sentence() {
         (b"\n\n", "is empty"),
         (b"time,volts\n", "no column t_s"),
         (b"t_s,v_bat_V,i_bat_A\n", "has no samples"),
-        (&[0xFF; 300_000], "no column t_s"),
+        (&vec![0xFF; 300_000], "no column t_s"),
     ] {
         let output = replay(PACK, trace, &[]);
         let (_, stderr) = texts(&output);
