@@ -13,8 +13,9 @@ use super::per_curve::{Bands, CURVES, Curve, PerCurve};
 
 /// Hypotheses in the bank, at most.
 pub(super) const SIZE: usize = 128;
-/// How far, in % of charge, a hypothesis may be moved in all before it is hardly believed.
-const MISS_SIGMA: f64 = 2.5;
+/// How far, in % of charge, a hypothesis may be moved in all before it is hardly believed: lithium, lead-acid. What
+/// a lead-acid battery takes near full depends on more than one factor.
+const MISS_SIGMA: (f64, f64) = (2.5, 10.0);
 /// A hypothesis less plausible than this share of the best does not widen the interval.
 const IGNORED: f64 = 0.05;
 /// What the middles of the bands count for in the interval: they share one systematic error.
@@ -215,11 +216,12 @@ impl Bank {
     }
 
     fn weigh(&mut self) {
+        let sigma = if self.axes.lead { MISS_SIGMA.1 } else { MISS_SIGMA.0 };
         let used = self.hypotheses.iter().filter(|h| h.prior > 0.0);
         let (miss, doubt) = used
             .fold((f64::INFINITY, f64::INFINITY), |(miss, doubt), h| (miss.min(h.miss), doubt.min(h.doubt)));
         for hypothesis in &mut self.hypotheses {
-            let z = (hypothesis.miss - miss) / MISS_SIGMA;
+            let z = (hypothesis.miss - miss) / sigma;
             let doubt = hypothesis.doubt - doubt;
             hypothesis.plausible = hypothesis.prior * (-0.5 * z * z - HEARSAY * doubt).exp();
             hypothesis.weight = hypothesis.prior * (-0.5 * z * z - doubt).exp();
