@@ -15,6 +15,7 @@ mod polarisation;
 pub mod protection;
 mod saved;
 pub mod sensing;
+mod setup;
 mod soc;
 mod sync;
 #[cfg(test)]
@@ -27,4 +28,5 @@ pub use ocv::curves;
 pub use pack::{Chemistry, Pack};
 pub use saved::SavedError;
 pub use sensing::SensorErrors;
-pub use soc::{Estimate, Setup, StateOfCharge};
+pub use setup::{Estimate, Setup};
+pub use soc::StateOfCharge;

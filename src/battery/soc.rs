@@ -11,10 +11,9 @@ use super::bands::{bands, middles};
 use super::bank::{Axes, Bank, Summary};
 use super::per_curve::PerCurve;
 use super::polarisation::Polarisation;
-use super::sensing::SensorErrors;
 use super::sync::{End, Watch, full_bands};
 use super::voltage_only::plausible_cell_volts;
-use super::{Chemistry, Pack};
+use super::{Chemistry, Estimate, Setup};
 
 /// A longer time between two readings is a gap, unless they come that seldom.
 const GAP_SECONDS: f64 = 10.0;
@@ -52,34 +51,6 @@ const NEWS_PERCENT: f64 = 1.0;
 /// Gas from a lead-acid battery that is charged at 2.40 V a cell, in % of the capacity per hour; and the voltage that
 /// makes it e times as much.
 const GASSING: (f64, f64, f64) = (1.4, 2.40, 0.25);
-
-/// What is known of the state of charge.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Estimate {
-    /// State of charge in %, 0 to 100, from `low` to `high`.
-    pub soc: f64,
-    /// It is not lower than this, in %.
-    pub low: f64,
-    /// It is not higher than this, in %.
-    pub high: f64,
-    /// Whether a full charge or discharge has fixed it.
-    pub synced: bool,
-}
-
-/// What the estimator is told of the installation.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Setup {
-    /// What the label says.
-    pub pack: Pack,
-    /// What the sensor may be wrong by.
-    pub errors: SensorErrors,
-    /// The charger's voltage, in V per cell.
-    pub full_cell_volts: f64,
-    /// What is drawn from the battery past the shunt, in A.
-    pub standby_amps: f64,
-    /// The time between two readings, in s.
-    pub interval_seconds: f64,
-}
 
 /// The estimator of one pack. Knows no clock: time comes in with each reading.
 #[derive(Debug, Clone)]
