@@ -31,8 +31,9 @@ pub use secret::Secret;
 pub use server_url::ServerUrl;
 pub use table::{Key, Need};
 
-use crate::battery::Pack;
-use crate::sensor::Wiring;
+use crate::battery::protection::Limits;
+use crate::battery::{Pack, SensorErrors, Setup, sensing};
+use crate::sensor::{SensorKind, Wiring};
 use reader::Reader;
 
 /// Where the configuration is looked for when no path is given; the first that exists is read, and only that.
@@ -68,6 +69,9 @@ pub fn load_from(
         match cross_check(&config.wiring(), &config.pack()) {
             Ok(warnings) => reader.warn(warnings),
             Err(refusal) => reader.refuse(&keys::entry::sensor, &refusal),
+        }
+        if let Err((key, refusal)) = config.check_voltages() {
+            reader.refuse(key, &refusal);
         }
         if config.ca_file.is_some() && !config.server_url.is_tls() {
             reader.warn(["CA_FILE is not used: SERVER_URL is without TLS".to_owned()]);
@@ -105,6 +109,68 @@ impl Config {
             current_sign: self.current_sign,
             divider: self.divider,
         }
+    }
+
+    /// What the estimator is told.
+    pub fn setup(&self) -> Setup {
+        let pack = self.pack();
+        let chip = match self.sensor {
+            SensorKind::Ina219 => sensing::INA219,
+            SensorKind::Ina226 | SensorKind::Simulated => sensing::INA226,
+        };
+        let wiring = if self.sensor == SensorKind::Simulated { Wiring::simulated() } else { self.wiring() };
+        Setup {
+            pack,
+            errors: SensorErrors::of(&chip, wiring.shunt.ohms, wiring.divider),
+            full_cell_volts: self.full_cell_volts(),
+            standby_amps: self.standby_current,
+            interval_seconds: self.sample_interval.as_secs_f64(),
+        }
+    }
+
+    /// The limits that the battery is held to: the chemistry's, unless a key says otherwise.
+    pub fn limits(&self) -> Limits {
+        let mut limits = Limits::usual(&self.pack(), self.full_cell_volts());
+        let cells = f64::from(self.cells_series);
+        let replace = |limit: &mut f64, value: Option<f64>| *limit = value.unwrap_or(*limit);
+        replace(&mut limits.over_volts, self.over_voltage.map(|volts| volts / cells));
+        replace(&mut limits.empty_volts, self.empty_voltage.map(|volts| volts / cells));
+        replace(&mut limits.charge_amps, self.max_charge_current);
+        replace(&mut limits.load_amps, self.max_load_current);
+        replace(&mut limits.coldest_charge, self.min_charge_temperature);
+        replace(&mut limits.hottest, self.max_temperature);
+        limits.empty_soc = self.empty_soc;
+        limits.charge_again_below = self.charge_again_soc;
+        limits
+    }
+
+    fn full_cell_volts(&self) -> f64 {
+        let usual = self.chemistry.usual_charge_cell_volts();
+        self.charge_voltage.map_or(usual, |volts| volts / f64::from(self.cells_series))
+    }
+
+    /// Whether the voltages fit the pack: the key and the sentence that refuses it.
+    fn check_voltages(&self) -> Result<(), (&'static Key, String)> {
+        let cells = f64::from(self.cells_series);
+        let (least, most) = self.chemistry.charge_cell_volts();
+        let pack = self.pack();
+        let within = |key, volts: Option<f64>, low: f64, high: f64| match volts {
+            Some(volts) if !(low..=high).contains(&(volts / cells)) => Err((
+                key,
+                format!(
+                    "{volts} V is {:.2} V a cell: a pack of {} such cells has {:.1} to {:.1} V there",
+                    volts / cells,
+                    pack.cells_series,
+                    low * cells,
+                    high * cells
+                ),
+            )),
+            _ => Ok(()),
+        };
+        let usual = Limits::usual(&pack, self.full_cell_volts());
+        within(&keys::entry::charge_voltage, self.charge_voltage, least, most)?;
+        within(&keys::entry::over_voltage, self.over_voltage, self.full_cell_volts() + 0.01, most + 0.3)?;
+        within(&keys::entry::empty_voltage, self.empty_voltage, usual.empty_volts * 0.7, least - 0.05)
     }
 
     /// What the label on the pack says.

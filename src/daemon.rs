@@ -17,7 +17,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, spawn_local};
 use tracing::{info, warn};
 
-use crate::battery::StateOfCharge;
+use crate::anchor::Anchor;
+use crate::battery::Battery;
 use crate::clock::{Clock, SystemTime, TimeSource as _};
 use crate::config::Config;
 use crate::events::{self, ClockWatch, Incident, Record, Recorder, Reporter, code};
@@ -129,17 +130,22 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), DaemonError> {
     opened.notices.iter().for_each(|notice| notice.say(&reporter));
     let recorder = Recorder {
         record,
-        pen: opened.pen,
+        pen: opened.pen.clone(),
         clock: Rc::clone(&clock),
         boot_id: identity.boot_id.clone(),
         outgoing: event_sender,
         errors: error_sender,
     };
+    let mut battery = Battery::new(config.setup(), config.limits());
+    let mut anchor =
+        Anchor::new(runtime.as_deref(), opened.pen.clone(), Rc::clone(&clock), machine::kernel_boot_id());
+    anchor.restore(&mut battery, opened.anchor.as_deref());
     let sampler = Sampler {
         sensor,
         interval: config.sample_interval,
-        battery: StateOfCharge::new(config.pack()),
         pack: config.pack(),
+        battery,
+        anchor,
         sequence,
         time: Rc::new(SystemTime),
         progress: pulse.sampler.clone(),

@@ -2,6 +2,7 @@
 //!
 //! Data flows one way: sensor → sampler → battery → store → uplink → the wire. `docs/architecture.md` has the picture.
 
+pub mod anchor;
 pub mod battery;
 pub mod cli;
 pub mod clock;

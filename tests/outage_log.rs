@@ -10,7 +10,8 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ems_edge::battery::StateOfCharge;
+use ems_edge::anchor::Anchor;
+use ems_edge::battery::Battery;
 use ems_edge::clock::{BootTime, Clock, TimeSource};
 use ems_edge::config::{self, Config};
 use ems_edge::events::{self, Event, Record, Recorder, Reporter};
@@ -124,8 +125,9 @@ fn start(config: &Config) -> Stages {
     let sampler = Sampler {
         sensor: sensor::open(&config.wiring(), Work::default()).unwrap(),
         interval: config.sample_interval,
-        battery: StateOfCharge::new(config.pack()),
         pack: config.pack(),
+        battery: Battery::new(config.setup(), config.limits()),
+        anchor: Anchor::new(None, None, Rc::clone(&clock), boot_id.clone()),
         sequence,
         time: Rc::new(paused()),
         progress: Progress::default(),

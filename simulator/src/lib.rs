@@ -5,6 +5,7 @@
 //! `/dev/i2c-N` ioctls with the test tool `i2c-bus`.
 
 mod bus;
+mod cell;
 mod clock;
 mod faults;
 mod household;
@@ -15,8 +16,11 @@ mod pack;
 mod registers;
 pub mod simulated;
 mod terminals;
+mod trace;
+mod usage;
 
 pub use bus::{BusFault, Chip, Message, SimulatedBus, errno};
+pub use cell::{Cell, CellParameters, Curve};
 pub use clock::{Clock, ManualClock};
 pub use faults::Faults;
 pub use household::Household;
@@ -25,3 +29,5 @@ pub use ina226::Ina226;
 pub use noise::Noise;
 pub use pack::{Pack, PackParameters};
 pub use terminals::{Levels, Terminals};
+pub use trace::{Distortion, Installation, Row, Trace};
+pub use usage::{Consumers, USAGES, Usage};

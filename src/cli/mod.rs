@@ -10,6 +10,7 @@ mod look;
 mod output;
 mod read;
 mod reload;
+mod replay;
 mod run;
 mod scan;
 mod setup;
@@ -89,6 +90,9 @@ enum Command {
     Version(version::Options),
     #[command(hide = true)]
     Look(look::Options),
+    /// Estimate the state of charge of recorded samples.
+    #[command(after_help = replay::HELP)]
+    Replay(replay::Options),
 }
 
 /// Parses the arguments and runs the subcommand.
@@ -118,5 +122,6 @@ pub fn main() -> ExitCode {
         Command::Identify(options) => identify::identify(&options),
         Command::Version(options) => version::version(&options),
         Command::Look(options) => look::run(options),
+        Command::Replay(options) => replay::replay(&options),
     }
 }

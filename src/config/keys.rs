@@ -125,6 +125,87 @@ keys! {
         ..Key::BLANK
     };
 
+    /// The voltage that the charger holds at the end of a charge, for the whole pack.
+    /// Without it the chemistry's usual one (3.50, 4.20 or 2.40 V a cell). It tells when the battery is full.
+    charge_voltage: Option<f64> = values::pack_voltage, Key {
+        name: "CHARGE_VOLTAGE",
+        example: "56.0",
+        need: Need::Default(""),
+        ..Key::BLANK
+    };
+
+    /// What is drawn from the battery past the shunt, in A: by this board, if it is fed from the battery directly.
+    standby_current: f64 = values::standby_current, Key {
+        name: "STANDBY_CURRENT",
+        example: "0.1",
+        need: Need::Default("0"),
+        ..Key::BLANK
+    };
+
+    /// Loads are cut at this voltage of the whole pack, after 10 s; the chemistry's usual one without it.
+    empty_voltage: Option<f64> = values::pack_voltage, Key {
+        name: "EMPTY_VOLTAGE",
+        example: "42.0",
+        need: Need::Default(""),
+        ..Key::BLANK
+    };
+
+    /// Loads are cut when the state of charge may be as low as this, in %.
+    empty_soc: f64 = values::percent, Key {
+        name: "EMPTY_SOC",
+        example: "5",
+        need: Need::Default("5"),
+        ..Key::BLANK
+    };
+
+    /// Charging stops at this voltage of the whole pack, full or not; above the charger's, or no charge completes.
+    over_voltage: Option<f64> = values::pack_voltage, Key {
+        name: "OVER_VOLTAGE",
+        example: "58.4",
+        need: Need::Default(""),
+        ..Key::BLANK
+    };
+
+    /// A full battery is charged again when its state of charge is certainly below this, in %.
+    charge_again_soc: f64 = values::percent, Key {
+        name: "CHARGE_AGAIN_SOC",
+        example: "95",
+        need: Need::Default("95"),
+        ..Key::BLANK
+    };
+
+    /// The largest charging current in A; the rated capacity in an hour without it.
+    max_charge_current: Option<f64> = values::limit_current, Key {
+        name: "MAX_CHARGE_CURRENT",
+        example: "50",
+        need: Need::Default(""),
+        ..Key::BLANK
+    };
+
+    /// The largest load in A; three times the rated capacity in an hour without it.
+    max_load_current: Option<f64> = values::limit_current, Key {
+        name: "MAX_LOAD_CURRENT",
+        example: "150",
+        need: Need::Default(""),
+        ..Key::BLANK
+    };
+
+    /// No charging of a colder battery, in °C, where its temperature is measured: 0 for lithium, −20 for lead-acid.
+    min_charge_temperature: Option<f64> = values::temperature, Key {
+        name: "MIN_CHARGE_TEMPERATURE",
+        example: "0",
+        need: Need::Default(""),
+        ..Key::BLANK
+    };
+
+    /// No use of a hotter battery, in °C, where its temperature is measured: 60 for lithium, 55 for lead-acid.
+    max_temperature: Option<f64> = values::temperature, Key {
+        name: "MAX_TEMPERATURE",
+        example: "60",
+        need: Need::Default(""),
+        ..Key::BLANK
+    };
+
     /// Time between two samples, 100ms to 60s; a number alone is seconds.
     sample_interval: Duration = values::sample_interval, Key {
         name: "SAMPLE_INTERVAL",

@@ -56,8 +56,8 @@ pub(super) struct Keeper {
     work: Work,
 }
 
-/// Writes events down, in their order.
-#[derive(Debug)]
+/// Writes events, in their order, and named values down.
+#[derive(Debug, Clone)]
 pub struct Pen {
     requests: mpsc::Sender<Request>,
     /// Events that the thread, busy with a slow card, has no room for yet; at the bound the oldest go, which the log
@@ -94,6 +94,11 @@ impl Pen {
             // The card is closed: the daemon stops.
             Err(_) => self.waiting.clear(),
         }
+    }
+
+    /// Remembers a value under a name; lost if the card is so slow that its queue is full.
+    pub fn remember(&self, name: &'static str, value: Vec<u8>) {
+        ask(&self.requests, &self.work, Request::Remember(name, value));
     }
 }
 
