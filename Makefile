@@ -44,6 +44,8 @@ lint: $(PAGE)
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --quiet
+	# It looks at the dependencies of every platform, and a build has fetched those of one.
+	@cargo fetch --locked --quiet
 	$(DENY) --offline --log-level error check bans licenses sources
 	cd dashboard && npm run --silent check
 
