@@ -2,7 +2,7 @@
 
 mod machine;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
 use std::path::Path;
@@ -17,6 +17,7 @@ use tokio::task::{JoinSet, spawn_local};
 use tracing::{info, warn};
 
 use crate::battery::StateOfCharge;
+use crate::board::Board;
 use crate::clock::{Clock, SystemTime, TimeSource as _};
 use crate::config::Config;
 use crate::events::{self, ClockWatch, Incident, Record, Recorder, Reporter, code};
@@ -136,6 +137,7 @@ async fn serve(config: &Config, log: LogRing) -> Result<(), DaemonError> {
         link: link_sender,
         backlog: backlog_sender,
         backlog_pace: Duration::from_secs(1) / config.backlog_rate,
+        board: RefCell::new(Board::new(Path::new("/"))),
         remembered: Cell::new(None),
         reporter: reporter.clone(),
     };

@@ -56,8 +56,8 @@ pub(super) fn settings(rated_shunt_volts: Option<f64>) -> Vec<Setting> {
     let setting = |register, word, kept, at_power_on| Setting { register, word, kept, at_power_on };
     vec![
         setting(CONFIG, config, 0x3FF0, 0),
-        setting(DIAG_ALRT, LATCH, 0xF000, 0),
         setting(ADC_CONFIG, ADC_CONFIGURATION, 0xFFFF, 0xFB68),
+        setting(DIAG_ALRT, LATCH, 0xF000, 0),
     ]
 }
 
@@ -68,7 +68,7 @@ pub(super) fn scale(wide: Scale, config: u16) -> Scale {
 }
 
 pub(super) fn sleeps(words: &[u16]) -> bool {
-    words.get(2).is_none_or(|adc_config| adc_config & MODE != MODE)
+    words.get(1).is_none_or(|adc_config| adc_config & MODE != MODE)
 }
 
 /// An error unless these are the maker's id and one of `devices`, of which the lowest digit is the revision.

@@ -13,6 +13,8 @@ mod datasheet;
 mod device;
 mod errno;
 mod error;
+#[cfg(test)]
+mod family;
 mod ina219;
 mod ina226;
 mod ina228;
