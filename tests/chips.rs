@@ -250,6 +250,33 @@ fn read_and_scan_know_the_chips() {
 }
 
 #[test]
+fn calibrate_finds_the_effective_divider_and_the_shunt_and_refuses_what_cannot_be() {
+    // 2:1 by its resistors, 2.1205 with the chip's own load; the shunt is 2.5 % off.
+    let bus = Bus::new("chip 0x40 ina226 volts=25.0884 shunt_mv=-30.75");
+    let node = bus.node().to_str().unwrap().to_owned();
+    let settings = [at_48_v("ina226"), vec![("I2C_BUS", node.as_str()), ("DIVIDER", "2")]].concat();
+    let run =
+        |words: &[&str]| once(&[&["calibrate"], words].concat(), &settings, |command| bus.around(&command));
+    let output = run(&["--volts", "53.2", "--amps", "-40"]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for line in ["DIVIDER=2.1205", "SHUNT=100A/76.875mV", "CURRENT_SIGN=normal"] {
+        assert!(said.lines().any(|said| said == line), "{said}");
+    }
+    for (words, why) in [
+        (["--volts", "26.6"], "poles"),
+        (["--volts", "nan"], "no voltage of a pack"),
+        (["--amps", "-20"], "clamp one conductor"),
+        (["--amps", "0.1"], "too little"),
+    ] {
+        let output = run(&words);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(1) && said.contains(why), "{words:?}: {said}");
+    }
+    assert_eq!(run(&["--zero"]).status.code(), Some(1), "41 A are no offset");
+}
+
+#[test]
 fn what_the_kernel_reads_is_found_by_name_wherever_it_is_numbered() {
     let sys = TempDir::new().unwrap();
     let put = |folder: &str, files: &[(&str, &str)]| {

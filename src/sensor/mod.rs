@@ -6,6 +6,7 @@
 
 mod ads1115;
 mod bus;
+pub mod calibration;
 mod check;
 mod chips;
 mod convert;
