@@ -88,6 +88,8 @@ where
                 continue;
             }
             self.configurations_lost += 1;
+            // A restart within the transfer sets the pointer back: what was read then is another register.
+            let found = word(self.wires.read(setting.register)?);
             let power_on = (found ^ setting.at_power_on) & setting.kept == 0;
             self.configure()?;
             return Err(SensorError::ConfigurationLost {
