@@ -107,6 +107,7 @@ impl Config {
             shunt: self.shunt,
             current_sign: self.current_sign,
             divider: self.divider,
+            temperature_probe: Some(self.temperature_sensor.clone()).filter(|name| !name.is_empty()),
         }
     }
 

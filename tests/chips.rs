@@ -12,7 +12,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::{Command, Output};
 
-use ems_test_harness::{Bus, Cloud, Edge, Sample, Settings, program};
+use ems_test_harness::{Bus, Cloud, Edge, Process, Sample, Settings, program};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -323,4 +323,63 @@ fn what_the_kernel_reads_is_found_by_name_wherever_it_is_numbered() {
     let output = read(&[("SENSOR", "hwmon"), ("SENSOR_NAME", "ina238")]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("cpu_thermal, ina226") && said.contains("SENSOR_NAME"), "{said}");
+}
+
+#[test]
+fn the_daemon_follows_a_device_of_the_kernels_and_sends_the_probes_and_the_boards_state() {
+    let sys = TempDir::new().unwrap();
+    let put = |path: &str, text: &str| {
+        let path = sys.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, format!("{text}\n")).unwrap();
+    };
+    let device = |folder: &str, millivolts: &str| {
+        put(&format!("class/hwmon/{folder}/in1_input"), millivolts);
+        put(&format!("class/hwmon/{folder}/curr1_input"), "-10000");
+        put(&format!("class/hwmon/{folder}/name"), "ina238");
+    };
+    put("class/hwmon/hwmon1/in0_lcrit_alarm", "1");
+    put("class/hwmon/hwmon1/name", "rpi_volt");
+    put("class/thermal/thermal_zone0/temp", "48312");
+    put("bus/w1/devices/28-0123456789ab/temperature", "4000");
+    device("hwmon4", "53200");
+
+    let (cloud, dir) = (Cloud::start(), TempDir::new().unwrap());
+    let path_of = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let settings = Settings::of(cloud.device())
+        .to(cloud.tls(), &cloud.ca_file())
+        .with("SENSOR_NAME", "ina238")
+        .with("TEMPERATURE_SENSOR", "28-0123456789ab")
+        .with("SAMPLE_INTERVAL", "200ms")
+        .with("CAPACITY_AH", "100")
+        .with("STATE_DIR", &path_of("state"))
+        .with("RUNTIME_DIR", &path_of("run"));
+    let settings = at_48_v("hwmon").iter().fold(settings, |all, (key, value)| all.with(key, value));
+    fs::write(path_of("config.env"), settings.text()).unwrap();
+    let script = format!("mount --bind {} /sys; exec \"$@\"", sys.path().display());
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-euc", &script, "sh"]).arg(program("ems-edge"));
+    command.args(["run", "--config", &path_of("config.env")]);
+    let edge = Process::start("ems-edge", command, &dir.path().join("log"));
+
+    let measures = |volts: f64| {
+        let fits = |sample: &Sample| sample.voltage() == Some(volts) && sample.current() == Some(-10.0);
+        let what = format!("two samples of {volts} V");
+        cloud.api().wait_for("ems_001", &what, |samples| {
+            samples.len() >= 2 && samples[samples.len() - 2..].iter().all(fits)
+        })
+    };
+    let sample = measures(53.2).last().unwrap().clone();
+    assert_eq!(sample.0["battery"]["temperature"], 4.0, "{sample:?}");
+    let status = &sample.0["system_status"];
+    assert_eq!(status["cpu_temperature"], 48.3);
+    assert_eq!((&status["undervoltage"], &status["undervoltage_since_boot"]), (&true.into(), &true.into()));
+
+    fs::remove_dir_all(sys.path().join("class/hwmon/hwmon4")).unwrap();
+    cloud.api().wait_for("ems_001", "a gap that says so", |samples| {
+        samples.last().is_some_and(|sample| sample.voltage().is_none() && sample.flags() == ["SENSOR_LOST"])
+    });
+    assert!(edge.log().contains("ina238"), "{}", edge.log());
+    device("hwmon9", "51200");
+    measures(51.2);
 }

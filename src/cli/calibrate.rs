@@ -90,7 +90,9 @@ pub(super) fn calibrate(options: &Options) -> ExitCode {
         }
     }
     let Some(path) = loaded.path.filter(|_| options.write && !found.is_empty()) else {
-        found.iter().for_each(|(key, value)| say(&format!("{key}={value}\n")));
+        for (key, value) in &found {
+            say(&format!("{key}={value}\n"));
+        }
         return ExitCode::SUCCESS;
     };
     match write(&path, &found) {

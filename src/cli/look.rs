@@ -41,6 +41,7 @@ pub(super) fn run(options: Options) -> ExitCode {
         shunt: Shunt { ohms: 1.0, rated_amps: None },
         current_sign: CurrentSign::Normal,
         divider: 1.0,
+        temperature_probe: None,
     };
     let answer = Answer::of(look(&wiring, LOOKS, PAUSE_MS));
     say(&serde_json::to_string(&answer).unwrap_or_default());

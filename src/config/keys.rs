@@ -121,6 +121,15 @@ keys! {
         ..Key::BLANK
     };
 
+    /// The probe at the battery: the id of a DS18B20 (`28-0123456789ab`), or the name of a hwmon device.
+    /// `ls /sys/bus/w1/devices` and `cat /sys/class/hwmon/*/name` list them. Without one there is no temperature.
+    temperature_sensor: String = values::sensor_name, Key {
+        name: "TEMPERATURE_SENSOR",
+        example: "28-0123456789ab",
+        need: Need::Default(""),
+        ..Key::BLANK
+    };
+
     /// The battery's chemistry: `lfp`, `nmc` or `lead_acid`.
     chemistry: Chemistry = values::chemistry, Key {
         name: "CHEMISTRY",

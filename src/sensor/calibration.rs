@@ -106,7 +106,7 @@ mod tests {
 
     fn divided(divider: f64) -> Wiring {
         let shunt = Shunt { ohms: 750e-6, rated_amps: Some(100.0) };
-        Wiring { divider, shunt, ..wiring(SensorKind::Ina226) }
+        Wiring { shunt, divider, ..wiring(SensorKind::Ina226) }
     }
 
     #[test]

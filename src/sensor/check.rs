@@ -38,7 +38,11 @@ impl Wiring {
 
     fn check_simulated(&self, pack: &Pack) -> Vec<String> {
         let mut warnings = Vec::new();
-        let own = Self { bus: self.bus.clone(), ..Self::simulated() };
+        let own = Self {
+            bus: self.bus.clone(),
+            temperature_probe: self.temperature_probe.clone(),
+            ..Self::simulated()
+        };
         if *self != own {
             warnings.push(
                 "SENSOR=simulated brings its own wiring: I2C_ADDRESS, SHUNT, CURRENT_SIGN and DIVIDER are not \
@@ -206,6 +210,7 @@ mod tests {
             shunt: Shunt { ohms: 750e-6, rated_amps: Some(100.0) },
             current_sign: CurrentSign::Normal,
             divider,
+            temperature_probe: None,
         }
     }
 

@@ -72,6 +72,7 @@ mod tests {
             shunt: Shunt { ohms, rated_amps: None },
             current_sign,
             divider,
+            temperature_probe: None,
         }
     }
 

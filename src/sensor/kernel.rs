@@ -150,6 +150,13 @@ fn find(class: &Path, files: &Files, device: &Device) -> Result<PathBuf, SensorE
     }
 }
 
+/// The first hwmon device of that name below `root`.
+pub(super) fn hwmon_folder(root: &Path, name: &str) -> Option<PathBuf> {
+    let folders = fs::read_dir(root.join("class").join(HWMON.class)).into_iter().flatten();
+    let folders = folders.filter_map(|entry| Some(entry.ok()?.path()));
+    folders.filter(|folder| name_of(folder, &HWMON).as_deref() == Some(name)).min()
+}
+
 /// A hwmon device says its name in a file; a power supply's is its folder's.
 fn name_of(folder: &Path, files: &Files) -> Option<String> {
     if files.class == HWMON.class {

@@ -24,6 +24,7 @@ mod kernel;
 mod linux;
 mod look;
 mod max17048;
+mod probe;
 mod registers;
 mod scan;
 #[cfg(test)]
@@ -42,6 +43,7 @@ pub use device::Device;
 pub use errno::Errno;
 pub use error::{BUS_OUT_OF_RANGE, RetryHint, SHUNT_OUT_OF_RANGE, SensorError};
 pub use look::{RegisterWord, Registers, look};
+use probe::{Probe, WithProbe};
 pub use scan::{Answer, scan};
 pub use wiring::{CurrentSign, SensorKind, Shunt, Wiring};
 
@@ -76,11 +78,21 @@ pub struct Reading {
 pub fn open(wiring: &Wiring) -> std::io::Result<SensorHandle> {
     let device = wiring.device();
     let (chip, wiring) = (device.clone(), wiring.clone());
-    let opener: Opener = if wiring.kind == SensorKind::Simulated {
+    let probe = match &wiring.temperature_probe {
+        Some(name) => Some(Probe::start(Path::new(linux::SYSFS), name)?),
+        None => None,
+    };
+    let mut open_chip: Opener = if wiring.kind == SensorKind::Simulated {
         let bus = simulated_pack(Clock::monotonic());
         Box::new(move || chips::open(bus.clone(), Delay, chip.clone(), Wiring::simulated()))
     } else {
         Box::new(move || linux::open(chip.clone(), wiring.clone()))
+    };
+    let opener: Opener = match probe {
+        Some(probe) => {
+            Box::new(move || Ok(Box::new(WithProbe { monitor: open_chip()?, probe: probe.clone() })))
+        }
+        None => open_chip,
     };
     SensorHandle::spawn(device, opener)
 }

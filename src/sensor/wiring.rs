@@ -60,6 +60,8 @@ pub struct Wiring {
     pub current_sign: CurrentSign,
     /// Effective ratio of the pack's voltage to the voltage at the chip's bus pin; 1 without a divider.
     pub divider: f64,
+    /// The probe at the battery: a 1-Wire id or a hwmon name.
+    pub temperature_probe: Option<String>,
 }
 
 impl SensorKind {
@@ -112,6 +114,7 @@ impl Wiring {
             shunt: Shunt { ohms: simulated::SHUNT_OHMS, rated_amps: Some(simulated::SHUNT_AMPS) },
             current_sign: CurrentSign::Normal,
             divider: simulated::DIVIDER,
+            temperature_probe: None,
         }
     }
 
