@@ -284,3 +284,22 @@ fn what_is_no_gauge_is_refused() {
         assert!(opened.err().unwrap().to_string().contains("VERSION"));
     }
 }
+
+#[test]
+fn a_gauge_that_has_just_started_gives_no_0_v() {
+    let bench = Bench::default();
+    bench.pins.set(3.7, 0.0);
+    let chip = Max17048::max17043(bench.pins.clone(), bench.hand.clock());
+    let faults = chip.faults();
+    bench.bus.attach(ADDRESS, Box::new(chip));
+    let wiring = wiring(SensorKind::Max17048);
+    let mut monitor = chips::open(bench.bus.clone(), bench.delay(), device("MAX17048"), wiring).unwrap();
+    assert_eq!(monitor.read().unwrap_err().kind(), "no conversion");
+    bench.hand.advance(Duration::from_secs(1));
+    assert_close(monitor.read().unwrap().voltage, 3.7, 1.25e-3);
+    faults.brown_out();
+    assert_eq!(monitor.read().unwrap_err().flag(), "SENSOR_RESET");
+    assert_eq!(monitor.read().unwrap_err().kind(), "no conversion");
+    bench.hand.advance(Duration::from_secs(1));
+    assert_close(monitor.read().unwrap().voltage, 3.7, 1.25e-3);
+}
