@@ -4,6 +4,7 @@
 //! remedy. Past this module no text remains that still needs checking. The keys are in one table,
 //! `config/keys.rs`; a new key is one entry there and one paragraph in `config.example.env`.
 
+mod board;
 mod ca_file;
 mod edit;
 mod effective;
@@ -22,6 +23,7 @@ mod values;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+pub use board::{BOARDS, Board};
 pub use ca_file::CaFile;
 pub use edit::set;
 pub use effective::{Effective, Origin, effective};
@@ -101,13 +103,15 @@ fn cross_check(wiring: &Wiring, pack: &Pack) -> Result<Vec<String>, String> {
 impl Config {
     /// Where the sensor is and how it is connected.
     pub fn wiring(&self) -> Wiring {
+        let is_read_by_kernel = self.sensor.is_read_by_kernel();
         Wiring {
             kind: self.sensor,
-            bus: self.i2c_bus.clone(),
-            address: self.i2c_address,
+            bus: if is_read_by_kernel { self.sensor_name.clone().into() } else { self.i2c_bus.clone() },
+            address: if is_read_by_kernel { 0 } else { self.i2c_address },
             shunt: self.shunt,
             current_sign: self.current_sign,
             divider: self.divider,
+            temperature_probe: Some(self.temperature_sensor.clone()).filter(|name| !name.is_empty()),
         }
     }
 
@@ -117,6 +121,12 @@ impl Config {
         let chip = match self.sensor {
             SensorKind::Ina219 => sensing::INA219,
             SensorKind::Ina226 | SensorKind::Simulated => sensing::INA226,
+            SensorKind::Ina228 => sensing::INA228,
+            SensorKind::Ina238 => sensing::INA238,
+            SensorKind::Max17048 => sensing::MAX17048,
+            SensorKind::Ads1115 => sensing::ADS1115,
+            // The kernel does not tell which chip it has found.
+            SensorKind::Hwmon | SensorKind::PowerSupply => sensing::UNKNOWN,
         };
         let wiring = if self.sensor == SensorKind::Simulated { Wiring::simulated() } else { self.wiring() };
         Setup {

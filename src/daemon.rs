@@ -3,7 +3,7 @@
 mod machine;
 mod reload;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,6 +19,7 @@ use tracing::{info, warn};
 
 use crate::anchor::Anchor;
 use crate::battery::Battery;
+use crate::board::Board;
 use crate::clock::{Clock, SystemTime, TimeSource as _};
 use crate::config::Config;
 use crate::events::{self, ClockWatch, Incident, Record, Recorder, Reporter, code};
@@ -163,6 +164,7 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), DaemonError> {
         link: link_sender,
         backlog: backlog_sender,
         backlog_pace: backlog_pace(config),
+        board: RefCell::new(Board::new(Path::new("/"))),
         remembered: Cell::new(None),
         reporter: reporter.clone(),
     };

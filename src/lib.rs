@@ -4,6 +4,7 @@
 
 pub mod anchor;
 pub mod battery;
+pub mod board;
 pub mod cli;
 pub mod clock;
 pub mod command;

@@ -1,7 +1,7 @@
 //! A day without sensor and server, on a paused clock: what it leaves in the log.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, TcpListener};
@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use ems_edge::anchor::Anchor;
 use ems_edge::battery::Battery;
+use ems_edge::board::Board;
 use ems_edge::clock::{BootTime, Clock, TimeSource};
 use ems_edge::config::{self, Config};
 use ems_edge::events::{self, Event, Record, Recorder, Reporter};
@@ -145,6 +146,7 @@ fn start(config: &Config) -> Stages {
         link: link_sender,
         backlog: backlog_sender,
         backlog_pace: Duration::ZERO,
+        board: RefCell::new(Board::new(Path::new("/"))),
         remembered: Cell::new(None),
         reporter: reporter.clone(),
     };

@@ -38,6 +38,12 @@ pub const INA228: ChipErrors =
 /// INA237 and INA238, SBOS945A section 6.5: VOS 50 µV, gain 0.3 %; bus 5 mV, 0.2 %.
 pub const INA238: ChipErrors =
     ChipErrors { shunt_offset_volts: 50e-6, shunt_gain: 3e-3, bus_offset_volts: 5e-3, bus_gain: 2e-3 };
+/// MAX17040, MAX17043 and MAX17048, "Electrical Characteristics": one cell's voltage to 30 mV over temperature; no current.
+pub const MAX17048: ChipErrors =
+    ChipErrors { shunt_offset_volts: 0.0, shunt_gain: 0.0, bus_offset_volts: 30e-3, bus_gain: 0.0 };
+/// ADS1115, SBAS444D section 7.5: gain 0.15 %, offset 3 steps of 125 µV; no current.
+pub const ADS1115: ChipErrors =
+    ChipErrors { shunt_offset_volts: 0.0, shunt_gain: 0.0, bus_offset_volts: 375e-6, bus_gain: 1.5e-3 };
 /// A chip that nobody has named: as bad as the worst of them.
 pub const UNKNOWN: ChipErrors = INA219;
 

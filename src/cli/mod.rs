@@ -2,6 +2,7 @@
 
 mod ask;
 mod bundle;
+mod calibrate;
 mod config;
 mod doctor;
 mod identify;
@@ -76,6 +77,9 @@ enum Command {
     /// List who answers on the I2C bus.
     #[command(after_help = scan::HELP)]
     Scan(scan::Options),
+    /// Find the effective divider and shunt against a meter.
+    #[command(after_help = calibrate::HELP)]
+    Calibrate(calibrate::Options),
     /// Show the configuration as it holds.
     #[command(subcommand, after_help = "Example: sudo ems-edge config show")]
     Config(config::Action),
@@ -117,6 +121,7 @@ pub fn main() -> ExitCode {
         Command::Status(options) => status::status(&options),
         Command::Read(options) => read::read(&options),
         Command::Scan(options) => scan::scan(&options),
+        Command::Calibrate(options) => calibrate::calibrate(&options),
         Command::Config(action) => config::config(&action),
         Command::Bundle(options) => bundle::bundle(&options),
         Command::Identify(options) => identify::identify(&options),

@@ -4,12 +4,13 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::Path;
 
+use super::SEARCH;
+use super::board::{self, Board};
 use super::file::{self, Found};
-use super::keys::{KEYS, entry};
+use super::keys::KEYS;
 use super::mistake::{Place, escaped, is_showable};
 use super::settings::{Given, Report, Settings};
 use super::table::{Key, Need};
-use super::{SEARCH, values};
 use crate::sensor::SensorKind;
 
 /// One key and what holds for it.
@@ -29,6 +30,8 @@ pub struct Effective {
 pub enum Origin {
     /// A line of the file, or the environment.
     Given(Place),
+    /// What the board or the chip says.
+    Board,
     /// The directory that systemd has made for the unit.
     Unit,
     /// Nobody has set it: the default.
@@ -65,6 +68,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Given(place) => place.fmt(f),
+            Self::Board => f.write_str("BOARD or SENSOR"),
             Self::Unit => f.write_str("systemd"),
             Self::Default => f.write_str("default"),
             Self::Missing => f.write_str("not set"),
@@ -81,15 +85,12 @@ pub fn effective(path: Option<&Path>, environment: impl Fn(&str) -> Option<OsStr
         settings.take_file(&path, &contents, &mut report);
     }
     settings.take_environment(environment, &mut report);
-    let sensor = match settings.given(&entry::sensor) {
-        Given::Value(text, _) => values::sensor(text).ok(),
-        Given::Broken | Given::Nothing => None,
-    };
+    let (board, sensor) = (settings.board(), settings.sensor());
     let of = |key: &&'static Key| {
         let (origin, value) = match settings.given(key) {
             Given::Value(text, place) => (Origin::Given(place.clone()), Some(text.clone())),
             Given::Broken => (Origin::Broken, None),
-            Given::Nothing => unset(key, sensor, environment),
+            Given::Nothing => unset(key, board.as_ref(), sensor, environment),
         };
         let is_hidden = value.as_deref().is_some_and(|value| !is_showable(key, value));
         Effective { key, origin, value, is_hidden }
@@ -106,6 +107,7 @@ pub fn effective(path: Option<&Path>, environment: impl Fn(&str) -> Option<OsStr
 
 fn unset(
     key: &Key,
+    board: Option<&Board>,
     sensor: Option<SensorKind>,
     environment: &dyn Fn(&str) -> Option<OsString>,
 ) -> (Origin, Option<String>) {
@@ -113,6 +115,9 @@ fn unset(
     let first = of_unit.and_then(|list| list.split(':').next().map(str::to_owned));
     if let Some(directory) = first.filter(|first| !first.is_empty()) {
         return (Origin::Unit, Some(directory));
+    }
+    if let Some(value) = board::implied(key.name, board, sensor) {
+        return (Origin::Board, Some(value.to_owned()));
     }
     let default = match (key.need, sensor) {
         (Need::Default(value), _) => Some(value),

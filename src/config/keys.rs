@@ -9,6 +9,7 @@ use std::time::Duration;
 use ems_protocol::DeviceId;
 use tracing::Level;
 
+use super::board::{self, Board};
 use super::mistake::Refusal;
 use super::reader::Reader;
 use super::table::{Key, Need, keys};
@@ -52,10 +53,29 @@ keys! {
         ..Key::BLANK
     };
 
-    /// The measuring chip: `ina219`, `ina226`, or `simulated` (no hardware).
+    /// The board with the measuring chip, which sets what is soldered on it.
+    /// `waveshare-ups-hat-b` or `-d`, `geekworm-x728` and others; a line of its own for SENSOR, SHUNT and so on wins.
+    board: Option<Board> = board::parse, Key {
+        name: "BOARD",
+        example: "waveshare-ups-hat-b",
+        need: Need::Default(""),
+        ..Key::BLANK
+    };
+
+    /// The measuring chip: `ina219`, `ina226`, `ina228`, `ina238`, `max17048`, `ads1115`; `hwmon`, `power_supply`; `simulated`.
+    /// The first six are read on the I2C bus, `hwmon` and `power_supply` by the kernel; `simulated` needs no hardware.
     sensor: SensorKind = values::sensor, Key {
         name: "SENSOR",
         example: "ina226",
+        ..Key::BLANK
+    };
+
+    /// The name of the kernel's device for `SENSOR=hwmon` or `power_supply`; of two alike with its chip, `ina226@1-0041`.
+    /// `cat /sys/class/hwmon/*/name` and `ls /sys/class/power_supply` list them.
+    sensor_name: String = values::sensor_name, Key {
+        name: "SENSOR_NAME",
+        example: "ina226",
+        need: Need::Default(""),
         ..Key::BLANK
     };
 
@@ -98,6 +118,15 @@ keys! {
         name: "DIVIDER",
         example: "2.0",
         need: Need::BySensor { chip: Some("1"), simulated: "2.0" },
+        ..Key::BLANK
+    };
+
+    /// The probe at the battery: the id of a DS18B20 (`28-0123456789ab`), or the name of a hwmon device.
+    /// `ls /sys/bus/w1/devices` and `cat /sys/class/hwmon/*/name` list them. Without one there is no temperature.
+    temperature_sensor: String = values::sensor_name, Key {
+        name: "TEMPERATURE_SENSOR",
+        example: "28-0123456789ab",
+        need: Need::Default(""),
         ..Key::BLANK
     };
 

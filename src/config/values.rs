@@ -23,12 +23,15 @@ pub(super) fn device_id(text: &str) -> Result<DeviceId, Refusal> {
 }
 
 pub(super) fn sensor(text: &str) -> Result<SensorKind, Refusal> {
-    let kinds = [
-        ("ina219", SensorKind::Ina219),
-        ("ina226", SensorKind::Ina226),
-        ("simulated", SensorKind::Simulated),
-    ];
-    one_of(text, &kinds)
+    one_of(text, &SensorKind::WORDS)
+}
+
+pub(super) fn sensor_name(text: &str) -> Result<String, Refusal> {
+    // It becomes part of a path.
+    if text.starts_with('.') || text.contains(['/', ' ']) {
+        return Err("expected the name of a device, not a path".into());
+    }
+    Ok(text.to_owned())
 }
 
 pub(super) fn i2c_bus(text: &str) -> Result<PathBuf, Refusal> {

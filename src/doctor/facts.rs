@@ -13,7 +13,6 @@ use super::unit::Unit;
 use crate::battery::{Pack, Response, StepResponse};
 use crate::clock::{SystemTime, TimeSource as _};
 use crate::config::{self, Config, Loaded, Mistakes};
-use crate::sensor::SensorKind;
 use crate::status::{AskError, Request, Snapshot, ask, running_below, socket_in, sockets_below};
 use crate::uplink::{Dialer, Findings, Proxy, probe};
 
@@ -128,7 +127,7 @@ impl Facts {
 
     /// Whether a chip on a real bus is meant.
     pub(super) fn has_chip(&self) -> bool {
-        self.settings().is_some_and(|config| config.sensor != SensorKind::Simulated)
+        self.settings().is_some_and(|config| config.sensor.is_on_i2c())
     }
 
     /// Why the sensor gives no readings, by the daemon or by the look.
