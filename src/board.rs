@@ -46,7 +46,7 @@ impl Board {
         Self { root: root.to_owned(), alarm, read: None, state: BoardState::default() }
     }
 
-    /// The state, at most [`FRESH`] old.
+    /// The state, at most five seconds old.
     pub fn state(&mut self) -> BoardState {
         if self.read.is_none_or(|read| read.elapsed() >= FRESH) {
             self.read = Some(Instant::now());
