@@ -4,6 +4,9 @@
 # make bench  the figures of docs/benchmarks.md
 # make lint   formatting, clippy, docs, licences
 
+# Tests wait for networks, clocks and machines far longer than they compute.
+export RUST_TEST_THREADS ?= 4
+
 .DEFAULT_GOAL := help
 .PHONY: help demo dashboard build lint unit test test-fast test-release test-package deb bench audit screenshot clean
 
@@ -41,6 +44,8 @@ lint: $(PAGE)
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --quiet
+	# It looks at the dependencies of every platform, and a build has fetched those of one.
+	@cargo fetch --locked --quiet
 	$(DENY) --offline --log-level error check bans licenses sources
 	cd dashboard && npm run --silent check
 

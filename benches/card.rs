@@ -129,6 +129,7 @@ fn sample(n: u64) -> Sample {
             },
             estimate: Estimate { soc, low: soc - 4.0, high: soc + 4.0, synced: true },
             state: Some(State::Charging),
+            totals: None,
         },
     }
 }

@@ -4,6 +4,7 @@
 //! remedy. Past this module no text remains that still needs checking. The keys are in one table,
 //! `config/keys.rs`; a new key is one entry there and one paragraph in `config.example.env`.
 
+mod board;
 mod ca_file;
 mod edit;
 mod effective;
@@ -24,6 +25,7 @@ mod values;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+pub use board::{BOARDS, Board};
 pub use ca_file::CaFile;
 pub use edit::set;
 pub use effective::{Effective, Origin, effective};
@@ -35,8 +37,9 @@ pub use secret::Secret;
 pub use server_url::ServerUrl;
 pub use table::{Key, Need};
 
-use crate::battery::Pack;
-use crate::sensor::Wiring;
+use crate::battery::protection::Limits;
+use crate::battery::{Pack, SensorErrors, Setup, sensing};
+use crate::sensor::{SensorKind, Wiring};
 use overrides::Values;
 use reader::Reader;
 
@@ -118,6 +121,9 @@ fn load_with(
             Ok(warnings) => reader.warn(warnings),
             Err(refusal) => reader.refuse(&keys::entry::sensor, &refusal),
         }
+        if let Err((key, refusal)) = config.check_voltages() {
+            reader.refuse(key, &refusal);
+        }
         if config.ca_file.is_some() && !config.server_url.is_tls() {
             reader.warn(["CA_FILE is not used: SERVER_URL is without TLS".to_owned()]);
         }
@@ -157,14 +163,84 @@ fn cross_check(wiring: &Wiring, pack: &Pack) -> Result<Vec<String>, String> {
 impl Config {
     /// Where the sensor is and how it is connected.
     pub fn wiring(&self) -> Wiring {
+        let is_read_by_kernel = self.sensor.is_read_by_kernel();
         Wiring {
             kind: self.sensor,
-            bus: self.i2c_bus.clone(),
-            address: self.i2c_address,
+            bus: if is_read_by_kernel { self.sensor_name.clone().into() } else { self.i2c_bus.clone() },
+            address: if is_read_by_kernel { 0 } else { self.i2c_address },
             shunt: self.shunt,
             current_sign: self.current_sign,
             divider: self.divider,
+            temperature_probe: Some(self.temperature_sensor.clone()).filter(|name| !name.is_empty()),
         }
+    }
+
+    /// What the estimator is told.
+    pub fn setup(&self) -> Setup {
+        let pack = self.pack();
+        let chip = match self.sensor {
+            SensorKind::Ina219 => sensing::INA219,
+            SensorKind::Ina226 | SensorKind::Simulated => sensing::INA226,
+            SensorKind::Ina228 => sensing::INA228,
+            SensorKind::Ina238 => sensing::INA238,
+            SensorKind::Max17048 => sensing::MAX17048,
+            SensorKind::Ads1115 => sensing::ADS1115,
+            // The kernel does not tell which chip it has found.
+            SensorKind::Hwmon | SensorKind::PowerSupply => sensing::UNKNOWN,
+        };
+        let wiring = if self.sensor == SensorKind::Simulated { Wiring::simulated() } else { self.wiring() };
+        Setup {
+            pack,
+            errors: SensorErrors::of(&chip, wiring.shunt.ohms, wiring.divider),
+            full_cell_volts: self.full_cell_volts(),
+            standby_amps: self.standby_current,
+            interval_seconds: self.sample_interval.as_secs_f64(),
+        }
+    }
+
+    /// The limits that the battery is held to: the chemistry's, unless a key says otherwise.
+    pub fn limits(&self) -> Limits {
+        let mut limits = Limits::usual(&self.pack(), self.full_cell_volts());
+        let cells = f64::from(self.cells_series);
+        let replace = |limit: &mut f64, value: Option<f64>| *limit = value.unwrap_or(*limit);
+        replace(&mut limits.over_volts, self.over_voltage.map(|volts| volts / cells));
+        replace(&mut limits.empty_volts, self.empty_voltage.map(|volts| volts / cells));
+        replace(&mut limits.charge_amps, self.max_charge_current);
+        replace(&mut limits.load_amps, self.max_load_current);
+        replace(&mut limits.coldest_charge, self.min_charge_temperature);
+        replace(&mut limits.hottest, self.max_temperature);
+        limits.empty_soc = self.empty_soc;
+        limits.charge_again_below = self.charge_again_soc;
+        limits
+    }
+
+    fn full_cell_volts(&self) -> f64 {
+        let usual = self.chemistry.usual_charge_cell_volts();
+        self.charge_voltage.map_or(usual, |volts| volts / f64::from(self.cells_series))
+    }
+
+    /// Whether the voltages fit the pack: the key and the sentence that refuses it.
+    fn check_voltages(&self) -> Result<(), (&'static Key, String)> {
+        let cells = f64::from(self.cells_series);
+        let (least, most) = self.chemistry.charge_cell_volts();
+        let pack = self.pack();
+        let within = |key, volts: Option<f64>, low: f64, high: f64| match volts {
+            Some(volts) if !(low..=high).contains(&(volts / cells)) => Err((
+                key,
+                format!(
+                    "{volts} V is {:.2} V a cell: a pack of {} such cells has {:.1} to {:.1} V there",
+                    volts / cells,
+                    pack.cells_series,
+                    low * cells,
+                    high * cells
+                ),
+            )),
+            _ => Ok(()),
+        };
+        let usual = Limits::usual(&pack, self.full_cell_volts());
+        within(&keys::entry::charge_voltage, self.charge_voltage, least, most)?;
+        within(&keys::entry::over_voltage, self.over_voltage, self.full_cell_volts() + 0.01, most + 0.3)?;
+        within(&keys::entry::empty_voltage, self.empty_voltage, usual.empty_volts * 0.7, least - 0.05)
     }
 
     /// What the label on the pack says.

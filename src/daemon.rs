@@ -3,7 +3,7 @@
 mod machine;
 mod reload;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, spawn_local};
 use tracing::{info, warn};
 
-use crate::battery::StateOfCharge;
+use crate::anchor::Anchor;
+use crate::battery::Battery;
+use crate::board::Board;
 use crate::clock::{Clock, SystemTime, TimeSource as _};
 use crate::command::{Channels, Dispatcher, Journal, Tools};
 use crate::config::{Config, Secret};
@@ -139,17 +141,22 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), DaemonError> {
     opened.notices.iter().for_each(|notice| notice.say(&reporter));
     let recorder = Recorder {
         record,
-        pen: opened.pen,
+        pen: opened.pen.clone(),
         clock: Rc::clone(&clock),
         boot_id: identity.boot_id.clone(),
         outgoing: event_sender,
         errors: error_sender,
     };
+    let mut battery = Battery::new(config.setup(), config.limits());
+    let mut anchor =
+        Anchor::new(runtime.as_deref(), opened.pen.clone(), Rc::clone(&clock), machine::kernel_boot_id());
+    anchor.restore(&mut battery, opened.anchor.as_deref());
     let sampler = Sampler {
         sensor,
         interval: config.sample_interval,
-        battery: StateOfCharge::new(config.pack()),
         pack: config.pack(),
+        battery,
+        anchor,
         sequence,
         time: Rc::new(SystemTime),
         progress: pulse.sampler.clone(),
@@ -169,6 +176,7 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), DaemonError> {
         backlog: backlog_sender,
         backlog_pace: backlog_pace(config),
         commands: channels.commands,
+        board: RefCell::new(Board::new(Path::new("/"))),
         remembered: Cell::new(None),
         reporter: reporter.clone(),
     };

@@ -2,7 +2,9 @@
 //!
 //! Data flows one way: sensor → sampler → battery → store → uplink → the wire. `docs/architecture.md` has the picture.
 
+pub mod anchor;
 pub mod battery;
+pub mod board;
 pub mod cli;
 pub mod clock;
 pub mod command;

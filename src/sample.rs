@@ -2,7 +2,8 @@
 
 use ems_protocol::{Battery, ClockQuality, DeviceId, State, SystemStatus, Telemetry, Timestamp};
 
-use crate::battery::Estimate;
+use crate::battery::protection::Flags;
+use crate::battery::{Details, Estimate};
 use crate::clock::BootTime;
 use crate::sensor::Reading;
 
@@ -17,9 +18,36 @@ pub enum Outcome {
         estimate: Estimate,
         /// What the battery does, where the wiring measures current.
         state: Option<State>,
+        /// Totals, times and what is wrong; samples of earlier versions have none.
+        totals: Option<Totals>,
     },
     /// No reading; the flag of `ems_protocol::flag` that says why.
     Gap(&'static str),
+}
+
+/// What is known of the battery beside its state of charge, in whole steps.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// What is wrong.
+    pub faults: Flags,
+    /// What deserves a look.
+    pub warnings: Flags,
+    /// Charged since the installation, in Wh.
+    pub energy_in: u32,
+    /// Discharged since the installation, in Wh.
+    pub energy_out: u32,
+    /// Equivalent full cycles, in hundredths.
+    pub cycles: u32,
+    /// Until empty, in min.
+    pub to_empty: Option<u32>,
+    /// Until full, in min.
+    pub to_full: Option<u32>,
+    /// Since the state of charge was fixed, in tenths of an hour; and the charge moved since, in tenths of an Ah.
+    pub since_sync: Option<(u32, u32)>,
+    /// Learned capacity, in % of the label.
+    pub health: u32,
+    /// Whether the battery may be charged, and drawn from.
+    pub allowed: (bool, bool),
 }
 
 /// One beat of the sampler.
@@ -68,9 +96,13 @@ impl Sample {
             ..SystemStatus::default()
         };
         match self.outcome {
-            Outcome::Measured { reading, estimate, state } => {
+            Outcome::Measured { reading, estimate, state, totals } => {
                 status.state = state;
                 telemetry.battery = battery(reading, estimate);
+                if let Some(totals) = totals {
+                    totals.write(&mut telemetry.battery);
+                    status.error_flags.extend(totals.faults.names().map(str::to_owned));
+                }
             }
             Outcome::Gap(flag) => status.error_flags.push(flag.to_owned()),
         }
@@ -97,6 +129,47 @@ fn battery(reading: Reading, estimate: Estimate) -> Battery {
         synced: Some(estimate.synced),
         ..Battery::default()
     }
+}
+
+impl From<Details> for Totals {
+    fn from(details: Details) -> Self {
+        let Details { verdict, meter, cycles, time_to_empty, time_to_full, since_sync, health } = details;
+        Self {
+            faults: verdict.faults,
+            warnings: verdict.warnings,
+            energy_in: whole(meter.energy_in * 1e3),
+            energy_out: whole(meter.energy_out * 1e3),
+            cycles: whole(cycles * 1e2),
+            to_empty: time_to_empty.map(|s| whole(s / 60.0)),
+            to_full: time_to_full.map(|s| whole(s / 60.0)),
+            since_sync: since_sync.map(|(hours, ah)| (whole(hours * 10.0), whole(ah * 10.0))),
+            health: whole(health * 1e2),
+            allowed: (verdict.charge_allowed, verdict.load_allowed),
+        }
+    }
+}
+
+impl Totals {
+    fn write(&self, battery: &mut Battery) {
+        battery.faults = self.faults.names().map(str::to_owned).collect();
+        battery.warnings = self.warnings.names().map(str::to_owned).collect();
+        battery.energy_in = Some(f64::from(self.energy_in) / 1e3);
+        battery.energy_out = Some(f64::from(self.energy_out) / 1e3);
+        battery.cycle_count = Some(f64::from(self.cycles) / 1e2);
+        battery.time_to_empty_s = self.to_empty.map(|minutes| f64::from(minutes) * 60.0);
+        battery.time_to_full_s = self.to_full.map(|minutes| f64::from(minutes) * 60.0);
+        battery.hours_since_sync = self.since_sync.map(|(hours, _)| f64::from(hours) / 10.0);
+        battery.ah_since_sync = self.since_sync.map(|(_, ah)| f64::from(ah) / 10.0);
+        battery.soh = (self.health > 0).then_some(f64::from(self.health));
+        (battery.charge_allowed, battery.load_allowed) = (Some(self.allowed.0), Some(self.allowed.1));
+    }
+}
+
+/// Whole steps, 0 for what is no number; saturates.
+fn whole(value: f64) -> u32 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+    let steps = value.round() as u32;
+    steps
 }
 
 /// To mV, mA and the like: finer digits are noise and cost bytes on every link.

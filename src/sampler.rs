@@ -7,12 +7,15 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
+use tracing::info;
 
-use crate::battery::{self, Pack, StateOfCharge, StepResponse};
+use crate::anchor::Anchor;
+use crate::battery::protection::Limits;
+use crate::battery::{Battery, Measured, Pack, Setup, StepResponse};
 use crate::clock::TimeSource;
 use crate::events::Reporter;
 use crate::health::Progress;
-use crate::sample::{Outcome, Sample};
+use crate::sample::{Outcome, Sample, Totals};
 use crate::sensor::{Reading, SensorError, SensorHandle};
 use crate::status::{SensorFault, SensorState};
 use crate::store::Sequence;
@@ -29,10 +32,12 @@ pub struct Sampler {
     pub sensor: SensorHandle,
     /// The time between two samples.
     pub interval: Duration,
-    /// What is known of the battery.
-    pub battery: StateOfCharge,
     /// What the label on the pack says.
     pub pack: Pack,
+    /// What is known of the battery.
+    pub battery: Battery,
+    /// Keeps that over restarts and power cuts.
+    pub anchor: Anchor,
     /// Numbers for the samples.
     pub sequence: Sequence,
     /// The clock that stamps the samples.
@@ -56,8 +61,10 @@ pub struct Sampler {
 pub struct Change {
     /// Another sensor, or another wiring of the same.
     pub sensor: Option<SensorHandle>,
-    /// What the label on the pack says.
-    pub pack: Pack,
+    /// The battery and its wiring, as far as the estimator is concerned.
+    pub setup: Setup,
+    /// What the battery is protected from.
+    pub limits: Limits,
     /// The time between two samples.
     pub interval: Duration,
 }
@@ -92,6 +99,7 @@ impl Sampler {
             let errno = reading.as_ref().err().and_then(SensorError::errno);
             let measured = reading.as_ref().ok().and_then(|r| Some((r.voltage, r.current?)));
             let outcome = self.judge(reading, &mut estimated);
+            self.anchor.sampled(&mut self.battery);
             // Not before the reading is there: a kill while it is awaited must not leave a hole in the numbers.
             let sample = Sample { seq: self.sequence.take(), taken, outcome };
             let now = tokio::time::Instant::now();
@@ -106,6 +114,7 @@ impl Sampler {
                 break;
             }
         }
+        self.anchor.stop(&self.battery);
     }
 
     /// Puts new settings in force; true if the beat is another one.
@@ -116,11 +125,13 @@ impl Sampler {
             *report = SensorReport::new(self.reporter.clone(), sensor.device().to_string());
             self.sensor = sensor;
         }
-        if change.pack != self.pack {
-            self.pack = change.pack;
-            // Of another battery nothing is known.
-            self.battery = StateOfCharge::new(change.pack);
+        let mut known = Vec::new();
+        self.battery.save(&mut known);
+        self.battery = Battery::new(change.setup, change.limits);
+        if let Err(error) = self.battery.restore(&known, Some(Duration::ZERO)) {
+            info!("{error}; the state of charge starts anew");
         }
+        self.pack = change.setup.pack;
         std::mem::replace(&mut self.interval, change.interval) != change.interval
     }
 
@@ -135,9 +146,11 @@ impl Sampler {
                 } else {
                     elapsed
                 };
-                let estimate = self.battery.update(reading.voltage, reading.current, elapsed);
-                let state = reading.current.and_then(|amps| battery::state(amps, &self.pack));
-                Outcome::Measured { reading, estimate, state }
+                let Reading { voltage, current, temperature } = reading;
+                let estimate = self.battery.update(Measured { voltage, current, temperature }, elapsed);
+                let details = self.battery.details();
+                let state = reading.current.map(|_| details.verdict.state);
+                Outcome::Measured { reading, estimate, state, totals: Some(Totals::from(details)) }
             }
             Err(error) => {
                 self.battery.gap(elapsed);

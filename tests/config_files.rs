@@ -136,7 +136,7 @@ const BROKEN_LINES: &[(&str, Option<&str>, &[&str])] = &[
     ("CA_FILE=/dev/zero", Some("CA_FILE"), &["not a regular file", "CA_FILE=/etc/ems-edge/ca.pem"]),
     ("CA_FILE=/", Some("CA_FILE"), &["is a directory", "CA_FILE=/etc/ems-edge/ca.pem"]),
     ("CA_FILE=Cargo.toml", Some("CA_FILE"), &["holds no certificate", "BEGIN CERTIFICATE"]),
-    ("SENSOR=ina2266", Some("SENSOR"), &["ina219, ina226, simulated", "SENSOR=ina226"]),
+    ("SENSOR=ina2266", Some("SENSOR"), &["ina219, ina226, ina228", "SENSOR=ina226"]),
     ("I2C_BUS=/dev/spidev0.0", Some("I2C_BUS"), &["/dev/i2c-1", "I2C_BUS=1"]),
     ("I2C_ADDRESS=0x80", Some("I2C_ADDRESS"), &["0x08 to 0x77", "I2C_ADDRESS=0x40"]),
     ("SHUNT=100A", Some("SHUNT"), &["=\"100A\"", "millivolts", "write e.g. SHUNT=100A/75mV"]),
@@ -154,6 +154,12 @@ const BROKEN_LINES: &[(&str, Option<&str>, &[&str])] = &[
     ("SAMPLE_INTERVAL=1m", Some("SAMPLE_INTERVAL"), &["100ms to 60s", "SAMPLE_INTERVAL=1s"]),
     ("LOG_LEVEL=verbose", Some("LOG_LEVEL"), &["error, warn, info, debug, trace"]),
     ("STATE_DIR=state", Some("STATE_DIR"), &["absolute path", "STATE_DIR=/var/lib/ems-edge"]),
+    (
+        "BOARD=waveshare-ups-hat-bb",
+        Some("BOARD"),
+        &["waveshare-ups-hat-a", "write e.g. BOARD=waveshare-ups-hat-b"],
+    ),
+    ("SENSOR_NAME=../../etc", Some("SENSOR_NAME"), &["not a path", "SENSOR_NAME=ina226"]),
     // Lines.
     ("SHUNT=", Some("SHUNT"), &["is not set", "write e.g. SHUNT=100A/75mV"]),
     ("SHUNT 100A/75mV", Some("SHUNT"), &["no '='", "write SHUNT=value"]),

@@ -86,7 +86,12 @@ impl Site {
 
     /// The same site with its daemon running.
     fn start(&self) -> Edge {
-        Edge::start_on(&self.bus, &self.settings.clone().with("SAMPLE_INTERVAL", "200ms"))
+        self.start_with("1s")
+    }
+
+    /// With so much time between two samples.
+    fn start_with(&self, interval: &str) -> Edge {
+        Edge::start_on(&self.bus, &self.settings.clone().with("SAMPLE_INTERVAL", interval))
     }
 }
 
@@ -278,7 +283,7 @@ fn a_reversed_sign_shows_in_the_voltage_that_falls_when_the_current_rises() {
     let cloud = Cloud::start();
     for (sign, code) in [("inverted", Some("sign.reversed")), ("normal", None)] {
         let site = Site::of(&cloud).with("CURRENT_SIGN", sign);
-        let edge = site.start();
+        let edge = site.start_with("200ms");
         // A pack of 20 mΩ at 3.3 V a cell, whose charger comes and goes.
         let found = until("enough steps", || {
             for amps in [0.0, 20.0, 5.0, 40.0] {

@@ -1,7 +1,7 @@
 //! A day without sensor and server, on a paused clock: what it leaves in the log.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, TcpListener};
@@ -10,7 +10,9 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ems_edge::battery::StateOfCharge;
+use ems_edge::anchor::Anchor;
+use ems_edge::battery::Battery;
+use ems_edge::board::Board;
 use ems_edge::clock::{BootTime, Clock, TimeSource};
 use ems_edge::command::Channels;
 use ems_edge::config::{self, Config};
@@ -125,8 +127,9 @@ fn start(config: &Config) -> Stages {
     let sampler = Sampler {
         sensor: sensor::open(&config.wiring(), Work::default()).unwrap(),
         interval: config.sample_interval,
-        battery: StateOfCharge::new(config.pack()),
         pack: config.pack(),
+        battery: Battery::new(config.setup(), config.limits()),
+        anchor: Anchor::new(None, None, Rc::clone(&clock), boot_id.clone()),
         sequence,
         time: Rc::new(paused()),
         progress: Progress::default(),
@@ -147,6 +150,7 @@ fn start(config: &Config) -> Stages {
         backlog: backlog_sender,
         backlog_pace: Duration::ZERO,
         commands: channels.commands,
+        board: RefCell::new(Board::new(Path::new("/"))),
         remembered: Cell::new(None),
         reporter: reporter.clone(),
     };
@@ -166,10 +170,8 @@ fn start(config: &Config) -> Stages {
         clock: BootClock::of(&context.clock),
     };
     let (waiting, _) = Backlog::open(None, None, "boot", numbers, kept);
-    spawn_local(
-        Uplink::new(context, dialer, waiting, for_uplink).run(collected, mpsc::channel(1).1),
-        channels.outgoing,
-    );
+    let uplink = Uplink::new(context, dialer, waiting, for_uplink, channels.outgoing);
+    spawn_local(uplink.run(collected, mpsc::channel(1).1));
     spawn_local(recorder.run(reports));
     Stages { reporter, link, backlog }
 }

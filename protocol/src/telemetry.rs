@@ -158,6 +158,18 @@ pub struct Battery {
     /// Whether the state of charge has been tied to a full or empty battery.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub synced: Option<bool>,
+    /// Since the state of charge was tied to a full or empty battery, h.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hours_since_sync: Option<f64>,
+    /// Charge moved in either direction since then, Ah.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ah_since_sync: Option<f64>,
+    /// Whether the device lets the battery be charged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charge_allowed: Option<bool>,
+    /// Whether the device lets the battery be drawn from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load_allowed: Option<bool>,
     /// Cell temperature, °C.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temperature: Option<f64>,

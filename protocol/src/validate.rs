@@ -105,6 +105,8 @@ impl Telemetry {
             ("battery.energy_in", b.energy_in),
             ("battery.energy_out", b.energy_out),
             ("battery.cycle_count", b.cycle_count),
+            ("battery.hours_since_sync", b.hours_since_sync),
+            ("battery.ah_since_sync", b.ah_since_sync),
             ("battery.time_to_empty_s", b.time_to_empty_s),
             ("battery.time_to_full_s", b.time_to_full_s),
         ] {

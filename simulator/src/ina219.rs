@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use crate::bus::{BusFault, Chip};
 use crate::clock::Clock;
-use crate::faults::Faults;
-use crate::registers::{Converter, Interface, Mode, Registers, quantise};
+use crate::registers::{Inputs, Mode, RegisterChip, Registers, Word, on_a_bus, quantise};
 use crate::terminals::Terminals;
 
 const CONFIGURATION: u8 = 0x00;
@@ -21,7 +19,6 @@ const RESET: u16 = 1 << 15;
 /// Bit 14 does not exist.
 const CONFIGURATION_BITS: u16 = 0x3FFF;
 const BUS_RANGE_32_V: u16 = 1 << 13;
-const MODE: u16 = 0b111;
 /// Section 8.6.3.1.
 const SHUNT_LSB: f64 = 10e-6;
 /// Section 8.6.3.2.
@@ -34,10 +31,9 @@ const MATH_OVERFLOW: u16 = 1 << 0;
 /// A result is the terminals' value when it is first asked for after a conversion ended; averaging takes its
 /// time but smooths nothing, and 9 to 11 bit modes have the full resolution.
 #[derive(Debug)]
-pub struct Ina219 {
-    interface: Interface,
-    registers: Ina219Registers,
-}
+pub struct Ina219(RegisterChip<Ina219Registers>);
+
+on_a_bus!(Ina219);
 
 impl Ina219 {
     /// A chip that has just been powered, with its inputs at `terminals`.
@@ -47,40 +43,19 @@ impl Ina219 {
 
     /// The same, converting by `clock`.
     pub fn with_clock(terminals: Terminals, clock: Clock) -> Self {
-        let mut registers = Ina219Registers {
-            terminals,
-            clock,
-            converter: Converter::default(),
+        Self(RegisterChip::powered(Ina219Registers {
+            inputs: Inputs::new(terminals, clock),
             configuration: 0,
             calibration: 0,
             results: Results::default(),
             ready: false,
-        };
-        registers.power_on();
-        Self { interface: Interface::default(), registers }
-    }
-
-    /// The handle to this chip's faults.
-    pub fn faults(&self) -> Faults {
-        self.interface.faults.clone()
-    }
-}
-
-impl Chip for Ina219 {
-    fn write(&mut self, bytes: &[u8]) -> Result<(), BusFault> {
-        self.interface.write(&mut self.registers, bytes)
-    }
-
-    fn read(&mut self, buffer: &mut [u8]) -> Result<(), BusFault> {
-        self.interface.read(&mut self.registers, buffer)
+        }))
     }
 }
 
 #[derive(Debug)]
 struct Ina219Registers {
-    terminals: Terminals,
-    clock: Clock,
-    converter: Converter,
+    inputs: Inputs,
     configuration: u16,
     calibration: u16,
     results: Results,
@@ -104,9 +79,9 @@ impl Registers for Ina219Registers {
         self.restart();
     }
 
-    fn load(&mut self, register: u8) -> u16 {
+    fn load(&mut self, register: u8) -> Word {
         self.convert();
-        match register {
+        let word = match register {
             CONFIGURATION => self.configuration,
             SHUNT_VOLTAGE => self.results.shunt.cast_unsigned(),
             BUS_VOLTAGE => {
@@ -121,7 +96,8 @@ impl Registers for Ina219Registers {
             CURRENT => self.results.current.cast_unsigned(),
             CALIBRATION => self.calibration,
             _ => 0,
-        }
+        };
+        word.into()
     }
 
     fn store(&mut self, register: u8, word: u16) {
@@ -142,25 +118,14 @@ impl Ina219Registers {
     fn restart(&mut self) {
         let bus = adc_time(self.configuration >> 7);
         let shunt = adc_time(self.configuration >> 3);
-        let mode = match self.configuration & MODE {
-            0b001 => Mode::Triggered(shunt),
-            0b010 => Mode::Triggered(bus),
-            0b011 => Mode::Triggered(shunt + bus),
-            0b101 => Mode::Continuous(shunt),
-            0b110 => Mode::Continuous(bus),
-            0b111 => Mode::Continuous(shunt + bus),
-            _ => Mode::PowerDown,
-        };
+        let mode = Mode::of_bits(self.configuration, shunt, bus);
         // Power-down and "ADC off" keep the flag (section 8.6.3.2).
         self.ready &= mode == Mode::PowerDown;
-        self.converter.start(self.clock.now(), mode);
+        self.inputs.restart(mode);
     }
 
     fn convert(&mut self) {
-        if !self.converter.finished(self.clock.now()) {
-            return;
-        }
-        let levels = self.terminals.levels();
+        let Some(levels) = self.inputs.converted() else { return };
         // Table 4: ±40, 80, 160, 320 mV.
         let full_scale: i16 = 4000 << ((self.configuration >> 11) & 0b11);
         let bus_limit: i16 = if self.configuration & BUS_RANGE_32_V == 0 { 4000 } else { 8000 };
@@ -199,40 +164,17 @@ fn adc_time(setting: u16) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::ManualClock;
+    use crate::bus::Chip as _;
+    use crate::registers::bench::Bench;
 
-    struct Bench {
-        chip: Ina219,
-        terminals: Terminals,
-        hand: ManualClock,
-    }
-
-    impl Bench {
-        fn new(pin_volts: f64, shunt_volts: f64) -> Self {
-            let terminals = Terminals::new(pin_volts, shunt_volts);
-            let hand = ManualClock::new();
-            let chip = Ina219::with_clock(terminals.clone(), hand.clock());
-            hand.advance(Duration::from_millis(2));
-            Self { chip, terminals, hand }
-        }
-
-        fn get(&mut self, register: u8) -> u16 {
-            let mut word = [0; 2];
-            self.chip.write(&[register]).unwrap();
-            self.chip.read(&mut word).unwrap();
-            u16::from_be_bytes(word)
-        }
-
-        fn set(&mut self, register: u8, word: u16) {
-            let [high, low] = word.to_be_bytes();
-            self.chip.write(&[register, high, low]).unwrap();
-        }
+    fn bench(pin_volts: f64, shunt_volts: f64) -> Bench<Ina219> {
+        Bench::new(Ina219::with_clock, pin_volts, shunt_volts)
     }
 
     #[test]
     fn the_worked_example_of_the_datasheet_gives_its_register_contents() {
         // SBOS448F, Table 3: 10 A through 2 mΩ at 12 V; ranges 40 mV and 16 V.
-        let mut bench = Bench::new(11.98, 0.02);
+        let mut bench = bench(11.98, 0.02);
         bench.set(CONFIGURATION, 0x019F);
         bench.set(CALIBRATION, 0x5000);
         bench.hand.advance(Duration::from_millis(2));
@@ -244,7 +186,7 @@ mod tests {
 
     #[test]
     fn power_on_and_reset_load_the_datasheets_values() {
-        let mut bench = Bench::new(12.0, 0.01);
+        let mut bench = bench(12.0, 0.01);
         assert_eq!(bench.get(CONFIGURATION), 0x399F);
         bench.set(CONFIGURATION, 0x019F);
         bench.set(CALIBRATION, 0x5001);
@@ -256,7 +198,7 @@ mod tests {
 
     #[test]
     fn the_pointer_stays_until_the_next_write_and_read_only_registers_ignore_writes() {
-        let mut bench = Bench::new(12.0, -0.32);
+        let mut bench = bench(12.0, -0.32);
         bench.set(SHUNT_VOLTAGE, 0x1234);
         let mut bytes = [0; 3];
         for _ in 0..2 {
@@ -269,7 +211,7 @@ mod tests {
     #[test]
     fn the_shunt_saturates_at_the_gains_range_and_the_bus_at_its_own() {
         for (gain, limit) in [(0u16, 4000i16), (1, 8000), (2, 16000), (3, 32000)] {
-            let mut bench = Bench::new(40.0, 1.0);
+            let mut bench = bench(40.0, 1.0);
             bench.set(CONFIGURATION, (gain << 11) | 0x019F);
             bench.hand.advance(Duration::from_millis(2));
             assert_eq!(bench.get(SHUNT_VOLTAGE).cast_signed(), limit);
@@ -284,7 +226,7 @@ mod tests {
 
     #[test]
     fn conversion_ready_falls_with_a_new_mode_or_a_read_of_power_and_rises_after_the_conversion() {
-        let mut bench = Bench::new(12.0, 0.0);
+        let mut bench = bench(12.0, 0.0);
         assert_eq!(bench.get(BUS_VOLTAGE) & CONVERSION_READY, CONVERSION_READY);
         bench.get(POWER);
         assert_eq!(bench.get(BUS_VOLTAGE) & CONVERSION_READY, 0);
@@ -300,7 +242,7 @@ mod tests {
 
     #[test]
     fn a_current_beyond_its_register_sets_the_overflow_flag() {
-        let mut bench = Bench::new(12.0, 0.3);
+        let mut bench = bench(12.0, 0.3);
         bench.set(CALIBRATION, 0xFFFE);
         bench.hand.advance(Duration::from_millis(2));
         assert_eq!(bench.get(BUS_VOLTAGE) & MATH_OVERFLOW, MATH_OVERFLOW);
@@ -308,7 +250,7 @@ mod tests {
 
     #[test]
     fn after_a_brown_out_the_current_is_0_for_ever() {
-        let mut bench = Bench::new(11.98, 0.02);
+        let mut bench = bench(11.98, 0.02);
         bench.set(CALIBRATION, 0x5000);
         bench.hand.advance(Duration::from_millis(2));
         assert_eq!(bench.get(CURRENT), 0x2710);

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use crate::bus::{BusFault, Chip};
 use crate::clock::Clock;
-use crate::faults::Faults;
-use crate::registers::{Converter, Interface, Mode, Registers, quantise};
+use crate::registers::{Inputs, Mode, RegisterChip, Registers, Word, on_a_bus, quantise};
 use crate::terminals::Terminals;
 
 const CONFIGURATION: u8 = 0x00;
@@ -27,7 +25,6 @@ const RESET: u16 = 1 << 15;
 /// Bits 14 to 12 always read 100.
 const CONFIGURATION_BITS: u16 = 0x0FFF;
 const CONFIGURATION_FIXED: u16 = 0x4000;
-const MODE: u16 = 0b111;
 const SHUNT_LSB: f64 = 2.5e-6;
 const BUS_LSB: f64 = 1.25e-3;
 const CONVERSION_READY: u16 = 1 << 3;
@@ -40,10 +37,9 @@ const MASK_ENABLE_BITS: u16 = 0xFC03;
 /// A result is the terminals' value when it is first asked for after a conversion ended; averaging takes its
 /// time but smooths nothing.
 #[derive(Debug)]
-pub struct Ina226 {
-    interface: Interface,
-    registers: Ina226Registers,
-}
+pub struct Ina226(RegisterChip<Ina226Registers>);
+
+on_a_bus!(Ina226);
 
 impl Ina226 {
     /// A chip that has just been powered, with its inputs at `terminals`.
@@ -53,10 +49,8 @@ impl Ina226 {
 
     /// The same, converting by `clock`.
     pub fn with_clock(terminals: Terminals, clock: Clock) -> Self {
-        let mut registers = Ina226Registers {
-            terminals,
-            clock,
-            converter: Converter::default(),
+        Self(RegisterChip::powered(Ina226Registers {
+            inputs: Inputs::new(terminals, clock),
             ids: (TEXAS_INSTRUMENTS, INA226),
             configuration: 0,
             calibration: 0,
@@ -64,39 +58,20 @@ impl Ina226 {
             alert_limit: 0,
             results: Results::default(),
             ready: false,
-        };
-        registers.power_on();
-        Self { interface: Interface::default(), registers }
+        }))
     }
 
     /// Answers `manufacturer` at 0xFE and `die` at 0xFF, as a clone or another chip does.
     #[must_use]
     pub fn with_ids(mut self, manufacturer: u16, die: u16) -> Self {
-        self.registers.ids = (manufacturer, die);
+        self.0.registers.ids = (manufacturer, die);
         self
-    }
-
-    /// The handle to this chip's faults.
-    pub fn faults(&self) -> Faults {
-        self.interface.faults.clone()
-    }
-}
-
-impl Chip for Ina226 {
-    fn write(&mut self, bytes: &[u8]) -> Result<(), BusFault> {
-        self.interface.write(&mut self.registers, bytes)
-    }
-
-    fn read(&mut self, buffer: &mut [u8]) -> Result<(), BusFault> {
-        self.interface.read(&mut self.registers, buffer)
     }
 }
 
 #[derive(Debug)]
 struct Ina226Registers {
-    terminals: Terminals,
-    clock: Clock,
-    converter: Converter,
+    inputs: Inputs,
     ids: (u16, u16),
     configuration: u16,
     calibration: u16,
@@ -126,9 +101,9 @@ impl Registers for Ina226Registers {
         self.restart();
     }
 
-    fn load(&mut self, register: u8) -> u16 {
+    fn load(&mut self, register: u8) -> Word {
         self.convert();
-        match register {
+        let word = match register {
             CONFIGURATION => self.configuration,
             SHUNT_VOLTAGE => self.results.shunt.cast_unsigned(),
             BUS_VOLTAGE => self.results.bus,
@@ -144,7 +119,8 @@ impl Registers for Ina226Registers {
             MANUFACTURER_ID => self.ids.0,
             DIE_ID => self.ids.1,
             _ => 0,
-        }
+        };
+        word.into()
     }
 
     fn store(&mut self, register: u8, word: u16) {
@@ -168,25 +144,14 @@ impl Ina226Registers {
         let averages = average_count(self.configuration >> 9);
         let bus = conversion_time(self.configuration >> 6) * averages;
         let shunt = conversion_time(self.configuration >> 3) * averages;
-        let mode = match self.configuration & MODE {
-            0b001 => Mode::Triggered(shunt),
-            0b010 => Mode::Triggered(bus),
-            0b011 => Mode::Triggered(shunt + bus),
-            0b101 => Mode::Continuous(shunt),
-            0b110 => Mode::Continuous(bus),
-            0b111 => Mode::Continuous(shunt + bus),
-            _ => Mode::PowerDown,
-        };
+        let mode = Mode::of_bits(self.configuration, shunt, bus);
         // Only the selection of power-down keeps the flag.
         self.ready &= mode == Mode::PowerDown;
-        self.converter.start(self.clock.now(), mode);
+        self.inputs.restart(mode);
     }
 
     fn convert(&mut self) {
-        if !self.converter.finished(self.clock.now()) {
-            return;
-        }
-        let levels = self.terminals.levels();
+        let Some(levels) = self.inputs.converted() else { return };
         let shunt = quantise(levels.shunt_volts, SHUNT_LSB, i16::MIN..=i16::MAX);
         let bus = quantise(levels.pin_volts, BUS_LSB, 0..=i16::MAX).cast_unsigned();
         let current = i32::from(shunt) * i32::from(self.calibration) / 2048;
@@ -233,41 +198,17 @@ fn conversion_time(setting: u16) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bus::errno;
-    use crate::clock::ManualClock;
+    use crate::bus::{BusFault, Chip as _, errno};
+    use crate::registers::bench::Bench;
 
-    struct Bench {
-        chip: Ina226,
-        terminals: Terminals,
-        hand: ManualClock,
-    }
-
-    impl Bench {
-        fn new(pin_volts: f64, shunt_volts: f64) -> Self {
-            let terminals = Terminals::new(pin_volts, shunt_volts);
-            let hand = ManualClock::new();
-            let chip = Ina226::with_clock(terminals.clone(), hand.clock());
-            hand.advance(Duration::from_millis(3));
-            Self { chip, terminals, hand }
-        }
-
-        fn get(&mut self, register: u8) -> u16 {
-            let mut word = [0; 2];
-            self.chip.write(&[register]).unwrap();
-            self.chip.read(&mut word).unwrap();
-            u16::from_be_bytes(word)
-        }
-
-        fn set(&mut self, register: u8, word: u16) {
-            let [high, low] = word.to_be_bytes();
-            self.chip.write(&[register, high, low]).unwrap();
-        }
+    fn bench(pin_volts: f64, shunt_volts: f64) -> Bench<Ina226> {
+        Bench::new(Ina226::with_clock, pin_volts, shunt_volts)
     }
 
     #[test]
     fn the_worked_example_of_the_datasheet_gives_its_register_contents() {
         // SBOS547, Table 1: 10 A through 2 mΩ at 12 V.
-        let mut bench = Bench::new(11.98, 0.02);
+        let mut bench = bench(11.98, 0.02);
         bench.set(CALIBRATION, 0x0A00);
         bench.hand.advance(Duration::from_millis(3));
         assert_eq!(bench.get(CONFIGURATION), 0x4127);
@@ -279,7 +220,7 @@ mod tests {
 
     #[test]
     fn it_names_itself_unless_it_is_a_clone() {
-        let mut bench = Bench::new(0.0, 0.0);
+        let mut bench = bench(0.0, 0.0);
         assert_eq!((bench.get(MANUFACTURER_ID), bench.get(DIE_ID)), (0x5449, 0x2260));
         bench.chip = Ina226::new(Terminals::default()).with_ids(0x1234, 0x5678);
         assert_eq!((bench.get(MANUFACTURER_ID), bench.get(DIE_ID)), (0x1234, 0x5678));
@@ -288,12 +229,12 @@ mod tests {
     #[test]
     fn a_negative_shunt_voltage_is_a_twos_complement_word() {
         // −80 mV is 8300h (SBOS547, page 20).
-        assert_eq!(Bench::new(0.0, -0.08).get(SHUNT_VOLTAGE), 0x8300);
+        assert_eq!(bench(0.0, -0.08).get(SHUNT_VOLTAGE), 0x8300);
     }
 
     #[test]
     fn both_inputs_saturate_at_the_ends_of_their_range() {
-        let mut bench = Bench::new(50.0, 0.1);
+        let mut bench = bench(50.0, 0.1);
         assert_eq!((bench.get(SHUNT_VOLTAGE), bench.get(BUS_VOLTAGE)), (0x7FFF, 0x7FFF));
         bench.terminals.set(-1.0, -0.1);
         bench.hand.advance(Duration::from_millis(3));
@@ -302,7 +243,7 @@ mod tests {
 
     #[test]
     fn conversion_ready_falls_when_it_is_read_or_the_configuration_written() {
-        let mut bench = Bench::new(12.0, 0.0);
+        let mut bench = bench(12.0, 0.0);
         assert_eq!(bench.get(MASK_ENABLE), CONVERSION_READY);
         assert_eq!(bench.get(MASK_ENABLE), 0);
         // 16 averages of 2.116 ms each way: 67.712 ms.
@@ -317,7 +258,7 @@ mod tests {
     #[test]
     fn reset_and_brown_out_load_the_power_on_values() {
         for brown_out in [false, true] {
-            let mut bench = Bench::new(12.0, 0.01);
+            let mut bench = bench(12.0, 0.01);
             bench.set(CONFIGURATION, 0x0007);
             bench.set(CALIBRATION, 0x0A00);
             bench.set(ALERT_LIMIT, 7);
@@ -336,7 +277,7 @@ mod tests {
 
     #[test]
     fn a_chip_told_to_stop_acknowledges_the_given_number_of_messages_and_no_more() {
-        let mut bench = Bench::new(12.0, 0.0);
+        let mut bench = bench(12.0, 0.0);
         let faults = bench.chip.faults();
         faults.nak_after(1);
         assert_eq!(bench.chip.write(&[BUS_VOLTAGE]), Ok(()));

@@ -1,13 +1,34 @@
-//! The pack and what is known of its state: pure, without I/O or a clock.
+//! The pack and what is known of its state: pure, without I/O or a clock. `docs/soc.md` has the method.
 
+mod axis;
+mod bands;
+mod bank;
+mod forecast;
+mod hypothesis;
+mod meter;
+mod monitor;
 mod ocv;
 mod ocv_points;
 mod pack;
+mod per_curve;
+mod polarisation;
+pub mod protection;
 mod response;
+mod saved;
+pub mod sensing;
+mod setup;
 mod soc;
-mod state;
+mod sync;
+#[cfg(test)]
+mod tests;
+mod voltage_only;
 
+pub use meter::Meter;
+pub use monitor::{Battery, Details, Measured};
+pub use ocv::curves;
 pub use pack::{Chemistry, Pack};
 pub use response::{Response, StepResponse};
-pub use soc::{Estimate, StateOfCharge};
-pub use state::state;
+pub use saved::SavedError;
+pub use sensing::SensorErrors;
+pub use setup::{Estimate, Setup};
+pub use soc::StateOfCharge;

@@ -3,6 +3,15 @@
 use super::Chemistry;
 use super::ocv_points::{LEAD_ACID, LFP_A, LFP_B, NMC_A, NMC_B, Points};
 
+/// The known cells of a chemistry: the truth is taken to be like one of them, which one is learned.
+pub fn curves(chemistry: Chemistry) -> &'static [&'static [(f64, f64)]] {
+    match chemistry {
+        Chemistry::Lfp => &[LFP_A, LFP_B],
+        Chemistry::Nmc => &[NMC_A, NMC_B],
+        Chemistry::LeadAcid => &[LEAD_ACID],
+    }
+}
+
 /// The states of charge, lowest and highest in %, at which a cell at rest can have a voltage from `low` to `high`
 /// (V, 25 °C): as wide as the known cells of the chemistry differ.
 pub(super) fn soc_range(chemistry: Chemistry, low: f64, high: f64) -> (f64, f64) {
@@ -19,16 +28,9 @@ pub(super) fn voltage_range(chemistry: Chemistry) -> (f64, f64) {
     })
 }
 
-fn curves(chemistry: Chemistry) -> &'static [Points] {
-    match chemistry {
-        Chemistry::Lfp => &[LFP_A, LFP_B],
-        Chemistry::Nmc => &[NMC_A, NMC_B],
-        Chemistry::LeadAcid => &[LEAD_ACID],
-    }
-}
-
-/// Linear between the points, 0 or 100 beyond them.
-fn soc_at(curve: Points, volts: f64) -> f64 {
+/// The state of charge in % at which a resting cell of this curve has so many `volts`: linear between the points, 0 or
+/// 100 beyond them.
+pub(super) fn soc_at(curve: Points, volts: f64) -> f64 {
     let above = curve.partition_point(|(_, v)| *v < volts);
     match (above.checked_sub(1).and_then(|below| curve.get(below)), curve.get(above)) {
         (Some((soc_0, v_0)), Some((soc_1, v_1))) => soc_0 + (soc_1 - soc_0) * (volts - v_0) / (v_1 - v_0),

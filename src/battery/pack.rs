@@ -31,6 +31,24 @@ impl Chemistry {
             Self::LeadAcid => 2.50,
         }
     }
+
+    /// The voltage of one cell that chargers for it hold, in V: from, to.
+    pub fn charge_cell_volts(self) -> (f64, f64) {
+        match self {
+            Self::Lfp => (3.40, 3.75),
+            Self::Nmc => (3.90, 4.45),
+            Self::LeadAcid => (2.20, 2.60),
+        }
+    }
+
+    /// The usual one among them, in V.
+    pub fn usual_charge_cell_volts(self) -> f64 {
+        match self {
+            Self::Lfp => 3.50,
+            Self::Nmc => 4.20,
+            Self::LeadAcid => 2.40,
+        }
+    }
 }
 
 impl Pack {

@@ -1,195 +1,301 @@
-//! State of charge by coulomb counting from a start by voltage, with an interval that says what is not known.
+//! State of charge: coulomb counting, bounded by the voltage, with an interval that says what is not known.
 //!
-//! The interval [low, high] carries the estimate: it starts as wide as the first seconds' voltage leaves it, on the
-//! plateau of LFP that is most of the range, moves with the charge that flows, and widens with what counting cannot
-//! know. The state of charge is 0 to 100 % of the pack's true capacity, which may differ from its label.
+//! The measured current is counted with the measured time. What counting cannot know (true capacity, the sensor's
+//! offset and gain, the curve of the cell) is carried along as a bank of hypotheses (`bank.rs`); the voltage bounds
+//! it (`bands.rs`), a full or empty battery ties it down (`sync.rs`). The state of charge is 0 to 100 % of the pack's
+//! true capacity, which may differ from its label. `docs/soc.md` has the method and its limits.
 
 use std::time::Duration;
 
-use super::ocv::{soc_range, voltage_range};
-use super::{Chemistry, Pack};
+use super::bands::{bands, middles};
+use super::bank::{Axes, Bank, Summary};
+use super::per_curve::PerCurve;
+use super::polarisation::Polarisation;
+use super::sync::{End, Watch, full_bands};
+use super::voltage_only::plausible_cell_volts;
+use super::{Chemistry, Estimate, Setup};
 
-/// How long the voltage is averaged before counting begins.
-const START: Duration = Duration::from_secs(5);
-/// Time constant of the average when there is no current to count, in s.
-const VOLTAGE_ONLY_SECONDS: f64 = 60.0;
-/// The current that may flow unseen when the sensor gives none, as a multiple of the capacity per hour.
-const UNSEEN_C_RATE: f64 = 0.5;
-/// What one counted percent can be in truth: a capacity of 78 to 105 % of the label, and a shunt and amplifier off
-/// by 2 %.
-const COUNTED: (f64, f64) = (0.93, 1.31);
-/// Charge that a lead-acid battery keeps, at worst, of what it takes.
-const LEAD_ACID_EFFICIENCY: f64 = 0.80;
-/// What a sensor's offset can add or hide, in % of the capacity per hour: 100 µV at a shunt of 75 mV for 1 C.
-const OFFSET_PERCENT_PER_HOUR: f64 = 0.15;
-/// What can flow while nothing is measured, in % of the capacity per hour, unless more flowed before.
-const GAP_PERCENT_PER_HOUR: f64 = 50.0;
-/// How many times the resistance of a warm cell a cold one has.
-const COLD: f64 = 3.8;
-/// Nothing here is known better than this, in %.
-const MIN_WIDTH: f64 = 5.0;
+/// A longer time between two readings is a gap, unless they come that seldom.
+const GAP_SECONDS: f64 = 10.0;
+const GAP_INTERVALS: f64 = 3.0;
+/// The hypotheses are looked at after so long, in s, or after so much charge, in %.
+const LOOK_SECONDS: f64 = 10.0;
+const LOOK_PERCENT: f64 = 0.05;
 /// More than any battery can give, as a multiple of the capacity per hour: a fault of the reading.
 const MAX_C_RATE: f64 = 50.0;
-
-/// What is known of the state of charge.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Estimate {
-    /// State of charge in %, 0 to 100, from `low` to `high`.
-    pub soc: f64,
-    /// It is not lower than this, in %.
-    pub low: f64,
-    /// It is not higher than this, in %.
-    pub high: f64,
-    /// Whether a full charge or discharge has fixed it since the start. Never yet: nothing here detects one.
-    pub synced: bool,
-}
+/// A gap longer than this is not bridged by the currents at its ends, in h.
+const BRIDGED_HOURS: f64 = 1.0;
+/// What may flow unseen, in % of the capacity per hour, at least.
+const UNSEEN_PERCENT_PER_HOUR: f64 = 1.0;
+const OFF_PERCENT_PER_HOUR: f64 = 5.0;
+/// Time constant of the pack's usual current, in h.
+const USUAL_HOURS: f64 = 12.0;
+/// What nothing accounts for (drift of the sensor, self-discharge), in % per hour.
+const DRIFT_PERCENT_PER_HOUR: f64 = 0.02;
+/// Misses are forgotten in this time, in h.
+const FORGET_HOURS: f64 = 120.0;
+/// A state of charge from elsewhere is believed within so many %.
+const GIVEN_WITHIN: f64 = 3.0;
+/// The narrowest interval that is stated, in % to either side.
+const NARROWEST: f64 = 1.2;
+/// Time constant with which an open-circuit voltage pulls, in h.
+const PULL_HOURS: f64 = 1.0;
+/// A voltage that knows the state of charge no better than this, as a standard deviation in %, tells nothing more than
+/// its band; one that does is an observation once in so many hours.
+const INFORMATIVE: f64 = 8.0;
+const COMPARE_HOURS: f64 = 6.0;
+/// What a lead-acid battery may have been counted beyond full, in %.
+const OVERCHARGE_PERCENT: f64 = 1.0;
+/// A sync after less charge than this, in %, is the same one.
+const NEWS_PERCENT: f64 = 1.0;
+/// Gas from a lead-acid battery that is charged at 2.40 V a cell, in % of the capacity per hour; and the voltage that
+/// makes it e times as much.
+const GASSING: (f64, f64, f64) = (1.4, 2.40, 0.25);
 
 /// The estimator of one pack. Knows no clock: time comes in with each reading.
 #[derive(Debug, Clone)]
 pub struct StateOfCharge {
-    pack: Pack,
-    phase: Phase,
-    estimate: Estimate,
-    /// The last current, as a multiple of the capacity per hour.
-    c_rate: f64,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Phase {
-    /// Averages the voltage of a cell (V) over so many readings in so long a time.
-    Starting {
-        cell_volts: f64,
-        readings: u32,
-        elapsed: Duration,
-    },
-    Counting,
-    /// Never had a current; a moving average of the voltage of a cell (V).
-    VoltageOnly {
-        cell_volts: f64,
-    },
-}
-
-/// How far the voltage at the terminals can be from that of the cell at rest.
-struct Polarisation {
-    /// Without a current: hysteresis, recovery from an earlier load, the sensor's own error. V per cell.
-    rest: f64,
-    /// Due to a current of one capacity per hour, cold and aged cells included. V per cell.
-    at_1_c: f64,
+    pub(super) setup: Setup,
+    pub(super) bank: Bank,
+    pub(super) polarisation: Polarisation,
+    pub(super) watch: Watch,
+    summary: Summary,
+    /// Counted since the hypotheses were looked at: %, h, and % of gas.
+    pending: (f64, f64, f64),
+    /// Time without a reading, in s.
+    unseen: f64,
+    last_c_rate: Option<f64>,
+    /// The usual size of the current.
+    pub(super) usual: f64,
+    pub(super) synced: bool,
+    /// Hours, and % of the label moved, since then.
+    pub(super) since_sync: (f64, f64),
+    pub(super) since_refined: f64,
+    syncs: u32,
 }
 
 impl StateOfCharge {
-    /// An estimator that knows nothing yet but the label.
-    pub fn new(pack: Pack) -> Self {
-        let estimate = Estimate { soc: 50.0, low: 0.0, high: 100.0, synced: false };
-        let phase = Phase::Starting { cell_volts: 0.0, readings: 0, elapsed: Duration::ZERO };
-        Self { pack, phase, estimate, c_rate: 0.0 }
+    /// An estimator that knows nothing yet but what it is told.
+    pub fn new(setup: Setup) -> Self {
+        let offset = setup.errors.offset_amps / setup.pack.capacity_ah * 100.0;
+        let bank = Bank::new(&Axes::new(setup.pack.chemistry, offset, setup.errors.current_gain));
+        let summary = bank.summary();
+        Self {
+            setup,
+            bank,
+            polarisation: Polarisation::new(),
+            watch: Watch::default(),
+            summary,
+            pending: (0.0, 0.0, 0.0),
+            unseen: 0.0,
+            last_c_rate: None,
+            usual: 0.05,
+            synced: false,
+            since_sync: (0.0, 0.0),
+            since_refined: 0.0,
+            syncs: 0,
+        }
     }
 
-    /// Takes a reading: the pack's `voltage` in V, its `current` in A (positive while charging; `None` if the
-    /// wiring gives no current), and the time since the last reading or gap. A reading that no battery of this
-    /// label can give is a gap.
-    pub fn update(&mut self, voltage: f64, current: Option<f64>, dt: Duration) -> Estimate {
-        let Some(cell_volts) = self.plausible_cell_volts(voltage) else { return self.gap(dt) };
-        let c_rate = match current.map(|amps| amps / self.pack.capacity_ah) {
-            Some(c_rate) if c_rate.abs() <= MAX_C_RATE => Some(c_rate),
-            Some(_) => return self.gap(dt),
-            None => None,
+    /// Takes a state of charge in % from elsewhere, as a start.
+    pub fn start_at(&mut self, soc: f64) {
+        let soc = soc.clamp(0.0, 100.0);
+        self.bank.set(soc, soc - GIVEN_WITHIN, soc + GIVEN_WITHIN, GIVEN_WITHIN / 2.0);
+        self.confine();
+        self.summary = self.bank.summary();
+    }
+
+    /// Takes a reading: the pack's `voltage` in V, its `current` in A (positive while charging), and the time since
+    /// the last reading or gap. A reading that no battery of this label can give is a gap.
+    pub fn update(&mut self, voltage: f64, current: f64, dt: Duration) -> Estimate {
+        let c_rate = (current - self.setup.standby_amps) / self.setup.pack.capacity_ah;
+        let cell_volts = match plausible_cell_volts(&self.setup.pack, voltage) {
+            Some(volts) if c_rate.abs() <= MAX_C_RATE => volts,
+            _ => return self.gap(dt),
         };
-        match (self.phase, c_rate) {
-            (Phase::Counting, None) => return self.gap(dt),
-            (Phase::Counting, Some(c_rate)) => self.count(c_rate, dt),
-            (Phase::Starting { cell_volts: mean, readings, elapsed }, Some(c_rate)) => {
-                let readings = readings.saturating_add(1);
-                let cell_volts = mean + (cell_volts - mean) / f64::from(readings);
-                let elapsed = elapsed.saturating_add(dt);
-                self.phase = if elapsed < START {
-                    Phase::Starting { cell_volts, readings, elapsed }
-                } else {
-                    Phase::Counting
-                };
-                self.read_off(cell_volts, c_rate.min(0.0), c_rate.max(0.0));
-            }
-            (Phase::VoltageOnly { .. }, Some(c_rate)) => {
-                self.phase = Phase::Counting;
-                self.count(c_rate, dt);
-            }
-            (Phase::Starting { .. }, None) => self.follow_voltage(cell_volts, cell_volts, dt),
-            (Phase::VoltageOnly { cell_volts: mean }, None) => self.follow_voltage(mean, cell_volts, dt),
+        let seconds = dt.as_secs_f64();
+        let longest = GAP_SECONDS.max(GAP_INTERVALS * self.setup.interval_seconds);
+        let gap = self.unseen > 0.0 || seconds > longest;
+        if gap {
+            self.bridge(c_rate, self.unseen + seconds);
+            self.polarisation.gap();
+        } else {
+            self.count(cell_volts, c_rate, seconds);
         }
-        self.c_rate = c_rate.unwrap_or(UNSEEN_C_RATE);
-        self.estimate
+        self.unseen = 0.0;
+        self.last_c_rate = Some(c_rate);
+        let chemistry = self.setup.pack.chemistry;
+        let seconds = seconds.min(longest);
+        self.polarisation.update(chemistry, cell_volts, c_rate, seconds);
+        let ends = (self.setup.full_cell_volts, self.cell_error(voltage));
+        let end = self.watch.update(chemistry, &self.polarisation, ends, seconds);
+        let (percent, hours, _) = self.pending;
+        if gap || end.is_some() || hours * 3600.0 >= LOOK_SECONDS || percent.abs() >= LOOK_PERCENT {
+            self.look(ends, end);
+        }
+        self.estimate()
     }
 
     /// Takes note that nothing was measured for `dt`: the interval widens, the middle stays.
     pub fn gap(&mut self, dt: Duration) -> Estimate {
-        let rate = GAP_PERCENT_PER_HOUR.max(2.0 * self.c_rate.abs() * 100.0);
-        let unseen = rate * hours(dt);
-        self.set(self.estimate.soc, self.estimate.low - unseen, self.estimate.high + unseen);
-        self.estimate
+        self.unseen = (self.unseen + dt.as_secs_f64()).min(1e9);
+        self.polarisation.gap();
+        self.estimate()
     }
 
-    /// `None` for what is no voltage of this pack: half of an empty cell's, or 1.3 times a charging one's.
-    fn plausible_cell_volts(&self, voltage: f64) -> Option<f64> {
-        let cell_volts = voltage / f64::from(self.pack.cells_series);
-        let (empty, _) = voltage_range(self.pack.chemistry);
-        let limits = empty / 2.0..=self.pack.chemistry.max_cell_volts() * 1.3;
-        limits.contains(&cell_volts).then_some(cell_volts)
+    /// What is known now.
+    pub fn estimate(&self) -> Estimate {
+        let (percent, hours, gas) = self.pending;
+        let counted = percent - self.summary.offset * hours;
+        let step = self.summary.kappa * (counted - gas.min(counted.max(0.0)));
+        let unseen = self.unseen_rate() * self.unseen / 3600.0;
+        let low = (self.summary.low + step - unseen - NARROWEST).clamp(0.0, 100.0 - 2.0 * NARROWEST);
+        let high = (self.summary.high + step + unseen + NARROWEST).clamp(low + 2.0 * NARROWEST, 100.0);
+        Estimate { soc: (self.summary.soc + step).clamp(low, high), low, high, synced: self.synced }
     }
 
-    fn count(&mut self, c_rate: f64, dt: Duration) {
-        let percent = c_rate * 100.0 * hours(dt);
-        let (least, most) = COUNTED;
-        let (low, high) = if percent < 0.0 {
-            (percent * most, percent * least)
-        } else if self.pack.chemistry == Chemistry::LeadAcid {
-            (percent * least * LEAD_ACID_EFFICIENCY, percent * most)
-        } else {
-            (percent * least, percent * most)
-        };
-        let offset = OFFSET_PERCENT_PER_HOUR * hours(dt);
-        let Estimate { soc, low: from, high: to, .. } = self.estimate;
-        self.set(soc + percent, from + low - offset, to + high + offset);
+    /// Time in h and charge moved in Ah since a full or empty battery fixed the state of charge, if one has.
+    pub(super) fn since_sync(&self) -> Option<(f64, f64)> {
+        let (hours, percent) = self.since_sync;
+        self.synced.then_some((hours, percent / 100.0 * self.setup.pack.capacity_ah))
     }
 
-    fn follow_voltage(&mut self, mean: f64, cell_volts: f64, dt: Duration) {
-        let weight = 1.0 - (-dt.as_secs_f64() / VOLTAGE_ONLY_SECONDS).exp();
-        let cell_volts = mean + (cell_volts - mean) * weight;
-        self.phase = Phase::VoltageOnly { cell_volts };
-        self.read_off(cell_volts, -UNSEEN_C_RATE, UNSEEN_C_RATE);
+    /// Percent of the true capacity for one percent of the label.
+    pub(super) fn kappa(&self) -> f64 {
+        self.summary.kappa
     }
 
-    /// The interval from the voltage of a cell while a current between these flows. The estimate in it takes a warm
-    /// cell, and for a current that is not known none.
-    fn read_off(&mut self, cell_volts: f64, discharge_c_rate: f64, charge_c_rate: f64) {
-        let chemistry = self.pack.chemistry;
-        let Polarisation { rest, at_1_c } = polarisation(chemistry);
-        let lowest = cell_volts - charge_c_rate * at_1_c - rest;
-        let highest = cell_volts - discharge_c_rate * at_1_c + rest;
-        let (low, high) = soc_range(chemistry, lowest, highest);
-        let likely = cell_volts - at_1_c / COLD * (charge_c_rate + discharge_c_rate);
-        let (least, most) = soc_range(chemistry, likely, likely);
-        self.set(f64::midpoint(least, most), low, high);
+    pub(super) fn is_full(&self) -> bool {
+        self.watch.is_full()
     }
 
-    fn set(&mut self, soc: f64, low: f64, high: f64) {
-        let high = high.clamp(MIN_WIDTH, 100.0);
-        let low = low.clamp(0.0, high - MIN_WIDTH);
-        let high = high.max(low + MIN_WIDTH);
-        self.estimate = Estimate { soc: soc.clamp(low, high), low, high, synced: false };
+    pub(super) fn syncs(&self) -> u32 {
+        self.syncs
+    }
+
+    /// Takes note that nobody watched for so long; `None` if nobody knows how long.
+    pub(super) fn was_off(&mut self, off: Option<Duration>) {
+        // Unknown is as long as it takes to know nothing.
+        self.unseen = off.map_or(1e9, |off| off.as_secs_f64().min(1e9));
+        self.last_c_rate = None;
+    }
+
+    pub(super) fn summarise(&mut self) {
+        self.summary = self.bank.summary();
+        self.pending = (0.0, 0.0, 0.0);
+    }
+
+    fn cell_error(&self, voltage: f64) -> f64 {
+        self.setup.errors.volts_at(voltage) / f64::from(self.setup.pack.cells_series)
+    }
+
+    fn count(&mut self, cell_volts: f64, c_rate: f64, seconds: f64) {
+        let hours = seconds / 3600.0;
+        let mean = f64::midpoint(self.last_c_rate.unwrap_or(c_rate), c_rate);
+        self.pending.0 += mean * 100.0 * hours;
+        self.pending.1 += hours;
+        if self.setup.pack.chemistry == Chemistry::LeadAcid && mean > 0.0 {
+            let (rate, volts, scale) = GASSING;
+            let rate = rate * ((cell_volts - volts).min(0.3) / scale).exp();
+            self.pending.2 += rate * hours;
+        }
+        self.usual += (c_rate.abs() - self.usual) * hours / (hours + USUAL_HOURS);
+    }
+
+    /// Carries the interval over a time without readings, between the last current and this one.
+    fn bridge(&mut self, c_rate: f64, seconds: f64) {
+        self.settle();
+        let hours = seconds / 3600.0;
+        let before = self.last_c_rate.unwrap_or(c_rate);
+        let (mut least, mut most) = (before.min(c_rate).min(0.0), before.max(c_rate).max(0.0));
+        let mut mean = f64::midpoint(before, c_rate);
+        if hours > BRIDGED_HOURS || self.last_c_rate.is_none() {
+            mean = 0.0;
+            (least, most) = (least.min(-self.unseen_rate() / 100.0), most.max(self.unseen_rate() / 100.0));
+        }
+        let doubt = 0.25 * self.usual;
+        self.bank.advance(mean * 100.0 * hours, 0.0, 0.0);
+        let percent = 100.0 * hours;
+        let (below, above) = ((mean - least + doubt) * percent, (most - mean + doubt) * percent);
+        self.bank.widen(below.min(200.0), above.min(200.0));
+        self.confine();
+    }
+
+    /// Keeps the hypotheses within 0 to 100 %.
+    fn confine(&mut self) {
+        // What a full lead-acid battery still takes goes into gas: it speaks against no hypothesis.
+        let above = if self.setup.pack.chemistry == Chemistry::LeadAcid { OVERCHARGE_PERCENT } else { 0.0 };
+        self.bank.clamp(&PerCurve::all((0.0, 100.0 + above)));
+    }
+
+    /// What may flow unseen, in % per hour: more than usual, and much more if nobody knows what flowed before.
+    fn unseen_rate(&self) -> f64 {
+        match self.last_c_rate {
+            Some(last) => UNSEEN_PERCENT_PER_HOUR.max(200.0 * self.usual).max(150.0 * last.abs()),
+            None => OFF_PERCENT_PER_HOUR.max(500.0 * self.usual),
+        }
+    }
+
+    /// Brings the hypotheses up to now.
+    fn settle(&mut self) {
+        let (percent, hours, gas) = std::mem::take(&mut self.pending);
+        self.bank.advance(percent, hours, gas);
+        let drift = DRIFT_PERCENT_PER_HOUR * hours;
+        self.bank.widen(drift, drift);
+        self.since_sync.0 += hours;
+        self.since_sync.1 += percent.abs();
+        self.since_refined += hours;
+    }
+
+    fn look(&mut self, (full_volts, error): (f64, f64), end: Option<End>) {
+        let hours = self.pending.1;
+        self.settle();
+        let chemistry = self.setup.pack.chemistry;
+        self.confine();
+        let bands = bands(chemistry, &self.polarisation, error);
+        if self.polarisation.settled > 5.0 {
+            self.bank.clamp(&bands);
+        }
+        match end {
+            Some(End::Full) => self.tie_full((full_volts, error)),
+            Some(End::Empty) => {
+                self.note_sync();
+            }
+            None => {}
+        }
+        let middles = middles(chemistry, &self.polarisation);
+        let sigmas = bands.map(|(low, high)| ((high - low) / 3.5).max(1.0));
+        let sharpest = sigmas.values().iter().fold(f64::INFINITY, |a, &b| a.min(b));
+        if sharpest < INFORMATIVE && self.polarisation.settled > 5.0 {
+            self.bank.compare(&middles, &sigmas, hours / COMPARE_HOURS);
+            if chemistry == Chemistry::Nmc {
+                let (own, other) = (self.bank.spread.powi(2), sharpest.powi(2));
+                let share = hours / (hours + PULL_HOURS) * own / (own + other);
+                self.bank.pull(&middles, share);
+                self.bank.spread = (own * (1.0 - share)).max(0.09).sqrt();
+            }
+        }
+        self.summary = self.bank.summary();
+    }
+
+    fn tie_full(&mut self, ends: (f64, f64)) {
+        let chemistry = self.setup.pack.chemistry;
+        let bands = full_bands(chemistry, &self.polarisation, ends);
+        self.bank.tie(&bands, 0.4);
+        if self.since_refined > 6.0 {
+            self.bank.forget(self.since_refined / (self.since_refined + FORGET_HOURS));
+            self.bank.refine();
+            self.since_refined = 0.0;
+        }
+        self.note_sync();
+    }
+
+    fn note_sync(&mut self) {
+        // A battery that stays full is no news.
+        if !self.synced || self.since_sync.1 > NEWS_PERCENT {
+            self.syncs = self.syncs.wrapping_add(1);
+        }
+        self.synced = true;
+        self.since_sync = (0.0, 0.0);
     }
 }
-
-fn polarisation(chemistry: Chemistry) -> Polarisation {
-    match chemistry {
-        Chemistry::Lfp => Polarisation { rest: 0.030, at_1_c: 0.30 },
-        Chemistry::Nmc => Polarisation { rest: 0.060, at_1_c: 0.50 },
-        Chemistry::LeadAcid => Polarisation { rest: 0.120, at_1_c: 0.60 },
-    }
-}
-
-fn hours(time: Duration) -> f64 {
-    time.as_secs_f64() / 3600.0
-}
-
-#[cfg(test)]
-mod tests;

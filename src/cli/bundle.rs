@@ -36,7 +36,7 @@ pub(super) struct Options {
 
 /// The end of `ems-edge bundle --help`.
 pub(super) const HELP: &str = "\
-Example: sudo ems-edge bundle --output /tmp/ems_001.tar.gz
+Example: sudo ems-edge bundle --output ems_001.tar.gz
 
 Holds the doctor's report, the status, the event record, the last log lines of the
 daemon and of the journal, the configuration and what the machine is; no secret.

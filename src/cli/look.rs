@@ -16,8 +16,8 @@ pub(super) struct Options {
     bus: PathBuf,
     #[arg(long, value_parser = address)]
     address: u8,
-    #[arg(long, value_parser = ["ina219", "ina226"])]
-    chip: String,
+    #[arg(long, value_parser = chip)]
+    chip: SensorKind,
 }
 
 /// A number as 0x40.
@@ -26,17 +26,22 @@ pub(super) fn address(text: &str) -> Result<u8, String> {
     u8::from_str_radix(digits, 16).map_err(|_| "expected an address such as 0x40".to_owned())
 }
 
+fn chip(text: &str) -> Result<SensorKind, String> {
+    let kinds = SensorKind::WORDS.iter().filter(|(word, _)| *word == text);
+    kinds.map(|(_, kind)| *kind).next().ok_or_else(|| "expected a value of SENSOR".to_owned())
+}
+
 /// Prints one line of JSON.
 pub(super) fn run(options: Options) -> ExitCode {
-    let kind = if options.chip == "ina219" { SensorKind::Ina219 } else { SensorKind::Ina226 };
     // Only registers are read: what they mean is worked out by who asked.
     let wiring = Wiring {
-        kind,
+        kind: options.chip,
         bus: options.bus,
         address: options.address,
         shunt: Shunt { ohms: 1.0, rated_amps: None },
         current_sign: CurrentSign::Normal,
         divider: 1.0,
+        temperature_probe: None,
     };
     let answer = Answer::of(look(&wiring, LOOKS, PAUSE_MS));
     say(&serde_json::to_string(&answer).unwrap_or_default());

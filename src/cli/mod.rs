@@ -2,6 +2,7 @@
 
 mod ask;
 mod bundle;
+mod calibrate;
 mod config;
 mod doctor;
 mod identify;
@@ -10,6 +11,7 @@ mod look;
 mod output;
 mod read;
 mod reload;
+mod replay;
 mod run;
 mod scan;
 mod setup;
@@ -75,6 +77,9 @@ enum Command {
     /// List who answers on the I2C bus.
     #[command(after_help = scan::HELP)]
     Scan(scan::Options),
+    /// Find the effective divider and shunt against a meter.
+    #[command(after_help = calibrate::HELP)]
+    Calibrate(calibrate::Options),
     /// Show the configuration as it holds.
     #[command(subcommand, after_help = "Example: sudo ems-edge config show")]
     Config(config::Action),
@@ -89,6 +94,9 @@ enum Command {
     Version(version::Options),
     #[command(hide = true)]
     Look(look::Options),
+    /// Estimate the state of charge of recorded samples.
+    #[command(after_help = replay::HELP)]
+    Replay(replay::Options),
 }
 
 /// Parses the arguments and runs the subcommand.
@@ -113,10 +121,12 @@ pub fn main() -> ExitCode {
         Command::Status(options) => status::status(&options),
         Command::Read(options) => read::read(&options),
         Command::Scan(options) => scan::scan(&options),
+        Command::Calibrate(options) => calibrate::calibrate(&options),
         Command::Config(action) => config::config(&action),
         Command::Bundle(options) => bundle::bundle(&options),
         Command::Identify(options) => identify::identify(&options),
         Command::Version(options) => version::version(&options),
         Command::Look(options) => look::run(options),
+        Command::Replay(options) => replay::replay(&options),
     }
 }

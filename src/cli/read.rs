@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::output::{self, complain, say};
 use super::{EX_CONFIG, EX_UNAVAILABLE, IN_TROUBLE};
 use crate::config::{self, Config};
-use crate::sensor::{Reading, Registers, SensorKind, look};
+use crate::sensor::{Reading, RegisterWord, Registers, SensorKind, look};
 use crate::status::{AskError, Request, Snapshot, ask, socket_in};
 
 /// What was asked for.
@@ -109,7 +109,13 @@ fn of_chip(config: &Config, raw: bool) -> Result<Seen, String> {
         Err(error) if raw => return Err(format!("{error}\n{}", list(registers).trim_end())),
         Err(error) => return Err(error.to_string()),
     };
-    Ok(Seen { device, source: "from the chip", reading, age_s: 0.0, registers: raw.then_some(*registers) })
+    Ok(Seen {
+        device,
+        source: "from the chip",
+        reading,
+        age_s: 0.0,
+        registers: raw.then(|| registers.clone()),
+    })
 }
 
 impl Seen {
@@ -130,11 +136,11 @@ impl Seen {
     }
 
     fn json(&self) -> Value {
-        let registers = self.registers.map(|registers| {
+        let registers = self.registers.as_ref().map(|registers| {
             registers
                 .list()
-                .into_iter()
-                .map(|(name, _, value)| (name.to_lowercase(), Value::from(value)))
+                .iter()
+                .map(|word| (word.name.to_lowercase(), Value::from(word.value)))
                 .collect::<Value>()
         });
         json!({
@@ -151,6 +157,9 @@ impl Seen {
 }
 
 fn list(registers: &Registers) -> String {
-    let line = |(name, number, value): (&str, u8, u16)| format!("  {number:02x}h {name:16} {value:#06x}\n");
-    registers.list().into_iter().map(line).collect()
+    let line = |word: &RegisterWord| match word.number {
+        Some(number) => format!("  {number:02x}h {:16} {:#06x}\n", word.name, word.value),
+        None => format!("  {:20} {}\n", word.name, word.value),
+    };
+    registers.list().iter().map(line).collect()
 }

@@ -55,19 +55,16 @@ pub(super) fn reload(options: &Options) -> ExitCode {
 
 /// The new configuration need not be usable, nor name the device that runs: then it is the only daemon that is meant.
 fn find_and_order(config: Option<&Path>) -> Result<String, OrderError> {
-    let folder = match config::load(config, |key| std::env::var_os(key)) {
-        Ok(loaded) => {
-            let config = loaded.config;
-            match order(&socket_in(&config.runtime_dir, config.device_id.as_str()), Order::Reload) {
-                Err(OrderError::Ask(AskError::NotRunning(_))) => config.runtime_dir,
-                outcome => return outcome,
-            }
+    let from = |key| std::env::var_os(key).map(PathBuf::from);
+    let mut folder = from("RUNTIME_DIR").or_else(|| from("RUNTIME_DIRECTORY"));
+    if let Ok(loaded) = config::load(config, |key| std::env::var_os(key)) {
+        let config = loaded.config;
+        match order(&socket_in(&config.runtime_dir, config.device_id.as_str()), Order::Reload) {
+            Err(OrderError::Ask(AskError::NotRunning(_))) => folder = Some(config.runtime_dir),
+            outcome => return outcome,
         }
-        Err(_) => {
-            let from = |key| std::env::var_os(key).map(PathBuf::from);
-            from("RUNTIME_DIR").or_else(|| from("RUNTIME_DIRECTORY")).unwrap_or_else(|| RUNTIME_DIR.into())
-        }
-    };
+    }
+    let folder = folder.unwrap_or_else(|| RUNTIME_DIR.into());
     // Those that killed daemons have left behind do not answer.
     for (_, socket) in sockets_below(&folder) {
         match order(&socket, Order::Reload) {

@@ -53,5 +53,7 @@ fn in_short(mistakes: &Mistakes) -> String {
         0 | 1 => String::new(),
         count => format!("{count} mistakes ({}), the first: ", keys.join(", ")),
     };
-    format!("not configured; mend it, then systemctl restart ems-edge: {all}{first}")
+    format!(
+        "not configured: run sudo ems-edge setup, or mend the file and systemctl restart ems-edge; {all}{first}"
+    )
 }

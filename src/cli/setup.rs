@@ -79,6 +79,16 @@ pub(super) fn setup(options: &Options) -> ExitCode {
     }
 }
 
+/// Replaces the configuration whole or not at all.
+pub(super) fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    Draft::write(path, text)?.put()
+}
+
+/// Asks at the terminal; `None` at the end of the input.
+pub(super) fn ask(question: &str) -> Option<String> {
+    terminal::ask(question)
+}
+
 /// An exit status and a sentence.
 type Refusal = (u8, String);
 

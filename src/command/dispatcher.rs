@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ems_protocol::{ClockQuality, Command, CommandAck, CommandStatus, ReasonCode};
+use ems_protocol::{ClockQuality, Command, CommandAck, CommandStatus, ReasonCode, Timestamp};
 use serde_json::Value;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -102,7 +102,7 @@ impl Shared {
         let verdict = self.judge(&command, at);
         // What is not going to be done costs no card write.
         let on_card = place.is_some() && matches!(verdict, Ok(action) if action.has_effect());
-        let issued_at = command.issued_at.map(|at| at.millis());
+        let issued_at = command.issued_at.map(Timestamp::millis);
         match self.journal.begin(id, issued_at, self.tools.now().millis(), on_card).await {
             Ok(Begun::Fresh) => {}
             Ok(Begun::Answered(ack)) => return self.send(*ack, None).await,
@@ -203,7 +203,7 @@ impl Shared {
             return;
         }
         if action == Action::Restart {
-            restart::act(&self.tools).await;
+            restart::act(&self.tools);
         } else {
             reboot::act(&self.tools).await;
         }

@@ -3,7 +3,7 @@
 use super::tools::Tools;
 
 /// To be called once the answer is delivered.
-pub(super) async fn act(tools: &Tools) {
+pub(super) fn act(tools: &Tools) {
     tracing::info!("the cloud asks for a restart");
     // Full or closed: it is stopping already.
     let _ = tools.stop.try_send(());

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::board::{self, Board};
 use super::file::{self, Found};
 use super::keys::{KEYS, entry};
 use super::mistake::{Place, escaped, is_showable};
@@ -30,6 +31,8 @@ pub struct Effective {
 pub enum Origin {
     /// A line of the file, or the environment.
     Given(Place),
+    /// What the board or the chip says.
+    Board,
     /// The directory that systemd has made for the unit.
     Unit,
     /// Nobody has set it: the default.
@@ -66,6 +69,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Given(place) => place.fmt(f),
+            Self::Board => f.write_str("BOARD or SENSOR"),
             Self::Unit => f.write_str("systemd"),
             Self::Default => f.write_str("default"),
             Self::Missing => f.write_str("not set"),
@@ -85,15 +89,12 @@ pub fn effective(path: Option<&Path>, environment: impl Fn(&str) -> Option<OsStr
     if let Some(folder) = state_folder(&settings, environment) {
         settings.take_overrides(Overrides::read(&folder).values(false), &mut report);
     }
-    let sensor = match settings.given(&entry::sensor) {
-        Given::Value(text, _) => values::sensor(text).ok(),
-        Given::Broken | Given::Nothing => None,
-    };
+    let (board, sensor) = (settings.board(), settings.sensor());
     let of = |key: &&'static Key| {
         let (origin, value) = match settings.given(key) {
             Given::Value(text, place) => (Origin::Given(place.clone()), Some(text.clone())),
             Given::Broken => (Origin::Broken, None),
-            Given::Nothing => unset(key, sensor, environment),
+            Given::Nothing => unset(key, board.as_ref(), sensor, environment),
         };
         let is_hidden = value.as_deref().is_some_and(|value| !is_showable(key, value));
         Effective { key, origin, value, is_hidden }
@@ -113,7 +114,7 @@ fn state_folder(settings: &Settings, environment: &dyn Fn(&str) -> Option<OsStri
     let text = |key: &'static Key| match settings.given(key) {
         Given::Value(text, _) => Some(text.clone()),
         Given::Broken => None,
-        Given::Nothing => unset(key, None, environment).1,
+        Given::Nothing => unset(key, None, None, environment).1,
     };
     let device_id = text(&entry::device_id).filter(|id| values::device_id(id).is_ok())?;
     Some(Path::new(&text(&entry::state_dir)?).join(device_id))
@@ -121,6 +122,7 @@ fn state_folder(settings: &Settings, environment: &dyn Fn(&str) -> Option<OsStri
 
 fn unset(
     key: &Key,
+    board: Option<&Board>,
     sensor: Option<SensorKind>,
     environment: &dyn Fn(&str) -> Option<OsString>,
 ) -> (Origin, Option<String>) {
@@ -128,6 +130,9 @@ fn unset(
     let first = of_unit.and_then(|list| list.split(':').next().map(str::to_owned));
     if let Some(directory) = first.filter(|first| !first.is_empty()) {
         return (Origin::Unit, Some(directory));
+    }
+    if let Some(value) = board::implied(key.name, board, sensor) {
+        return (Origin::Board, Some(value.to_owned()));
     }
     let default = match (key.need, sensor) {
         (Need::Default(value), _) => Some(value),

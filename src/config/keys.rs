@@ -9,6 +9,7 @@ use std::time::Duration;
 use ems_protocol::DeviceId;
 use tracing::Level;
 
+use super::board::{self, Board};
 use super::mistake::Refusal;
 use super::reader::Reader;
 use super::table::{Key, Need, keys};
@@ -54,10 +55,29 @@ keys! {
         ..Key::BLANK
     };
 
-    /// The measuring chip: `ina219`, `ina226`, or `simulated` (no hardware).
+    /// The board with the measuring chip, which sets what is soldered on it.
+    /// `waveshare-ups-hat-b` or `-d`, `geekworm-x728` and others; a line of its own for SENSOR, SHUNT and so on wins.
+    board: Option<Board> = board::parse, Key {
+        name: "BOARD",
+        example: "waveshare-ups-hat-b",
+        need: Need::Default(""),
+        ..Key::BLANK
+    };
+
+    /// The measuring chip: `ina219`, `ina226`, `ina228`, `ina238`, `max17048`, `ads1115`; `hwmon`, `power_supply`; `simulated`.
+    /// The first six are read on the I2C bus, `hwmon` and `power_supply` by the kernel; `simulated` needs no hardware.
     sensor: SensorKind = values::sensor, Key {
         name: "SENSOR",
         example: "ina226",
+        ..Key::BLANK
+    };
+
+    /// The name of the kernel's device for `SENSOR=hwmon` or `power_supply`; of two alike with its chip, `ina226@1-0041`.
+    /// `cat /sys/class/hwmon/*/name` and `ls /sys/class/power_supply` list them.
+    sensor_name: String = values::sensor_name, Key {
+        name: "SENSOR_NAME",
+        example: "ina226",
+        need: Need::Default(""),
         ..Key::BLANK
     };
 
@@ -105,6 +125,15 @@ keys! {
         ..Key::BLANK
     };
 
+    /// The probe at the battery: the id of a DS18B20 (`28-0123456789ab`), or the name of a hwmon device.
+    /// `ls /sys/bus/w1/devices` and `cat /sys/class/hwmon/*/name` list them. Without one there is no temperature.
+    temperature_sensor: String = values::sensor_name, Key {
+        name: "TEMPERATURE_SENSOR",
+        example: "28-0123456789ab",
+        need: Need::Default(""),
+        ..Key::BLANK
+    };
+
     /// The battery's chemistry: `lfp`, `nmc` or `lead_acid`.
     chemistry: Chemistry = values::chemistry, Key {
         name: "CHEMISTRY",
@@ -127,6 +156,87 @@ keys! {
         remote: true,
         example: "100",
         need: Need::BySensor { chip: None, simulated: "100" },
+        ..Key::BLANK
+    };
+
+    /// The voltage that the charger holds at the end of a charge, for the whole pack.
+    /// Without it the chemistry's usual one (3.50, 4.20 or 2.40 V a cell). It tells when the battery is full.
+    charge_voltage: Option<f64> = values::pack_voltage, Key {
+        name: "CHARGE_VOLTAGE",
+        example: "56.0",
+        need: Need::Default(""),
+        ..Key::BLANK
+    };
+
+    /// What is drawn from the battery past the shunt, in A: by this board, if it is fed from the battery directly.
+    standby_current: f64 = values::standby_current, Key {
+        name: "STANDBY_CURRENT",
+        example: "0.1",
+        need: Need::Default("0"),
+        ..Key::BLANK
+    };
+
+    /// Loads are cut at this voltage of the whole pack, after 10 s; the chemistry's usual one without it.
+    empty_voltage: Option<f64> = values::pack_voltage, Key {
+        name: "EMPTY_VOLTAGE",
+        example: "42.0",
+        need: Need::Default(""),
+        ..Key::BLANK
+    };
+
+    /// Loads are cut when the state of charge may be as low as this, in %.
+    empty_soc: f64 = values::percent, Key {
+        name: "EMPTY_SOC",
+        example: "5",
+        need: Need::Default("5"),
+        ..Key::BLANK
+    };
+
+    /// Charging stops at this voltage of the whole pack, full or not; above the charger's, or no charge completes.
+    over_voltage: Option<f64> = values::pack_voltage, Key {
+        name: "OVER_VOLTAGE",
+        example: "58.4",
+        need: Need::Default(""),
+        ..Key::BLANK
+    };
+
+    /// A full battery is charged again when its state of charge is certainly below this, in %.
+    charge_again_soc: f64 = values::percent, Key {
+        name: "CHARGE_AGAIN_SOC",
+        example: "95",
+        need: Need::Default("95"),
+        ..Key::BLANK
+    };
+
+    /// The largest charging current in A; the rated capacity in an hour without it.
+    max_charge_current: Option<f64> = values::limit_current, Key {
+        name: "MAX_CHARGE_CURRENT",
+        example: "50",
+        need: Need::Default(""),
+        ..Key::BLANK
+    };
+
+    /// The largest load in A; three times the rated capacity in an hour without it.
+    max_load_current: Option<f64> = values::limit_current, Key {
+        name: "MAX_LOAD_CURRENT",
+        example: "150",
+        need: Need::Default(""),
+        ..Key::BLANK
+    };
+
+    /// No charging of a colder battery, in °C, where its temperature is measured: 0 for lithium, −20 for lead-acid.
+    min_charge_temperature: Option<f64> = values::temperature, Key {
+        name: "MIN_CHARGE_TEMPERATURE",
+        example: "0",
+        need: Need::Default(""),
+        ..Key::BLANK
+    };
+
+    /// No use of a hotter battery, in °C, where its temperature is measured: 60 for lithium, 55 for lead-acid.
+    max_temperature: Option<f64> = values::temperature, Key {
+        name: "MAX_TEMPERATURE",
+        example: "60",
+        need: Need::Default(""),
         ..Key::BLANK
     };
 
@@ -178,7 +288,7 @@ keys! {
     };
 
     /// The actions that the cloud may ask for, with commas between; `all` or `none`.
-    /// The default leaves out REBOOT and what drives outputs: SET_MODE and SET_OUTPUT.
+    /// The default leaves out REBOOT and what drives outputs: `SET_MODE` and `SET_OUTPUT`.
     commands_allow: Allowed = values::commands_allow, Key {
         name: "COMMANDS_ALLOW",
         example: "PING,READ_NOW,IDENTIFY",

@@ -48,11 +48,15 @@ pub(super) struct Refusal {
     pub(super) write: Option<String>,
 }
 
+/// What stands for a token in `config.example.env`.
+const PLACEHOLDER: &str = "sk_...";
+
 impl Mistakes {
     /// Sorts, and takes `secrets` out of every sentence, should one have found its way in.
     pub(super) fn new(mut mistakes: Vec<Mistake>, secrets: &[String]) -> Self {
         for mistake in &mut mistakes {
-            for secret in secrets {
+            // The example's placeholder is no secret: it is what the sentence says to replace.
+            for secret in secrets.iter().filter(|&secret| secret != PLACEHOLDER) {
                 mistake.text = mistake.text.replace(secret.as_str(), "[secret]");
             }
         }

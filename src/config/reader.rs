@@ -3,13 +3,12 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use super::board;
 use super::file::Found;
-use super::keys::entry;
 use super::mistake::{Mistake, Mistakes, Place, Refusal};
 use super::overrides::Values;
 use super::settings::{Given, Report, Settings};
 use super::table::{Key, Need};
-use super::values;
 use crate::sensor::SensorKind;
 
 /// The values, and what was found wrong with them so far.
@@ -98,10 +97,14 @@ impl<'a> Reader<'a> {
         if let Some(directory) = key.directory_from.and_then(|name| self.directory_of_unit(name)) {
             return Some(directory);
         }
+        let (board, sensor) = (self.settings.board(), self.settings.sensor());
+        if let Some(value) = board::implied(key.name, board.as_ref(), sensor) {
+            return Some(value.to_owned());
+        }
         let default = match key.need {
             Need::Required => None,
             Need::Default(value) => Some(value),
-            Need::BySensor { simulated, .. } if self.is_simulated() => Some(simulated),
+            Need::BySensor { simulated, .. } if sensor == Some(SensorKind::Simulated) => Some(simulated),
             Need::BySensor { chip, .. } => chip,
         };
         if default.is_none() {
@@ -114,11 +117,6 @@ impl<'a> Reader<'a> {
     fn directory_of_unit(&self, name: &str) -> Option<String> {
         let list = (self.environment)(name)?.into_string().ok()?;
         list.split(':').next().filter(|first| !first.is_empty()).map(str::to_owned)
-    }
-
-    fn is_simulated(&self) -> bool {
-        let Given::Value(text, _) = self.settings.given(&entry::sensor) else { return false };
-        values::sensor(text).is_ok_and(|kind| kind == SensorKind::Simulated)
     }
 
     fn note_missing(&mut self, key: &'static Key) {

@@ -3,12 +3,15 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use super::board::{self, Board};
 use super::file::Contents;
 use super::keys::{KEYS, entry};
 use super::line::{self, Line};
 use super::mistake::{Mistake, Mistakes, Place, escaped};
 use super::overrides::Values;
 use super::table::Key;
+use super::values;
+use crate::sensor::SensorKind;
 
 /// Shorter secrets are refused anyway, and taking so short a text out of sentences would leave none to read.
 const MIN_SECRET_BYTES: usize = 6;
@@ -83,6 +86,28 @@ impl Settings {
             report.keep_secret(key, &given);
             self.cloud.push(Setting { key, name: name.clone(), place: Place::Cloud, given });
         }
+    }
+
+    /// The board, if one is named.
+    pub(super) fn board(&self) -> Option<Board> {
+        match self.given(&entry::board) {
+            Given::Value(text, _) => board::parse(text).ok().flatten(),
+            Given::Broken | Given::Nothing => None,
+        }
+    }
+
+    /// The chip: by its own line, or as the board has it.
+    pub(super) fn sensor(&self) -> Option<SensorKind> {
+        let given = match self.given(&entry::sensor) {
+            Given::Value(text, _) => values::sensor(text).ok(),
+            Given::Broken => return None,
+            Given::Nothing => None,
+        };
+        given.or_else(|| {
+            let board = self.board()?;
+            let (_, word) = board.settings.iter().find(|(key, _)| *key == entry::sensor.name)?;
+            values::sensor(word).ok()
+        })
     }
 
     /// Takes in the lines of the file; `false` if it is no text at all.

@@ -83,6 +83,7 @@ macro_rules! keys {
 
         impl Config {
             /// The names of the keys whose values differ in `other`.
+            #[expect(clippy::float_cmp, reason = "what was written differently is meant differently")]
             pub fn changes(&self, other: &Self) -> Vec<&'static str> {
                 let mut changes = Vec::new();
                 $( if self.$field != other.$field { changes.push(entry::$field.name); } )+

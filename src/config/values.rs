@@ -24,12 +24,15 @@ pub(super) fn device_id(text: &str) -> Result<DeviceId, Refusal> {
 }
 
 pub(super) fn sensor(text: &str) -> Result<SensorKind, Refusal> {
-    let kinds = [
-        ("ina219", SensorKind::Ina219),
-        ("ina226", SensorKind::Ina226),
-        ("simulated", SensorKind::Simulated),
-    ];
-    one_of(text, &kinds)
+    one_of(text, &SensorKind::WORDS)
+}
+
+pub(super) fn sensor_name(text: &str) -> Result<String, Refusal> {
+    // It becomes part of a path.
+    if text.starts_with('.') || text.contains(['/', ' ']) {
+        return Err("expected the name of a device, not a path".into());
+    }
+    Ok(text.to_owned())
 }
 
 pub(super) fn commands_allow(text: &str) -> Result<Allowed, Refusal> {
@@ -83,6 +86,37 @@ pub(super) fn cells_series(text: &str) -> Result<u16, Refusal> {
 
 pub(super) fn capacity_ah(text: &str) -> Result<f64, Refusal> {
     number(text.strip_suffix("Ah").unwrap_or(text).trim_end(), 0.1..=100_000.0)
+}
+
+/// A current in A that the daemon's own board draws past the shunt.
+pub(super) fn standby_current(text: &str) -> Result<f64, Refusal> {
+    number(text.strip_suffix('A').unwrap_or(text).trim_end(), 0.0..=10.0)
+}
+
+/// A voltage of the pack in V; nothing is the chemistry's.
+pub(super) fn pack_voltage(text: &str) -> Result<Option<f64>, Refusal> {
+    unless_empty(text, |text| number(text.strip_suffix('V').unwrap_or(text).trim_end(), 0.5..=2000.0))
+}
+
+/// A current in A; nothing is the chemistry's.
+pub(super) fn limit_current(text: &str) -> Result<Option<f64>, Refusal> {
+    unless_empty(text, |text| number(text.strip_suffix('A').unwrap_or(text).trim_end(), 0.01..=100_000.0))
+}
+
+/// A temperature in °C; nothing is the chemistry's.
+pub(super) fn temperature(text: &str) -> Result<Option<f64>, Refusal> {
+    unless_empty(text, |text| number(text, -50.0..=100.0))
+}
+
+pub(super) fn percent(text: &str) -> Result<f64, Refusal> {
+    number(text.strip_suffix('%').unwrap_or(text).trim_end(), 0.0..=100.0)
+}
+
+fn unless_empty(
+    text: &str,
+    parse: impl FnOnce(&str) -> Result<f64, Refusal>,
+) -> Result<Option<f64>, Refusal> {
+    if text.is_empty() { Ok(None) } else { parse(text).map(Some) }
 }
 
 pub(super) fn sample_interval(text: &str) -> Result<Duration, Refusal> {

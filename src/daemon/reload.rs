@@ -112,8 +112,10 @@ impl Reloader {
             let opened = sensor::open(&new.wiring(), self.bus.clone());
             Some(opened.map_err(|error| format!("the system refuses a thread for the sensor: {error}"))?)
         };
-        let same = sensor.is_none() && old.pack() == new.pack() && old.sample_interval == new.sample_interval;
-        let change = sampler::Change { sensor, pack: new.pack(), interval: new.sample_interval };
+        let (setup, limits, interval) = (new.setup(), new.limits(), new.sample_interval);
+        let same =
+            sensor.is_none() && (old.setup(), old.limits(), old.sample_interval) == (setup, limits, interval);
+        let change = sampler::Change { sensor, setup, limits, interval };
         Ok((!same).then_some(change))
     }
 

@@ -42,18 +42,16 @@ impl From<SensorError> for SensorTrouble {
 
 /// Looks at the chip of `wiring` as `account`, until `deadline`.
 pub(super) fn look_as(account: &Account, wiring: &Wiring, deadline: Instant) -> SensorLook {
-    let chip = match wiring.kind {
-        SensorKind::Simulated => return look(wiring, LOOKS, PAUSE_MS).map_err(SensorTrouble::from),
-        SensorKind::Ina219 => "ina219",
-        SensorKind::Ina226 => "ina226",
-    };
+    if wiring.kind == SensorKind::Simulated {
+        return look(wiring, LOOKS, PAUSE_MS).map_err(SensorTrouble::from);
+    }
     let trouble = |kind: &str, words: String| SensorTrouble { kind: kind.to_owned(), errno: None, words };
     let program = std::env::current_exe().map_err(|error| {
         trouble("unknown", format!("this program cannot find itself ({error}): reinstall it"))
     })?;
     let mut command = as_user(account, &program);
     command.arg("look").arg("--bus").arg(wiring.bus.as_os_str()).arg("--address");
-    command.arg(format!("{:#04x}", wiring.address)).arg("--chip").arg(chip);
+    command.arg(format!("{:#04x}", wiring.address)).arg("--chip").arg(wiring.kind.word());
     let answer = output(&mut command, deadline).map_err(|why| {
         let device = wiring.device();
         if why.contains("in time") {

@@ -13,7 +13,6 @@ use super::unit::Unit;
 use crate::battery::{Pack, Response, StepResponse};
 use crate::clock::{SystemTime, TimeSource as _};
 use crate::config::{self, Config, Loaded, Mistakes};
-use crate::sensor::SensorKind;
 use crate::status::{AskError, Request, Snapshot, ask, running_below, socket_in, sockets_below};
 use crate::uplink::{Dialer, Findings, Proxy, probe};
 
@@ -67,6 +66,10 @@ const LIMIT: Duration = Duration::from_millis(13_500);
 const SYSTEMD_LIMIT: Duration = Duration::from_secs(3);
 /// How long the sensor may take: four seconds of looks, and what a bus that hangs takes to say so.
 const LOOK_LIMIT: Duration = Duration::from_secs(8);
+/// How long a sensor may take to answer again before it is called lost.
+const SETTLED: Duration = Duration::from_secs(3);
+/// Between two looks at one that does not.
+const SETTLING: Duration = Duration::from_millis(300);
 /// Where the daemon is looked for without a configuration.
 const RUNTIME_DIR: &str = "/run/ems-edge";
 
@@ -83,7 +86,7 @@ impl Facts {
         });
         // Without the token, which would be a second connection beside the daemon's.
         let way = config.as_ref().ok().map(|loaded| look_at_way(loaded.config.clone(), false, deadline));
-        let daemon = Daemon::find(config.as_ref().ok().map(|loaded| &loaded.config));
+        let daemon = Daemon::find_settled(config.as_ref().ok().map(|loaded| &loaded.config));
         let mine = matches!(daemon, Daemon::Stopped).then_some(config.as_ref().ok()).flatten();
         let token = mine.map(|loaded| look_at_way(loaded.config.clone(), true, deadline));
         let (unit, synchronised) = receive(&system, deadline).unwrap_or((None, None));
@@ -124,7 +127,7 @@ impl Facts {
 
     /// Whether a chip on a real bus is meant.
     pub(super) fn has_chip(&self) -> bool {
-        self.settings().is_some_and(|config| config.sensor != SensorKind::Simulated)
+        self.settings().is_some_and(|config| config.sensor.is_on_i2c())
     }
 
     /// Why the sensor gives no readings, by the daemon or by the look.
@@ -171,6 +174,26 @@ impl Facts {
 }
 
 impl Daemon {
+    /// The daemon when its sensor has settled: one that has just started has read nothing yet, and a single reading that
+    /// failed is no fault.
+    fn find_settled(config: Option<&Config>) -> Self {
+        let begin = Instant::now();
+        loop {
+            let daemon = Self::find(config);
+            let Self::Running(snapshot) = &daemon else { return daemon };
+            let sensor = &snapshot.sensor;
+            let is_settled = match sensor.answers {
+                Some(true) => true,
+                Some(false) => Duration::from_secs(sensor.since_s) >= SETTLED,
+                None => false,
+            };
+            if is_settled || begin.elapsed() >= SETTLED {
+                return daemon;
+            }
+            thread::sleep(SETTLING);
+        }
+    }
+
     fn find(config: Option<&Config>) -> Self {
         let socket = if let Some(config) = config {
             socket_in(&config.runtime_dir, config.device_id.as_str())

@@ -89,7 +89,12 @@ impl Work {
         }
     }
 
-    /// A job is done, or could not be asked for after all.
+    /// A job could not be asked for after all: that is no progress.
+    pub fn withdraw(&self) {
+        self.0.asked.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// A job is done.
     pub fn done(&self) {
         self.touch();
         self.0.done.fetch_add(1, Ordering::AcqRel);
@@ -139,7 +144,10 @@ mod tests {
         work.ask();
         work.ask();
         work.done();
+        work.ask();
+        work.withdraw();
         assert!(work.under_way().is_some());
+        assert_eq!(work.count(), 1);
         work.done();
         assert_eq!((work.under_way(), work.count()), (None, 2));
     }

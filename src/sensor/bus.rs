@@ -79,7 +79,7 @@ impl SensorHandle {
         self.work.ask();
         // Full cannot be, since nothing was under way; a thread that has ended has closed the answers too.
         if self.requests.try_send(()).is_err() {
-            self.work.done();
+            self.work.withdraw();
         }
         self.answer().await
     }

@@ -66,6 +66,7 @@ pub(super) fn explain_transfer(errno: Option<i32>) -> Explanation {
             "set dtoverlay=i2c-gpio in config.txt and report this",
         ),
         Some(EBUSY) => ("is owned by a kernel driver", "remove its dtoverlay from config.txt and reboot"),
+        Some(ENOENT) => ("is gone", "plug it in again or load its driver"),
         Some(ENODEV) => ("lost its bus", "plug the I2C adapter in again or load its module"),
         _ => ("failed in a transfer", "check power and wiring"),
     };

@@ -31,6 +31,13 @@ pub enum SensorError {
         /// What the kernel answered.
         errno: Option<i32>,
     },
+    /// The kernel has no such device, or more than one.
+    NoDriver {
+        /// The device.
+        device: Device,
+        /// What was found instead, colon, remedy.
+        found: String,
+    },
     /// Something answers, but not as the configured chip does.
     WrongChip {
         /// The chip that was expected.
@@ -104,7 +111,10 @@ impl SensorError {
     pub fn flag(&self) -> &'static str {
         match self {
             Self::Open { .. }
-            | Self::Transfer { errno: Some(EREMOTEIO | ENXIO | ETIMEDOUT | EBUSY | ENODEV), .. }
+            | Self::NoDriver { .. }
+            | Self::Transfer {
+                errno: Some(ENOENT | EREMOTEIO | ENXIO | ETIMEDOUT | EBUSY | ENODEV), ..
+            }
             | Self::Deadline { .. }
             | Self::Busy { .. }
             | Self::ThreadEnded { .. } => "SENSOR_LOST",
@@ -120,6 +130,7 @@ impl SensorError {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Open { .. } => "open",
+            Self::NoDriver { .. } => "no driver",
             Self::Transfer { errno: Some(EREMOTEIO | ENXIO), .. } => "no answer",
             Self::Transfer { errno: Some(ETIMEDOUT), .. } => "bus stuck",
             Self::Transfer { .. } => "transfer",
@@ -138,6 +149,7 @@ impl SensorError {
         match self {
             Self::Open { errno: Some(EPERM | ENOENT | EACCES | EBUSY | ENODEV | ENXIO | ENOTTY), .. }
             | Self::Transfer { errno: Some(EBUSY), .. }
+            | Self::NoDriver { .. }
             | Self::WrongChip { .. }
             | Self::ThreadEnded { .. } => RetryHint::Technician,
             Self::Open { .. } | Self::Transfer { .. } | Self::NoConversion { .. } => RetryHint::Reopen,
@@ -170,6 +182,7 @@ impl fmt::Display for SensorError {
                 let why = explain_transfer(*errno);
                 write!(f, "{device} {} ({}, {action}): {}", why.cause, Number(*errno), why.remedy)
             }
+            Self::NoDriver { device, found } => write!(f, "{device} {found}"),
             Self::WrongChip { device, found } => write!(
                 f,
                 "{device} expected, but {found}: check SENSOR and I2C_ADDRESS against the board's chip"

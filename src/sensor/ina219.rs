@@ -13,6 +13,7 @@ use ina219::errors::{
 use ina219::measurements::Measurements;
 
 use super::convert::{OutOfRange, Scale, convert};
+use super::datasheet::{Datasheet, Field, Ready, Register, Setting, register};
 use super::{BatteryMonitor, Device, Errno, Reading, SensorError, Wiring};
 
 /// The pins take 26 V (section 7.3), though the converter goes to 32 V.
@@ -50,7 +51,32 @@ pub(super) fn scale(configuration: Configuration) -> Scale {
         bus_lsb: 4e-3,
         bus_limit: BUS_LIMIT,
         shunt_lsb: 10e-6,
-        shunt_end: millivolts.unsigned_abs() * 100,
+        shunt_end: u32::from(millivolts.unsigned_abs()) * 100,
+    }
+}
+
+/// Section 8.6.
+const CONFIGURATION: Register = register!(0x00, "CONFIGURATION", 2);
+const SHUNT_VOLTAGE: Register = register!(0x01, "SHUNT_VOLTAGE", 2);
+const BUS_VOLTAGE: Register = register!(0x02, "BUS_VOLTAGE", 2);
+const CALIBRATION: Register = register!(0x05, "CALIBRATION", 2);
+/// Shunt and bus, continuously (section 8.6.2.1).
+const MODE: u16 = 0b111;
+
+/// The chip for a look, whatever its configuration.
+pub(super) fn datasheet() -> Datasheet {
+    Datasheet {
+        chip: "INA219",
+        ids: &[],
+        identify: |_| Ok(()),
+        settings: vec![Setting { register: CONFIGURATION, word: 0x3FFF, kept: 0x3FFF, at_power_on: 0x399F }],
+        ready: Ready::Flag(BUS_VOLTAGE, 1 << 1),
+        // Bits 2 to 0 are no part of the voltage (section 8.6.3.2).
+        bus: Field { register: BUS_VOLTAGE, shift: 3, is_signed: false },
+        shunt: Some(Field { register: SHUNT_VOLTAGE, shift: 0, is_signed: true }),
+        scale: |_| scale(configuration(None)),
+        sleeps: |words| words.first().is_none_or(|configuration| configuration & MODE != MODE),
+        also: &[CALIBRATION],
     }
 }
 
@@ -153,7 +179,12 @@ where
         let with_current = self.wiring.is_undivided();
         measured
             .and_then(|(bus, shunt)| {
-                convert(&scale(self.configuration), &self.wiring, with_current, bus, shunt)
+                convert(
+                    &scale(self.configuration),
+                    &self.wiring,
+                    bus.into(),
+                    with_current.then_some(shunt.into()),
+                )
             })
             .map_err(|reach| SensorError::OutOfRange { device: self.device.clone(), reach })
     }

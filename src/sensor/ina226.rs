@@ -5,6 +5,7 @@ use embedded_hal::i2c::I2c;
 use ina226::{AVG, Config, INA226, MODE, MaskEnableFlags, VBUSCT, VSHCT};
 
 use super::convert::{Scale, convert};
+use super::datasheet::{Datasheet, Field, Ready, Register, Setting, register};
 use super::{BatteryMonitor, Device, Errno, Reading, SensorError, Wiring};
 
 /// Steps of the shunt (section 7.1, register 01h) and bus voltage (02h); bus limit from section 5.3.
@@ -27,6 +28,41 @@ const TEXAS_INSTRUMENTS: u16 = 0x5449;
 /// Bits 15 to 4 of the die id; the others are the revision.
 const DIE: u16 = 0x226;
 
+/// Section 7.1.
+const CONFIGURATION_REGISTER: Register = register!(0x00, "CONFIGURATION", 2);
+const SHUNT_VOLTAGE: Register = register!(0x01, "SHUNT_VOLTAGE", 2);
+const BUS_VOLTAGE: Register = register!(0x02, "BUS_VOLTAGE", 2);
+const CALIBRATION: Register = register!(0x05, "CALIBRATION", 2);
+const MASK_ENABLE: Register = register!(0x06, "MASK_ENABLE", 2);
+pub(super) const MANUFACTURER_ID: Register = register!(0xFE, "MANUFACTURER_ID", 2);
+pub(super) const DIE_ID: Register = register!(0xFF, "DIE_ID", 2);
+/// Shunt and bus, continuously.
+const MODE: u16 = 0b111;
+
+/// The chip for a look, whatever its configuration.
+pub(super) fn datasheet() -> Datasheet {
+    Datasheet {
+        chip: "INA226",
+        ids: &[MANUFACTURER_ID, DIE_ID],
+        identify: |ids| match ids {
+            &[manufacturer, die] => identified(manufacturer, die),
+            _ => Err("a chip without ids answers".to_owned()),
+        },
+        settings: vec![Setting {
+            register: CONFIGURATION_REGISTER,
+            word: CONFIGURATION_WORD,
+            kept: 0xFFFF,
+            at_power_on: CONFIGURATION_AT_POWER_ON,
+        }],
+        ready: Ready::Flag(MASK_ENABLE, 1 << 3),
+        bus: Field { register: BUS_VOLTAGE, shift: 0, is_signed: false },
+        shunt: Some(Field { register: SHUNT_VOLTAGE, shift: 0, is_signed: true }),
+        scale: |_| SCALE,
+        sleeps: |words| words.first().is_none_or(|configuration| configuration & MODE != MODE),
+        also: &[CALIBRATION],
+    }
+}
+
 /// Together twice the time of one result.
 const READY_POLLS: u32 = 30;
 const READY_POLL_MS: u32 = 5;
@@ -36,8 +72,8 @@ pub(super) fn is_ina226(manufacturer: u16, die: u16) -> bool {
     manufacturer == TEXAS_INSTRUMENTS && die >> 4 == DIE
 }
 
-/// An error unless these are the ids of an INA226.
-pub(super) fn identified(device: &Device, manufacturer: u16, die: u16) -> Result<(), SensorError> {
+/// What answers, unless these are the ids of an INA226.
+fn identified(manufacturer: u16, die: u16) -> Result<(), String> {
     if is_ina226(manufacturer, die) {
         return Ok(());
     }
@@ -46,13 +82,10 @@ pub(super) fn identified(device: &Device, manufacturer: u16, die: u16) -> Result
         (TEXAS_INSTRUMENTS, _) => "another chip of Texas Instruments",
         _ => "a clone or another maker's chip",
     };
-    Err(SensorError::WrongChip {
-        device: device.clone(),
-        found: format!(
-            "{kind} answers (manufacturer {manufacturer:#06x} instead of {TEXAS_INSTRUMENTS:#06x}, die \
-             {die:#06x} instead of 0x2260)"
-        ),
-    })
+    Err(format!(
+        "{kind} answers (manufacturer {manufacturer:#06x} instead of {TEXAS_INSTRUMENTS:#06x}, die {die:#06x} \
+         instead of 0x2260)"
+    ))
 }
 
 /// An INA226 that has been identified and configured.
@@ -82,7 +115,8 @@ where
         let manufacturer =
             self.chip.manufacturer_id().map_err(|e| self.failed("reading MANUFACTURER_ID", &e))?;
         let die = self.chip.die_id().map_err(|e| self.failed("reading DIE_ID", &e))?;
-        identified(&self.device, manufacturer, die)
+        identified(manufacturer, die)
+            .map_err(|found| SensorError::WrongChip { device: self.device.clone(), found })
     }
 
     fn configure(&mut self) -> Result<(), SensorError> {
@@ -141,7 +175,7 @@ where
         self.verify_configuration()?;
         let (bus, shunt) =
             measured.ok_or_else(|| SensorError::NoConversion { device: self.device.clone() })?;
-        convert(&SCALE, &self.wiring, true, bus, shunt)
+        convert(&SCALE, &self.wiring, bus.into(), Some(shunt.into()))
             .map_err(|reach| SensorError::OutOfRange { device: self.device.clone(), reach })
     }
 }

@@ -1,23 +1,21 @@
-//! The chips behind `/dev/i2c-N`.
+//! The chips behind `/dev/i2c-N`, and those that the kernel reads.
 
 use std::path::Path;
 
 use linux_embedded_hal::{Delay, I2cdev};
 
-use super::ina219::Ina219Monitor;
-use super::ina226::Ina226Monitor;
-use super::{BatteryMonitor, Device, Errno, SensorError, Wiring};
+use super::kernel::KernelMonitor;
+use super::{BatteryMonitor, Device, Errno, SensorError, Wiring, chips};
 
-/// Opens the bus and the INA219 on it.
-pub(super) fn open_ina219(device: Device, wiring: Wiring) -> Result<Box<dyn BatteryMonitor>, SensorError> {
-    let bus = open_bus(&device)?;
-    Ok(Box::new(Ina219Monitor::open(bus, Delay, device, wiring)?))
-}
+/// Where the kernel shows its devices.
+pub(super) const SYSFS: &str = "/sys";
 
-/// Opens the bus and the INA226 on it.
-pub(super) fn open_ina226(device: Device, wiring: Wiring) -> Result<Box<dyn BatteryMonitor>, SensorError> {
-    let bus = open_bus(&device)?;
-    Ok(Box::new(Ina226Monitor::open(bus, Delay, device, wiring)?))
+/// Opens the chip of `wiring`, and the bus for it.
+pub(super) fn open(device: Device, wiring: Wiring) -> Result<Box<dyn BatteryMonitor>, SensorError> {
+    if wiring.kind.is_read_by_kernel() {
+        return Ok(Box::new(KernelMonitor::open(Path::new(SYSFS), device, wiring)?));
+    }
+    chips::open(open_bus(&device)?, Delay, device, wiring)
 }
 
 pub(super) fn open_bus(device: &Device) -> Result<I2cdev, SensorError> {

@@ -1,7 +1,10 @@
 //! A look at a chip by reading alone: for people who want to know, beside or instead of the daemon.
 //!
 //! Nothing is configured or reset, so it harms no chip, known or unknown. What the chip has measured last is as good
-//! as its own configuration: the steps of both registers do not depend on it.
+//! as its own configuration: what its steps are worth is read from there.
+
+use std::borrow::Cow;
+use std::path::Path;
 
 use embedded_hal::delay::DelayNs as _;
 use embedded_hal::i2c::I2c;
@@ -10,35 +13,28 @@ use ems_simulator::simulated::simulated_pack;
 use linux_embedded_hal::Delay;
 use serde::{Deserialize, Serialize};
 
+use super::chips::datasheet;
 use super::convert::convert;
-use super::{Device, Errno, Reading, SensorError, SensorKind, Wiring, ina219, ina226, linux};
+use super::datasheet::Datasheet;
+use super::kernel::KernelMonitor;
+use super::registers::{Wires, word};
+use super::{Device, Errno, Reading, SensorError, SensorKind, Wiring, ina226, kernel, linux};
 
-/// The registers of a chip, as they read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Registers {
-    /// CONFIGURATION, register 00.
-    pub configuration: u16,
-    /// `SHUNT_VOLTAGE`, register 01.
-    pub shunt: i16,
-    /// `BUS_VOLTAGE`, register 02.
-    pub bus: u16,
-    /// CALIBRATION, register 05.
-    pub calibration: u16,
-    /// `MANUFACTURER_ID`, register FE hex; an INA219 has none.
-    pub manufacturer: Option<u16>,
-    /// `DIE_ID`, register FF hex; an INA219 has none.
-    pub die: Option<u16>,
+/// The registers of a chip or the files of a driver, as they read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registers(Vec<RegisterWord>);
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegisterWord {
+    /// As the datasheet names it, or the file's name.
+    pub name: Cow<'static, str>,
+    /// The register's number; a file has none.
+    pub number: Option<u8>,
+    /// Right-aligned; of a file the number in it.
+    pub value: i64,
 }
 
-/// Registers that both chips have at the same place.
-const CONFIGURATION: u8 = 0x00;
-const SHUNT_VOLTAGE: u8 = 0x01;
-const BUS_VOLTAGE: u8 = 0x02;
-const CALIBRATION: u8 = 0x05;
-pub(super) const MANUFACTURER_ID: u8 = 0xFE;
-pub(super) const DIE_ID: u8 = 0xFF;
-/// The bits of CONFIGURATION that say what is measured, continuously if all are set (SBOS448G 8.6.2.1, SBOS547B 7.1).
-const MODE: u16 = 0b111;
 /// Longer than a conversion of a chip that has just been switched on.
 const FIRST_CONVERSION_MS: u32 = 100;
 
@@ -52,15 +48,19 @@ pub fn look(wiring: &Wiring, times: u32, pause_ms: u32) -> Result<Vec<Registers>
         SensorKind::Simulated => {
             let bus = simulated_pack(Clock::monotonic());
             Delay.delay_ms(FIRST_CONVERSION_MS);
-            look_at(bus, &device, SensorKind::Ina226, times, pause_ms)
+            look_at(bus, device, wiring.kind, times, pause_ms)
         }
-        kind => look_at(linux::open_bus(&device)?, &device, kind, times, pause_ms),
+        SensorKind::Hwmon | SensorKind::PowerSupply => {
+            let monitor = KernelMonitor::open(Path::new(linux::SYSFS), device, wiring.clone())?;
+            repeated(times, pause_ms, || monitor.words().map(Registers::of_files))
+        }
+        kind => look_at(linux::open_bus(&device)?, device, kind, times, pause_ms),
     }
 }
 
 fn look_at<I2C>(
-    mut bus: I2C,
-    device: &Device,
+    i2c: I2C,
+    device: Device,
     kind: SensorKind,
     times: u32,
     pause_ms: u32,
@@ -68,99 +68,108 @@ fn look_at<I2C>(
 where
     I2C: I2c<Error: Errno>,
 {
-    let ids = identify(&mut bus, device, kind)?;
+    let sheet = datasheet(kind, None);
+    let mut wires = Wires { i2c, device };
+    if kind == SensorKind::Ina219 {
+        is_no_ina226(&mut wires)?;
+    }
+    let ids = wires.identify(&sheet)?;
+    repeated(times, pause_ms, || registers(&mut wires, &sheet, &ids))
+}
+
+fn repeated(
+    times: u32,
+    pause_ms: u32,
+    mut look: impl FnMut() -> Result<Registers, SensorError>,
+) -> Result<Vec<Registers>, SensorError> {
     let mut looks = Vec::new();
     for time in 0..times {
         if time > 0 {
             Delay.delay_ms(pause_ms);
         }
-        let mut read = |register, action| word(&mut bus, device, register, action);
-        let configuration = read(CONFIGURATION, "reading CONFIGURATION")?;
-        if configuration & MODE != MODE {
-            return Err(SensorError::WrongChip {
-                device: device.clone(),
-                found: format!("it does not measure by itself (CONFIGURATION is {configuration:#06x})"),
-            });
-        }
-        looks.push(Registers {
-            configuration,
-            shunt: read(SHUNT_VOLTAGE, "reading SHUNT_VOLTAGE")?.cast_signed(),
-            bus: read(BUS_VOLTAGE, "reading BUS_VOLTAGE")?,
-            calibration: read(CALIBRATION, "reading CALIBRATION")?,
-            manufacturer: ids.map(|(manufacturer, _)| manufacturer),
-            die: ids.map(|(_, die)| die),
-        });
+        looks.push(look()?);
     }
     Ok(looks)
 }
 
-/// The ids of a chip that has them; a chip that is another than `kind` is an error.
-fn identify<I2C>(bus: &mut I2C, device: &Device, kind: SensorKind) -> Result<Option<(u16, u16)>, SensorError>
-where
-    I2C: I2c<Error: Errno>,
-{
-    let manufacturer = word(bus, device, MANUFACTURER_ID, "reading MANUFACTURER_ID");
-    if kind == SensorKind::Ina219 {
-        // It answers there with whatever it likes, or not at all.
-        let die = word(bus, device, DIE_ID, "reading DIE_ID");
-        if let (Ok(manufacturer), Ok(die)) = (manufacturer, die)
-            && ina226::is_ina226(manufacturer, die)
-        {
+/// An INA219 has no ids: it answers there with whatever it likes, or not at all.
+fn is_no_ina226<I2C: I2c<Error: Errno>>(wires: &mut Wires<I2C>) -> Result<(), SensorError> {
+    let ids = [wires.read(ina226::MANUFACTURER_ID), wires.read(ina226::DIE_ID)];
+    match ids {
+        [Ok(manufacturer), Ok(die)] if ina226::is_ina226(word(manufacturer), word(die)) => {
             let found = "an INA226 answers; set SENSOR=ina226".to_owned();
-            return Err(SensorError::WrongChip { device: device.clone(), found });
+            Err(SensorError::WrongChip { device: wires.device.clone(), found })
         }
-        return Ok(None);
+        _ => Ok(()),
     }
-    let ids = (manufacturer?, word(bus, device, DIE_ID, "reading DIE_ID")?);
-    ina226::identified(device, ids.0, ids.1)?;
-    Ok(Some(ids))
 }
 
-/// One 16-bit register, the high byte first.
-pub(super) fn word<I2C>(
-    bus: &mut I2C,
-    device: &Device,
-    register: u8,
-    action: &'static str,
-) -> Result<u16, SensorError>
-where
-    I2C: I2c<Error: Errno>,
-{
-    let mut bytes = [0; 2];
-    bus.write_read(device.address, &[register], &mut bytes)
-        .map(|()| u16::from_be_bytes(bytes))
-        .map_err(|error| SensorError::Transfer { device: device.clone(), action, errno: error.errno() })
+fn registers<I2C: I2c<Error: Errno>>(
+    wires: &mut Wires<I2C>,
+    sheet: &Datasheet,
+    ids: &[u16],
+) -> Result<Registers, SensorError> {
+    let mut list = Vec::new();
+    let mut settings = Vec::new();
+    for setting in &sheet.settings {
+        let value = wires.read(setting.register)?;
+        settings.push(word(value));
+        list.push(RegisterWord::of(setting.register.name, setting.register.number, value));
+    }
+    if (sheet.sleeps)(&settings) {
+        let words: Vec<_> = sheet.settings.iter().zip(&settings).collect();
+        let words: Vec<_> =
+            words.iter().map(|(s, word)| format!("{} is {word:#06x}", s.register.name)).collect();
+        return Err(SensorError::WrongChip {
+            device: wires.device.clone(),
+            found: format!("it does not measure by itself ({})", words.join(", ")),
+        });
+    }
+    let measured = sheet.shunt.iter().map(|field| &field.register).chain([&sheet.bus.register]);
+    for register in measured.chain(sheet.also) {
+        list.push(RegisterWord::of(register.name, register.number, wires.read(*register)?));
+    }
+    let named = sheet.ids.iter().zip(ids);
+    list.extend(named.map(|(id, value)| RegisterWord::of(id.name, id.number, (*value).into())));
+    Ok(Registers(list))
+}
+
+impl RegisterWord {
+    fn of(name: &'static str, number: u8, value: u64) -> Self {
+        Self { name: name.into(), number: Some(number), value: value.cast_signed() }
+    }
 }
 
 impl Registers {
+    fn of_files(files: Vec<(&'static str, i64)>) -> Self {
+        let word =
+            |(name, value): (&'static str, i64)| RegisterWord { name: name.into(), number: None, value };
+        Self(files.into_iter().map(word).collect())
+    }
+
     /// What they say of the pack.
     ///
     /// # Errors
     /// [`SensorError::OutOfRange`].
     pub fn reading(&self, wiring: &Wiring) -> Result<Reading, SensorError> {
-        let (scale, with_current, bus) = match wiring.kind {
-            SensorKind::Ina219 => {
-                let scale = ina219::scale(ina219::configuration(None));
-                // Bits 2 to 0 are no part of the voltage (SBOS448G 8.6.3.2).
-                (scale, wiring.is_undivided(), self.bus >> 3)
-            }
-            SensorKind::Ina226 | SensorKind::Simulated => (ina226::SCALE, true, self.bus),
-        };
-        convert(&scale, wiring, with_current, bus, self.shunt)
+        let of = |name: &str| self.0.iter().find(|word| word.name == name).map(|word| word.value);
+        if wiring.kind.is_read_by_kernel() {
+            return Ok(kernel::reading(wiring, of));
+        }
+        let sheet = datasheet(wiring.kind, None);
+        let bits = |name: &str| of(name).unwrap_or_default().cast_unsigned();
+        let configuration = sheet.settings.first().map_or(0, |setting| word(bits(setting.register.name)));
+        // An INA219 measures the bus at IN−, so a divider there takes that input from the shunt.
+        let with_current = wiring.kind != SensorKind::Ina219 || wiring.is_undivided();
+        let shunt = sheet.shunt.filter(|_| with_current).map(|field| field.steps(bits(field.register.name)));
+        let bus = sheet.bus.steps(bits(sheet.bus.register.name));
+        convert(&(sheet.scale)(configuration), wiring, bus, shunt)
             .map_err(|reach| SensorError::OutOfRange { device: wiring.device(), reach })
     }
 
-    /// Each with its name and its number.
-    pub fn list(&self) -> Vec<(&'static str, u8, u16)> {
-        let mut list = vec![
-            ("CONFIGURATION", CONFIGURATION, self.configuration),
-            ("SHUNT_VOLTAGE", SHUNT_VOLTAGE, self.shunt.cast_unsigned()),
-            ("BUS_VOLTAGE", BUS_VOLTAGE, self.bus),
-            ("CALIBRATION", CALIBRATION, self.calibration),
-        ];
-        list.extend(self.manufacturer.map(|value| ("MANUFACTURER_ID", MANUFACTURER_ID, value)));
-        list.extend(self.die.map(|value| ("DIE_ID", DIE_ID, value)));
-        list
+    /// Each of them.
+    pub fn list(&self) -> &[RegisterWord] {
+        &self.0
     }
 }
 
@@ -174,7 +183,7 @@ mod tests {
     use crate::sensor::testing::{ADDRESS, Bench, assert_close, device, wiring};
 
     fn registers(bench: &Bench, kind: SensorKind) -> Result<Registers, SensorError> {
-        look_at(bench.bus.clone(), &device("chip"), kind, 1, 0).map(|looks| looks[0])
+        look_at(bench.bus.clone(), device("chip"), kind, 1, 0).map(|mut looks| looks.remove(0))
     }
 
     #[test]

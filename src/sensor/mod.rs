@@ -4,16 +4,28 @@
 //! therefore runs on a thread of its own (`bus.rs`), and the rest of the daemon sees a [`SensorHandle`] that
 //! answers by a deadline.
 
+mod ads1115;
 mod bus;
+pub mod calibration;
 mod check;
+mod chips;
 mod convert;
+mod datasheet;
 mod device;
 mod errno;
 mod error;
+#[cfg(test)]
+mod family;
 mod ina219;
 mod ina226;
+mod ina228;
+mod ina238;
+mod kernel;
 mod linux;
 mod look;
+mod max17048;
+mod probe;
+mod registers;
 mod scan;
 #[cfg(test)]
 mod testing;
@@ -31,7 +43,8 @@ pub use convert::OutOfRange;
 pub use device::Device;
 pub use errno::Errno;
 pub use error::{BUS_OUT_OF_RANGE, RetryHint, SHUNT_OUT_OF_RANGE, SensorError};
-pub use look::{Registers, look};
+pub use look::{RegisterWord, Registers, look};
+use probe::{Probe, WithProbe};
 pub use scan::{Answer, scan};
 pub use wiring::{CurrentSign, SensorKind, Shunt, Wiring};
 
@@ -67,23 +80,22 @@ pub struct Reading {
 /// If the system gives no thread.
 pub fn open(wiring: &Wiring, work: Work) -> std::io::Result<SensorHandle> {
     let device = wiring.device();
-    let opener: Opener = match wiring.kind {
-        SensorKind::Ina219 => {
-            let (device, wiring) = (device.clone(), wiring.clone());
-            Box::new(move || linux::open_ina219(device.clone(), wiring.clone()))
+    let (chip, wiring) = (device.clone(), wiring.clone());
+    let probe = match &wiring.temperature_probe {
+        Some(name) => Some(Probe::start(Path::new(linux::SYSFS), name)?),
+        None => None,
+    };
+    let mut open_chip: Opener = if wiring.kind == SensorKind::Simulated {
+        let bus = simulated_pack(Clock::monotonic());
+        Box::new(move || chips::open(bus.clone(), Delay, chip.clone(), Wiring::simulated()))
+    } else {
+        Box::new(move || linux::open(chip.clone(), wiring.clone()))
+    };
+    let opener: Opener = match probe {
+        Some(probe) => {
+            Box::new(move || Ok(Box::new(WithProbe { monitor: open_chip()?, probe: probe.clone() })))
         }
-        SensorKind::Ina226 => {
-            let (device, wiring) = (device.clone(), wiring.clone());
-            Box::new(move || linux::open_ina226(device.clone(), wiring.clone()))
-        }
-        SensorKind::Simulated => {
-            let device = device.clone();
-            let bus = simulated_pack(Clock::monotonic());
-            Box::new(move || {
-                let wiring = Wiring::simulated();
-                Ok(Box::new(ina226::Ina226Monitor::open(bus.clone(), Delay, device.clone(), wiring)?))
-            })
-        }
+        None => open_chip,
     };
     SensorHandle::spawn(device, opener, work)
 }
@@ -92,11 +104,12 @@ impl Wiring {
     /// The chip that this names.
     pub fn device(&self) -> Device {
         let (chip, address, bus) = match self.kind {
-            SensorKind::Ina219 => ("INA219", self.address, self.bus.as_path()),
-            SensorKind::Ina226 => ("INA226", self.address, self.bus.as_path()),
             SensorKind::Simulated => {
                 ("INA226", ems_simulator::simulated::ADDRESS, Path::new("the simulated bus"))
             }
+            SensorKind::Hwmon => ("hwmon device", 0, self.bus.as_path()),
+            SensorKind::PowerSupply => ("power supply", 0, self.bus.as_path()),
+            kind => (chips::datasheet(kind, None).chip, self.address, self.bus.as_path()),
         };
         Device { chip, address, bus: bus.into() }
     }
@@ -123,7 +136,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_bus_that_is_missing_at_start_is_an_error_of_the_reading() {
-        for kind in [SensorKind::Ina219, SensorKind::Ina226] {
+        for kind in SensorKind::WORDS.map(|(_, kind)| kind).into_iter().filter(|kind| kind.is_on_i2c()) {
             let wiring = Wiring { kind, bus: "/dev/i2c-does-not-exist".into(), ..Wiring::simulated() };
             let error = open(&wiring, Work::default()).unwrap().read(AMPLE).await.unwrap_err();
             assert_eq!((error.flag(), error.errno()), ("SENSOR_LOST", Some(2)));

@@ -45,6 +45,7 @@ pub(super) fn wiring(kind: SensorKind) -> Wiring {
         shunt: Shunt { ohms: 2e-3, rated_amps: None },
         current_sign: CurrentSign::Normal,
         divider: 1.0,
+        temperature_probe: None,
     }
 }
 

@@ -11,6 +11,18 @@ pub enum SensorKind {
     Ina219,
     /// TI INA226: bus up to 36 V, shunt up to ±81.92 mV.
     Ina226,
+    /// TI INA228: bus up to 85 V, shunt up to ±163.84 mV with 20 bits.
+    Ina228,
+    /// TI INA237 or INA238: bus up to 85 V, shunt up to ±163.84 mV.
+    Ina238,
+    /// Maxim MAX17040, MAX17043 or MAX17048: the voltage of one lithium cell.
+    Max17048,
+    /// TI ADS1115: a voltage up to 3.3 V, behind a divider.
+    Ads1115,
+    /// A driver of the kernel's that gives in1 and curr1 below `/sys/class/hwmon`.
+    Hwmon,
+    /// A driver of the kernel's below `/sys/class/power_supply`.
+    PowerSupply,
     /// An INA226 at register level with a simulated 16s `LiFePO4` pack behind it; no hardware is touched.
     Simulated,
 }
@@ -38,9 +50,9 @@ pub enum CurrentSign {
 pub struct Wiring {
     /// The chip.
     pub kind: SensorKind,
-    /// The bus, for example `/dev/i2c-1`.
+    /// The bus, for example `/dev/i2c-1`; the name of the kernel's device for what the kernel reads.
     pub bus: PathBuf,
-    /// 7-bit I2C address.
+    /// 7-bit I2C address; 0 for what the kernel reads.
     pub address: u8,
     /// The shunt.
     pub shunt: Shunt,
@@ -48,6 +60,41 @@ pub struct Wiring {
     pub current_sign: CurrentSign,
     /// Effective ratio of the pack's voltage to the voltage at the chip's bus pin; 1 without a divider.
     pub divider: f64,
+    /// The probe at the battery: a 1-Wire id or a hwmon name.
+    pub temperature_probe: Option<String>,
+}
+
+impl SensorKind {
+    /// The values of `SENSOR`.
+    pub const WORDS: [(&'static str, Self); 12] = [
+        ("ina219", Self::Ina219),
+        ("ina226", Self::Ina226),
+        ("ina228", Self::Ina228),
+        ("ina238", Self::Ina238),
+        ("ina237", Self::Ina238),
+        ("max17048", Self::Max17048),
+        ("max17043", Self::Max17048),
+        ("max17040", Self::Max17048),
+        ("ads1115", Self::Ads1115),
+        ("hwmon", Self::Hwmon),
+        ("power_supply", Self::PowerSupply),
+        ("simulated", Self::Simulated),
+    ];
+
+    /// As it is written.
+    pub fn word(self) -> &'static str {
+        Self::WORDS.iter().find(|(_, kind)| *kind == self).map_or("", |(word, _)| word)
+    }
+
+    /// Whether this program reads a chip on an I2C bus for it.
+    pub fn is_on_i2c(self) -> bool {
+        !matches!(self, Self::Hwmon | Self::PowerSupply | Self::Simulated)
+    }
+
+    /// Whether the kernel reads the chip.
+    pub fn is_read_by_kernel(self) -> bool {
+        matches!(self, Self::Hwmon | Self::PowerSupply)
+    }
 }
 
 impl Shunt {
@@ -67,6 +114,7 @@ impl Wiring {
             shunt: Shunt { ohms: simulated::SHUNT_OHMS, rated_amps: Some(simulated::SHUNT_AMPS) },
             current_sign: CurrentSign::Normal,
             divider: simulated::DIVIDER,
+            temperature_probe: None,
         }
     }
 

@@ -147,7 +147,7 @@ impl Stages {
 }
 
 fn reading(sample: &Sample, now: BootTime) -> Option<LastReading> {
-    let Outcome::Measured { reading, estimate, state } = sample.outcome else { return None };
+    let Outcome::Measured { reading, estimate, state, .. } = sample.outcome else { return None };
     Some(LastReading {
         seq: sample.seq,
         age_s: now.0.saturating_sub(sample.taken.0) as f64 / 1000.0,

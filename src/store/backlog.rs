@@ -77,7 +77,9 @@ pub struct Opened {
     pub events: Vec<String>,
     /// The last wall time in ms since 1970 that is known to have been right.
     pub last_good: Option<i64>,
-    /// Writes events down.
+    /// What was known of the battery, as [`crate::anchor`] has written it.
+    pub anchor: Option<Vec<u8>>,
+    /// Writes events and named values down.
     pub pen: Option<Pen>,
     /// Shows whether the thread that owns the card gets its work done.
     pub work: Work,
@@ -158,6 +160,7 @@ impl Backlog {
             opened.events = card.events().unwrap_or_default();
             opened.last_good =
                 card.meta(LAST_GOOD).ok().flatten().and_then(|v| v.try_into().ok()).map(i64::from_be_bytes);
+            opened.anchor = card.meta(crate::anchor::NAME).ok().flatten();
             Keeper::start(card, opened.work.clone()).ok()
         });
         let mut backlog = Self {
@@ -435,6 +438,10 @@ impl Backlog {
     }
 }
 
+fn millis(interval: Duration) -> u64 {
+    u64::try_from(interval.as_millis()).unwrap_or(1000).max(1)
+}
+
 /// Stores what the spool holds of this boot under earlier names, whose clock is the present one. Only then may the
 /// spool be written anew without them.
 fn keep_earlier(card: &mut Card, runs: &[Run], clock: BootClock) -> Result<(), CardError> {
@@ -443,8 +450,4 @@ fn keep_earlier(card: &mut Card, runs: &[Run], clock: BootClock) -> Result<(), C
         card.push(&run.boot_id, &run.samples)?;
     }
     Ok(())
-}
-
-fn millis(interval: Duration) -> u64 {
-    u64::try_from(interval.as_millis()).unwrap_or(1000).max(1)
 }

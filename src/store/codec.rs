@@ -7,21 +7,25 @@
 //!
 //! | what | when | how |
 //! |---|---|---|
-//! | head | always | bits 0–2 the state, 6 for none, 7 for a gap; 3 current, 4 temperature, 5 synced, 6 `seq` is not the next |
+//! | head | always | bits 0–2 the state, 6 for none, 7 for a gap; 3 current, 4 temperature, 5 synced, 6 `seq` is not the next, 7 totals |
 //! | `seq` − next `seq` | bit 6 | wrapping difference, varint |
 //! | time | always | the interval's difference from the interval before, ms, zigzag varint |
 //! | flag | a gap | its place in [`FLAGS`] |
 //! | voltage, current, temperature, SOC, low, high | measured | difference from the last known, zigzag varint |
+//! | totals | bit 7 | which of them have changed, varint; each of those as its difference, zigzag varint |
 
 use ems_protocol::{State, flag};
 
 use crate::battery::Estimate;
+use crate::battery::protection::Flags;
 use crate::clock::BootTime;
-use crate::sample::{Outcome, Sample};
+use crate::sample::{Outcome, Sample, Totals};
 use crate::sensor::Reading;
 
 /// Version of the layout above.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// Without totals, otherwise the same.
+const OLD_VERSION: u8 = 1;
 /// No sample is shorter: head, time, flag.
 const SHORTEST: usize = 3;
 
@@ -32,6 +36,7 @@ const CURRENT: u8 = 1 << 3;
 const TEMPERATURE: u8 = 1 << 4;
 const SYNCED: u8 = 1 << 5;
 const JUMP: u8 = 1 << 6;
+const TOTALS: u8 = 1 << 7;
 
 /// Why a reading is missing, by number. Numbers are on cards in the field: only ever add at the end.
 const FLAGS: [&str; 5] = [flag::COMM_LOSS, flag::SENSOR_LOST, flag::SENSOR_RESET, "OVERHEAT", "UNDERTEMP"];
@@ -73,7 +78,7 @@ pub(super) fn encode<'a>(samples: impl ExactSizeIterator<Item = &'a Sample>, out
 pub(super) fn decode(bytes: &[u8]) -> Result<Vec<Sample>, CodecError> {
     let mut input = Input(bytes);
     match input.byte()? {
-        VERSION => {}
+        VERSION | OLD_VERSION => {}
         other => return Err(CodecError::Version(other)),
     }
     let count = input.varint()?;
@@ -102,6 +107,7 @@ struct Last {
     soc: i64,
     low: i64,
     high: i64,
+    totals: [i64; TOTAL_COUNT],
 }
 
 impl Last {
@@ -136,6 +142,9 @@ impl Last {
                 step(out, &mut self.soc, values.soc);
                 step(out, &mut self.low, values.low);
                 step(out, &mut self.high, values.high);
+                if let Some(totals) = &values.totals {
+                    put_totals(out, &mut self.totals, totals);
+                }
             }
         }
     }
@@ -165,10 +174,15 @@ impl Last {
             let soc = unstep(input, &mut self.soc, CENTI)?;
             let low = unstep(input, &mut self.low, CENTI)?;
             let high = unstep(input, &mut self.high, CENTI)?;
+            let totals = match head & TOTALS {
+                0 => None,
+                _ => Some(take_totals(input, &mut self.totals)?),
+            };
             Outcome::Measured {
                 reading: Reading { voltage, current, temperature },
                 estimate: Estimate { soc, low, high, synced: head & SYNCED != 0 },
                 state,
+                totals,
             }
         };
         Ok(Sample { seq, taken: BootTime(self.taken), outcome })
@@ -184,13 +198,14 @@ struct Values {
     soc: i64,
     low: i64,
     high: i64,
+    totals: Option<[i64; TOTAL_COUNT]>,
 }
 
 impl Values {
     /// The values, or the number of the flag that says why there are none.
     fn of(sample: &Sample) -> Result<Self, u8> {
-        let (reading, estimate, state) = match sample.outcome {
-            Outcome::Measured { reading, estimate, state } => (reading, estimate, state),
+        let (reading, estimate, state, totals) = match sample.outcome {
+            Outcome::Measured { reading, estimate, state, totals } => (reading, estimate, state, totals),
             // A flag that the table lacks still is a gap; 0 is the least specific.
             Outcome::Gap(flag) => return Err(place(&FLAGS, &flag)),
         };
@@ -200,6 +215,7 @@ impl Values {
         head |= if current.is_some() { CURRENT } else { 0 };
         head |= if temperature.is_some() { TEMPERATURE } else { 0 };
         head |= if estimate.synced { SYNCED } else { 0 };
+        head |= if totals.is_some() { TOTALS } else { 0 };
         let required = || {
             Some(Self {
                 head,
@@ -209,11 +225,83 @@ impl Values {
                 soc: steps(estimate.soc, CENTI)?,
                 low: steps(estimate.low, CENTI)?,
                 high: steps(estimate.high, CENTI)?,
+                totals: totals.as_ref().map(columns),
             })
         };
         // What is no number cannot be sent either: it is a gap of the least specific kind.
         required().ok_or(0)
     }
+}
+
+/// Numbers in [`Totals`].
+const TOTAL_COUNT: usize = 11;
+
+/// The totals as numbers; what is not known is −1.
+fn columns(totals: &Totals) -> [i64; TOTAL_COUNT] {
+    let Totals {
+        faults,
+        warnings,
+        energy_in,
+        energy_out,
+        cycles,
+        to_empty,
+        to_full,
+        since_sync,
+        health,
+        allowed,
+    } = *totals;
+    let known = |value: Option<u32>| value.map_or(-1, i64::from);
+    [
+        i64::from(faults.bits()),
+        i64::from(warnings.bits()),
+        i64::from(energy_in),
+        i64::from(energy_out),
+        i64::from(cycles),
+        known(to_empty),
+        known(to_full),
+        known(since_sync.map(|(hours, _)| hours)),
+        known(since_sync.map(|(_, ah)| ah)),
+        i64::from(health),
+        i64::from(allowed.0) | i64::from(allowed.1) << 1,
+    ]
+}
+
+fn totals(columns: [i64; TOTAL_COUNT]) -> Totals {
+    let [faults, warnings, energy_in, energy_out, cycles, to_empty, to_full, hours, ah, health, allowed] =
+        columns;
+    let flags = |bits: i64| Flags::from_bits(u16::try_from(bits).unwrap_or(0));
+    let known = |value: i64| u32::try_from(value).ok();
+    let number = |value: i64| u32::try_from(value).unwrap_or(0);
+    Totals {
+        faults: flags(faults),
+        warnings: flags(warnings),
+        energy_in: number(energy_in),
+        energy_out: number(energy_out),
+        cycles: number(cycles),
+        to_empty: known(to_empty),
+        to_full: known(to_full),
+        since_sync: known(hours).zip(known(ah)),
+        health: number(health),
+        allowed: (allowed & 1 != 0, allowed & 2 != 0),
+    }
+}
+
+fn put_totals(out: &mut Vec<u8>, last: &mut [i64; TOTAL_COUNT], columns: &[i64; TOTAL_COUNT]) {
+    let pairs = || last.iter().zip(columns).enumerate();
+    put(out, pairs().filter(|(_, (old, new))| old != new).fold(0, |bits, (i, _)| bits | 1 << i));
+    for (old, new) in last.iter_mut().zip(columns).filter(|(old, new)| old != new) {
+        step(out, old, *new);
+    }
+}
+
+fn take_totals(input: &mut Input<'_>, last: &mut [i64; TOTAL_COUNT]) -> Result<Totals, CodecError> {
+    let changed = input.varint()?;
+    for (i, value) in last.iter_mut().enumerate() {
+        if changed >> i & 1 != 0 {
+            *value = value.wrapping_add(unzigzag(input.varint()?));
+        }
+    }
+    Ok(totals(*last))
 }
 
 fn place<T: PartialEq>(table: &[T], value: &T) -> u8 {
@@ -281,8 +369,8 @@ pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The longest sample: head, jump, time and six values.
-    const LONGEST: usize = 1 + 8 * 10;
+    /// The longest sample: head, jump, time, six values and the totals with the mask of those that changed.
+    const LONGEST: usize = 1 + 8 * 10 + 2 + TOTAL_COUNT * 10;
     /// What a run has before its first sample, at most.
     const PREAMBLE: usize = 11;
 
@@ -292,8 +380,9 @@ pub(super) mod tests {
             (0i64..100_000, prop::option::of(-500_000i64..500_000), prop::option::of(-400i64..900)),
             (0i64..=10_000, 0i64..=10_000, 0i64..=10_000, any::<bool>()),
             prop::option::of(prop::sample::select(STATES.as_slice())),
+            prop::option::of(any_totals()),
         )
-            .prop_map(|((mv, ma, t), (soc, low, high, synced), state)| Outcome::Measured {
+            .prop_map(|((mv, ma, t), (soc, low, high, synced), state, totals)| Outcome::Measured {
                 reading: Reading {
                     voltage: mv as f64 / MILLI,
                     current: ma.map(|v| v as f64 / MILLI),
@@ -306,8 +395,32 @@ pub(super) mod tests {
                     synced,
                 },
                 state,
+                totals,
             });
         prop_oneof![4 => measured, 1 => prop::sample::select(FLAGS.as_slice()).prop_map(Outcome::Gap)]
+    }
+
+    fn any_totals() -> impl Strategy<Value = Totals> {
+        let number = any::<u32>;
+        (
+            (any::<u16>(), any::<u16>(), any::<bool>(), any::<bool>()),
+            (number(), number(), number(), number()),
+            (prop::option::of(number()), prop::option::of(number()), prop::option::of((number(), number()))),
+        )
+            .prop_map(
+                |((faults, warnings, charge, load), (energy_in, energy_out, cycles, health), times)| Totals {
+                    faults: Flags::from_bits(faults),
+                    warnings: Flags::from_bits(warnings),
+                    energy_in,
+                    energy_out,
+                    cycles,
+                    to_empty: times.0,
+                    to_full: times.1,
+                    since_sync: times.2,
+                    health,
+                    allowed: (charge, load),
+                },
+            )
     }
 
     fn any_run() -> impl Strategy<Value = Vec<Sample>> {
@@ -342,6 +455,12 @@ pub(super) mod tests {
                 },
                 estimate: Estimate { soc, low: soc - 4.0, high: soc + 4.0, synced: true },
                 state: Some(State::Charging),
+                totals: Some(Totals {
+                    energy_in: u32::try_from(seq / 40).unwrap(),
+                    energy_out: u32::try_from(seq / 70).unwrap(),
+                    health: 97,
+                    ..Totals::default()
+                }),
             },
         }
     }
@@ -357,9 +476,10 @@ pub(super) mod tests {
     #[test]
     fn what_is_no_number_becomes_a_gap_and_an_unknown_flag_stays_one() {
         let Sample { seq, taken, .. } = day(1);
-        let Outcome::Measured { mut reading, estimate, state } = day(1).outcome else { panic!() };
+        let Outcome::Measured { mut reading, estimate, state, totals } = day(1).outcome else { panic!() };
         reading.voltage = f64::NAN;
-        let outcomes = [Outcome::Measured { reading, estimate, state }, Outcome::Gap("SOMETHING_NEW")];
+        let outcomes =
+            [Outcome::Measured { reading, estimate, state, totals }, Outcome::Gap("SOMETHING_NEW")];
         let samples = outcomes.map(|outcome| Sample { seq, taken, outcome });
         let back = decode(&encoded(&samples)).unwrap();
         assert!(back.iter().all(|s| s.outcome == Outcome::Gap(flag::COMM_LOSS)), "{back:?}");
@@ -371,6 +491,17 @@ pub(super) mod tests {
         assert_eq!(decode(&[]), Err(CodecError::Truncated));
         assert_eq!(decode(&[VERSION, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F, 0, 0, 0]), Err(CodecError::Truncated));
         assert_eq!(decode(&[VERSION, 0, 1]), Err(CodecError::Trailing(1)));
+    }
+
+    #[test]
+    fn samples_of_the_version_without_totals_are_read() {
+        let mut sample = day(3);
+        if let Outcome::Measured { totals, .. } = &mut sample.outcome {
+            *totals = None;
+        }
+        let mut bytes = encoded(&[sample]);
+        bytes[0] = OLD_VERSION;
+        assert_eq!(decode(&bytes).map(|samples| samples.len()), Ok(1));
     }
 
     proptest! {
@@ -385,7 +516,7 @@ pub(super) mod tests {
         fn finer_values_are_rounded_once_and_then_stay(v in -1e4..1e4, a in -1e3..1e3, t in -50.0..90.0, soc in 0.0..100.0) {
             let sample = |voltage, current, temperature, soc| Sample { seq: 1, taken: BootTime(2), outcome: Outcome::Measured {
                 reading: Reading { voltage, current: Some(current), temperature: Some(temperature) },
-                estimate: Estimate { soc, low: soc, high: soc, synced: false }, state: None } };
+                estimate: Estimate { soc, low: soc, high: soc, synced: false }, state: None, totals: None } };
             let rounded = |x: f64, steps: f64| (x * steps).round() / steps;
             let expected = sample(rounded(v, MILLI), rounded(a, MILLI), rounded(t, DECI), rounded(soc, CENTI));
             prop_assert_eq!(decode(&encoded(&[sample(v, a, t, soc)])), Ok(vec![expected]));

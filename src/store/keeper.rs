@@ -56,14 +56,15 @@ pub(super) struct Keeper {
     work: Work,
 }
 
-/// Writes events down, in their order.
-#[derive(Debug)]
+/// Writes events, in their order, and named values down.
+#[derive(Debug, Clone)]
 pub struct Pen {
     requests: mpsc::Sender<Request>,
-    work: Work,
     /// Events that the thread, busy with a slow card, has no room for yet; at the bound the oldest go, which the log
     /// still has.
     waiting: VecDeque<String>,
+    /// Shows the watchdog whether what is asked gets done.
+    work: Work,
 }
 
 /// Events that may wait for the card.
@@ -93,6 +94,11 @@ impl Pen {
             // The card is closed: the daemon stops.
             Err(_) => self.waiting.clear(),
         }
+    }
+
+    /// Remembers a value under a name; lost if the card is so slow that its queue is full.
+    pub fn remember(&self, name: &'static str, value: Vec<u8>) {
+        ask(&self.requests, &self.work, Request::Remember(name, value));
     }
 }
 
@@ -134,7 +140,7 @@ fn ask(requests: &mpsc::Sender<Request>, work: &Work, request: Request) -> bool 
     work.ask();
     let asked = requests.try_send(request).is_ok();
     if !asked {
-        work.done();
+        work.withdraw();
     }
     asked
 }

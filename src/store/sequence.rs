@@ -129,8 +129,11 @@ fn remember(path: &Path, boot_id: &str, next: u64) -> io::Result<File> {
     let mut content = format!("{boot_id}\n").into_bytes();
     content.extend_from_slice(&digits(next));
     content.push(b'\n');
-    let file = File::options().create(true).truncate(true).write(true).open(path)?;
+    // Renamed: a crash in between leaves the old memory.
+    let new = path.with_extension("new");
+    let file = File::options().create(true).truncate(true).write(true).open(&new)?;
     file.write_all_at(&content, 0)?;
+    fs::rename(&new, path)?;
     Ok(file)
 }
 

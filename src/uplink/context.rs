@@ -1,12 +1,13 @@
 //! What every connection of a run shares.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use ems_protocol::ClockQuality;
 use tokio::sync::watch;
 
+use crate::board::Board;
 use crate::clock::Clock;
 use crate::command::Commands;
 use crate::events::Reporter;
@@ -37,6 +38,8 @@ pub struct Context {
     pub backlog_pace: Duration,
     /// Takes commands.
     pub commands: Commands,
+    /// The board, whose state goes with live samples.
+    pub board: RefCell<Board>,
     /// When the right time was last remembered.
     pub remembered: Cell<Option<Instant>>,
 }

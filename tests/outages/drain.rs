@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use ems_edge::battery::Estimate;
 use ems_edge::clock::BootTime;
-use ems_edge::sample::{Outcome, Sample};
+use ems_edge::sample::{Outcome, Sample, Totals};
 use ems_edge::sensor::Reading;
 use ems_edge::store::{Backlog, BootClock, Limits, Numbers, Settings as Kept};
 use ems_protocol::{ClockQuality, State};
@@ -98,6 +98,7 @@ fn sample(seq: u64) -> Sample {
         Reading { voltage: 53.2 + noise(0.0125), current: Some(-18.0 + noise(0.25)), temperature: None };
     let soc = 80.0 - seq as f64 / 2000.0;
     let estimate = Estimate { soc, low: soc - 3.0, high: soc + 3.0, synced: false };
-    let outcome = Outcome::Measured { reading, estimate, state: Some(State::Discharging) };
+    let totals = Some(Totals { energy_out: u32::try_from(seq / 4).unwrap(), ..Totals::default() });
+    let outcome = Outcome::Measured { reading, estimate, state: Some(State::Discharging), totals };
     Sample { seq, taken: BootTime(seq * 1000), outcome }
 }

@@ -17,8 +17,10 @@ mod network;
 mod power;
 
 use std::collections::BTreeSet;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-use ems_test_harness::{Cloud, Device, Edge, Sample, Settings, assert_whole, until};
+use ems_test_harness::{Cloud, Device, Edge, PATIENCE, Sample, Settings, assert_whole, until};
 
 /// Ten samples a second, which go to the card as soon as a configuration lets them.
 fn fast(device: &Device) -> Settings {
@@ -42,10 +44,22 @@ fn let_take(edge: &Edge, more: u64) {
 #[track_caller]
 fn assert_all_arrived(what: &str, cloud: &Cloud, edge: &Edge) -> Vec<Sample> {
     let (id, last) = (edge.settings().get("DEVICE_ID"), last_taken(edge));
-    let mut samples = cloud.api().wait_for(id, &format!("{what}: all samples up to {last}"), |samples| {
+    let start = Instant::now();
+    let mut samples = loop {
+        let samples = cloud.api().samples(id);
         let stored: BTreeSet<u64> = samples.iter().map(Sample::seq).collect();
-        stored.first().is_some_and(|&first| (first..=last).all(|number| stored.contains(&number)))
-    });
+        let first = *stored.first().unwrap_or(&last);
+        let missing: Vec<u64> = (first..=last).filter(|number| !stored.contains(number)).collect();
+        if missing.is_empty() {
+            break samples;
+        }
+        let (link, backlog) = (&edge.status()["link"], &edge.status()["backlog"]);
+        assert!(
+            start.elapsed() < PATIENCE,
+            "{what}: of {first} to {last} {missing:?} are missing; {link} {backlog}"
+        );
+        sleep(Duration::from_millis(200));
+    };
     // Later ones may still be on their way in another order.
     samples.retain(|sample| sample.seq() <= last);
     assert_whole(what, &samples, true);

@@ -26,6 +26,12 @@ fn what_the_daemon_needs_works_inside_the_sandbox() {
     let warnings = machine.succeed("journalctl --no-pager --unit=ems-edge --priority=warning --output=cat");
     let ours: Vec<&str> = warnings.lines().filter(|line| !is_before_the_setup(line)).collect();
     assert_eq!(ours, [""; 0]);
+    // The journal's own socket: facts have fields.
+    let entry = machine
+        .succeed("journalctl --no-pager --unit=ems-edge EMS_CODE=LINK_CONNECTED --output=verbose --output-fields=EMS_LINK,MESSAGE_ID,PRIORITY");
+    for field in ["EMS_LINK=127.0.0.1:", "MESSAGE_ID=", "PRIORITY=6"] {
+        assert!(entry.contains(field), "{field} is missing: {entry}");
+    }
     // What is told of the machine, and the socket for those who may look.
     assert_eq!(machine.succeed("ls /var/lib/ems-edge"), "ems_001\n");
     let socket = machine.succeed("stat -c '%a %U:%G' /run/ems-edge/ems_001/status.sock");
@@ -46,10 +52,18 @@ fn nothing_but_the_bus_can_be_opened_and_without_its_permission_the_journal_says
     for denied in ["touch /etc/ems-edge/x", "touch /usr/x", "ls /root", "touch /var/x"] {
         assert_ne!(inside(denied).status, 0, "{denied}");
     }
+    assert_eq!(machine.shell("ems-edge doctor").stdout.matches("the service's sandbox forbids").count(), 0);
     machine.write("/etc/systemd/system/ems-edge.service.d/zz.conf", "[Service]\nDeviceAllow=\n");
     machine.succeed("systemctl daemon-reload && systemctl restart ems-edge");
     machine.wait_property("StatusText", |status| status.contains("SENSOR_LOST"));
     machine.wait_journal("/dev/i2c-1");
+    let doctor = machine.shell("ems-edge doctor --json");
+    assert!(
+        doctor.status != 0 && doctor.stdout.contains("sandbox forbids"),
+        "{}{}",
+        doctor.stdout,
+        doctor.stderr
+    );
     machine.succeed("rm /etc/systemd/system/ems-edge.service.d/zz.conf && systemctl daemon-reload && systemctl restart ems-edge");
     machine.wait_property("StatusText", |status| status.contains("13.30 V"));
     machine.set_bus(CHIP);

@@ -198,7 +198,7 @@ impl Connection {
             }
             // Tried again with the next frame.
             Err(error) => {
-                warn!(device_id = %self.device.id, %error, "the new token could not be made the only one")
+                warn!(device_id = %self.device.id, %error, "the new token could not be made the only one");
             }
         }
     }

@@ -262,7 +262,7 @@ fn battery(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Battery> {
         time_to_full_s: columns.next()?,
         faults: columns.list()?,
         warnings: columns.list()?,
-        extra: Map::new(),
+        ..Battery::default()
     })
 }
 
@@ -317,8 +317,34 @@ fn list(texts: &[String]) -> Option<String> {
 }
 
 fn extra(sample: &Telemetry) -> Option<String> {
-    let unknown = sample.unknown_fields();
+    let mut unknown = sample.unknown_fields();
+    let later = later_fields(&sample.battery);
+    if !later.is_empty()
+        && let Value::Object(group) = unknown.entry("battery").or_insert_with(|| Value::Object(Map::new()))
+    {
+        group.extend(later);
+    }
     if unknown.is_empty() { None } else { serde_json::to_string(&unknown).ok() }
+}
+
+/// The battery's fields that came after the table had its columns: they are stored beside the unknown ones.
+fn later_fields(battery: &Battery) -> Map<String, Value> {
+    let fields: [(&str, Option<Value>); 4] = [
+        ("hours_since_sync", battery.hours_since_sync.map(Value::from)),
+        ("ah_since_sync", battery.ah_since_sync.map(Value::from)),
+        ("charge_allowed", battery.charge_allowed.map(Value::from)),
+        ("load_allowed", battery.load_allowed.map(Value::from)),
+    ];
+    fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+}
+
+fn add_battery(battery: &mut Battery, mut group: Map<String, Value>) {
+    let mut take = |name: &str| group.remove(name);
+    battery.hours_since_sync = take("hours_since_sync").and_then(|v| v.as_f64());
+    battery.ah_since_sync = take("ah_since_sync").and_then(|v| v.as_f64());
+    battery.charge_allowed = take("charge_allowed").and_then(|v| v.as_bool());
+    battery.load_allowed = take("load_allowed").and_then(|v| v.as_bool());
+    battery.extra = group;
 }
 
 fn add_extra(sample: &mut Telemetry, extra: Map<String, Value>) {
@@ -327,7 +353,7 @@ fn add_extra(sample: &mut Telemetry, extra: Map<String, Value>) {
             ("system_status", Value::Object(group)) => {
                 sample.system_status.get_or_insert_default().extra = group;
             }
-            ("battery", Value::Object(group)) => sample.battery.extra = group,
+            ("battery", Value::Object(group)) => add_battery(&mut sample.battery, group),
             ("grid", Value::Object(group)) => sample.grid.get_or_insert_default().extra = group,
             ("solar", Value::Object(group)) => sample.solar.get_or_insert_default().extra = group,
             ("load", Value::Object(group)) => sample.load.get_or_insert_default().extra = group,
@@ -354,6 +380,7 @@ mod tests {
             "battery": {"voltage": 53.2, "soc": 85.5, "current": -1.5, "power": -79.8, "soc_low": 80.0, "soc_high": 90.0,
                 "soc_uncertainty": 2.5, "synced": true, "temperature": 21.5, "soh": 99.5, "capacity": 5.12,
                 "energy_in": 1.5, "energy_out": 2.5, "cycle_count": 3.5, "time_to_empty_s": 4.5, "time_to_full_s": 5.5,
+                "hours_since_sync": 6.5, "ah_since_sync": 7.5, "charge_allowed": true, "load_allowed": false,
                 "faults": ["F"], "warnings": ["W", "X"], "cells": [3.3]},
             "grid": {"voltage": 230.1, "current": 1.5, "power": 2.5, "frequency": 50.01, "power_factor": -0.5,
                 "energy_import": 3.5, "energy_export": 4.5, "status": "ok", "phase": "L1"},

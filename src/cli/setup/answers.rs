@@ -119,10 +119,8 @@ impl Answers {
 
     /// What is meant by `SENSOR`, if it is a chip.
     pub(super) fn chip(&self) -> Option<SensorKind> {
-        match self.get("SENSOR")?.to_ascii_lowercase().as_str() {
-            "ina219" => Some(SensorKind::Ina219),
-            "ina226" => Some(SensorKind::Ina226),
-            _ => None,
-        }
+        let word = self.get("SENSOR")?;
+        let named = SensorKind::WORDS.iter().find(|(name, _)| word.eq_ignore_ascii_case(name));
+        named.map(|(_, kind)| *kind).filter(|kind| *kind != SensorKind::Simulated)
     }
 }

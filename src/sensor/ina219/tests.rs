@@ -1,9 +1,9 @@
 use std::time::Duration;
 
-use ems_simulator::{BusFault, Chip, Faults, Ina219, Ina226, SimulatedBus, Terminals, errno};
+use ems_simulator::{BusFault, Chip, Faults, Ina219, Ina226, SimulatedBus, Terminals};
 
 use super::super::testing::{ADDRESS, Bench, TurnsClock, assert_close, device, wiring};
-use super::super::{CurrentSign, RetryHint, SensorKind, Shunt};
+use super::super::{SensorKind, Shunt};
 use super::*;
 
 type Monitor = Ina219Monitor<SimulatedBus, TurnsClock>;
@@ -31,14 +31,6 @@ fn assert_reads(result: Result<Reading, SensorError>, voltage: f64, current: f64
 }
 
 #[test]
-fn it_is_read_on_a_controller_that_refuses_two_reads_in_a_transfer() {
-    let bench = Bench::default();
-    bench.pins.set(11.98, 0.02);
-    plug_in(&bench);
-    assert_reads(open(&bench).read(), 11.98, 10.0);
-}
-
-#[test]
 fn each_reading_is_of_a_new_conversion() {
     let bench = Bench::default();
     plug_in(&bench);
@@ -46,32 +38,6 @@ fn each_reading_is_of_a_new_conversion() {
     for step in 1..10 {
         bench.pins.set(f64::from(step), -2e-3 * f64::from(step));
         assert_reads(monitor.read(), f64::from(step), -f64::from(step));
-    }
-}
-
-#[test]
-fn at_10_hz_each_reading_finds_its_conversion_without_waiting() {
-    let bench = Bench::default();
-    plug_in(&bench);
-    let mut monitor = open(&bench);
-    monitor.read().unwrap();
-    for _ in 0..10 {
-        bench.hand.advance(Duration::from_millis(100));
-        let asked = bench.hand.clock().now();
-        monitor.read().unwrap();
-        assert_eq!(bench.hand.clock().now(), asked);
-    }
-}
-
-#[test]
-fn the_sign_is_the_boards() {
-    let bench = Bench::default();
-    bench.pins.set(12.0, 0.05);
-    plug_in(&bench);
-    for (current_sign, current) in [(CurrentSign::Normal, 5.0), (CurrentSign::Inverted, -5.0)] {
-        let shunt = Shunt { ohms: 0.01, rated_amps: None };
-        let wiring = Wiring { shunt, current_sign, ..wiring(SensorKind::Ina219) };
-        assert_reads(open_with(&bench, wiring).unwrap().read(), 12.0, current);
     }
 }
 
@@ -129,32 +95,6 @@ fn behind_a_divider_there_is_a_voltage_and_no_current() {
 }
 
 #[test]
-fn a_restart_of_the_chip_at_any_message_never_gives_a_wrong_value() {
-    for message in 0..12 {
-        let bench = Bench::default();
-        bench.pins.set(11.98, 0.02);
-        let faults = plug_in(&bench);
-        let mut monitor = open(&bench);
-        assert_reads(monitor.read(), 11.98, 10.0);
-        bench.hand.advance(Duration::from_secs(1));
-        faults.brown_out_after(message);
-        let mut restarts = 0;
-        for _ in 0..4 {
-            match monitor.read() {
-                Err(error) => {
-                    restarts += 1;
-                    assert_eq!((error.flag(), error.retry_hint()), ("SENSOR_RESET", RetryHint::Read));
-                    assert!(error.to_string().contains("0x399f (time 1)"), "{error}");
-                }
-                read => assert_reads(read, 11.98, 10.0),
-            }
-            bench.hand.advance(Duration::from_secs(1));
-        }
-        assert_eq!(restarts, 1, "restart before message {message}");
-    }
-}
-
-#[test]
 fn a_restart_is_named_even_if_the_shunt_is_then_beyond_the_range_we_had_set() {
     let bench = Bench::default();
     let faults = plug_in(&bench);
@@ -195,22 +135,6 @@ fn a_calibration_that_another_program_left_does_not_disturb() {
     assert_reads(monitor.read(), 12.0, 150.0);
 }
 
-#[test]
-fn a_chip_that_stops_answering_at_any_message_is_named() {
-    for message in 0..8 {
-        let bench = Bench::default();
-        let faults = plug_in(&bench);
-        let mut monitor = open(&bench);
-        monitor.read().unwrap();
-        bench.hand.advance(Duration::from_secs(1));
-        faults.nak_after(message);
-        let error = monitor.read().unwrap_err();
-        let words = "INA219 at 0x40 on /dev/i2c-1 does not answer (errno 121, reading ";
-        assert!(error.to_string().starts_with(words), "{error}");
-        assert_eq!(error.retry_hint(), RetryHint::Reopen);
-    }
-}
-
 /// Answers every read with the same byte.
 struct Always(u8);
 
@@ -234,17 +158,5 @@ fn what_does_not_reset_like_an_ina219_is_refused() {
         bench.bus.attach(ADDRESS, chip);
         let error = open_with(&bench, wiring(SensorKind::Ina219)).err().unwrap();
         assert!(error.to_string().contains("is no INA219"), "{error}");
-    }
-}
-
-#[test]
-fn each_fault_of_the_bus_keeps_its_errno_also_while_opening() {
-    for number in [errno::EREMOTEIO, errno::ETIMEDOUT, errno::EIO, errno::EOPNOTSUPP] {
-        let bench = Bench::default();
-        plug_in(&bench);
-        let mut monitor = open(&bench);
-        bench.bus.set_fault(Some(number));
-        assert_eq!(monitor.read().unwrap_err().errno(), Some(number));
-        assert_eq!(open_with(&bench, wiring(SensorKind::Ina219)).err().unwrap().errno(), Some(number));
     }
 }

@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ems_simulator::{BusFault, Chip, Faults, Ina226, SimulatedBus, errno};
+use ems_simulator::{BusFault, Chip, Faults, Ina226, SimulatedBus};
 
 use super::super::testing::{ADDRESS, Bench, TurnsClock, assert_close, device, wiring};
 use super::super::{CurrentSign, RetryHint, SensorKind, Shunt};
@@ -59,20 +59,6 @@ fn each_reading_is_of_a_new_conversion() {
 }
 
 #[test]
-fn at_10_hz_each_reading_finds_its_conversion_without_waiting() {
-    let bench = Bench::default();
-    plug_in(&bench);
-    let mut monitor = open(&bench);
-    monitor.read().unwrap();
-    for _ in 0..10 {
-        bench.hand.advance(Duration::from_millis(100));
-        let asked = bench.hand.clock().now();
-        monitor.read().unwrap();
-        assert_eq!(bench.hand.clock().now(), asked);
-    }
-}
-
-#[test]
 fn a_48_v_pack_behind_a_divider_and_a_low_side_shunt_is_read_to_the_chips_resolution() {
     let bench = Bench::default();
     bench.pins.set(53.2 / 2.0, -40.0 * 750e-6);
@@ -106,32 +92,6 @@ fn inputs_at_the_end_of_the_range_are_reported_and_not_believed() {
         let error = monitor.read().unwrap_err();
         assert!(matches!(&error, SensorError::OutOfRange { reach, .. } if reach.input == input), "{error}");
         assert_eq!(error.flag(), "COMM_LOSS");
-    }
-}
-
-#[test]
-fn a_restart_of_the_chip_at_any_message_never_gives_a_wrong_value() {
-    for message in 0..12 {
-        let bench = Bench::default();
-        bench.pins.set(11.98, 0.02);
-        let faults = plug_in(&bench);
-        let mut monitor = open(&bench);
-        assert_reads(monitor.read(), 11.98, 10.0);
-        bench.hand.advance(Duration::from_secs(1));
-        faults.brown_out_after(message);
-        let mut restarts = 0;
-        for _ in 0..4 {
-            match monitor.read() {
-                Err(error) => {
-                    restarts += 1;
-                    assert_eq!((error.flag(), error.retry_hint()), ("SENSOR_RESET", RetryHint::Read));
-                    assert!(error.to_string().contains("0x4127 (time 1)"), "{error}");
-                }
-                read => assert_reads(read, 11.98, 10.0),
-            }
-            bench.hand.advance(Duration::from_secs(1));
-        }
-        assert_eq!(restarts, 1, "restart before message {message}");
     }
 }
 
@@ -245,22 +205,4 @@ fn a_chip_that_finishes_no_conversion_is_an_error_and_no_old_value() {
     let mut monitor =
         Ina226Monitor::open(bench.bus.clone(), NoTime, device("INA226"), wiring(SensorKind::Ina226)).unwrap();
     assert!(matches!(monitor.read(), Err(SensorError::NoConversion { .. })));
-}
-
-#[test]
-fn each_fault_of_the_bus_keeps_its_errno() {
-    let bench = Bench::default();
-    plug_in(&bench);
-    let mut monitor = open(&bench);
-    for (number, flag) in [
-        (errno::EREMOTEIO, "SENSOR_LOST"),
-        (errno::ETIMEDOUT, "SENSOR_LOST"),
-        (errno::EIO, "COMM_LOSS"),
-        (errno::EOPNOTSUPP, "COMM_LOSS"),
-    ] {
-        bench.bus.set_fault(Some(number));
-        let error = monitor.read().unwrap_err();
-        assert_eq!((error.errno(), error.flag()), (Some(number), flag));
-        assert_eq!(error.retry_hint(), RetryHint::Reopen);
-    }
 }

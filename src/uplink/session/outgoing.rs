@@ -70,7 +70,10 @@ impl Session<'_> {
     fn send_live(&mut self, sample: Sample) -> Result<(), tungstenite::Error> {
         let identity = &self.context.identity;
         let label = self.context.clock.label(sample.taken);
-        let object = sample.telemetry(&identity.device_id, &identity.boot_id, label);
+        let mut object = sample.telemetry(&identity.device_id, &identity.boot_id, label);
+        if let Some(status) = &mut object.system_status {
+            self.context.board.borrow_mut().state().fill(status);
+        }
         match self.mode {
             Mode::Typed => self.wire.queue(Message::text(encode(kind::TELEMETRY, &object))),
             Mode::Plain => {

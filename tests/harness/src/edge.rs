@@ -79,6 +79,14 @@ impl Edge {
         self.start_again();
     }
 
+    /// Ends the daemon without asking, empties what is in RAM alone, and starts it anew.
+    #[track_caller]
+    pub fn cut_power(&mut self) {
+        self.process.kill();
+        std::fs::remove_dir_all(self.settings.get("RUNTIME_DIR")).expect("a runtime folder");
+        self.start_again();
+    }
+
     /// Stops the daemon, and starts it anew on the same folders.
     #[track_caller]
     pub fn restart(&mut self) {

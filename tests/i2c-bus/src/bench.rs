@@ -5,10 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ems_simulator::{BusFault, Chip, Ina219, Ina226, Message as BusMessage, SimulatedBus, Terminals};
+use ems_simulator::{
+    Ads1115, BusFault, Chip, Clock, Faults, Ina219, Ina226, Ina228, Max17048, Message as BusMessage,
+    SimulatedBus, Terminals,
+};
 use rustix::io::Errno;
 
-use crate::control::{ChipLine, Control, Input, Model, Scope};
+use crate::control::{ChipLine, Control, Input, Kind228, KindOfGauge, Model, Scope};
 use crate::pack::WatchedPack;
 use crate::registers::RegisterFile;
 use crate::wire::{Data, Message};
@@ -118,7 +121,7 @@ fn plug(line: &ChipLine) -> (Box<dyn Chip>, Plugged) {
         Model::Ina219 => {
             let chip = Ina219::new(terminals.clone());
             let faults = chip.faults();
-            (Box::new(chip), Box::new(move || faults.brown_out()))
+            (Box::new(chip), starts_again(faults))
         }
         Model::Ina226(ids) => {
             let chip = Ina226::new(terminals.clone());
@@ -127,7 +130,35 @@ fn plug(line: &ChipLine) -> (Box<dyn Chip>, Plugged) {
                 None => chip,
             };
             let faults = chip.faults();
-            (Box::new(chip), Box::new(move || faults.brown_out()))
+            (Box::new(chip), starts_again(faults))
+        }
+        Model::Ina228(kind, ids) => {
+            let powered = match kind {
+                Kind228::Ina228 => Ina228::with_clock,
+                Kind228::Ina237 => Ina228::ina237,
+                Kind228::Ina238 => Ina228::ina238,
+            };
+            let chip = powered(terminals.clone(), Clock::monotonic());
+            let chip = match *ids {
+                Some((manufacturer, device)) => chip.with_ids(manufacturer, device),
+                None => chip,
+            };
+            let faults = chip.faults();
+            (Box::new(chip), starts_again(faults))
+        }
+        Model::Max17048(kind) => {
+            let powered = match kind {
+                KindOfGauge::Max17043 => Max17048::max17043,
+                KindOfGauge::Max17048 => Max17048::with_clock,
+            };
+            let chip = powered(terminals.clone(), Clock::monotonic());
+            let faults = chip.faults();
+            (Box::new(chip), starts_again(faults))
+        }
+        Model::Ads1115 => {
+            let chip = Ads1115::new(terminals.clone());
+            let faults = chip.faults();
+            (Box::new(chip), starts_again(faults))
         }
         Model::Registers(at_power_on) => {
             let (flag, brown_out) = brown_out_flag();
@@ -139,6 +170,10 @@ fn plug(line: &ChipLine) -> (Box<dyn Chip>, Plugged) {
         }
     };
     (chip, Plugged { terminals, brown_out })
+}
+
+fn starts_again(faults: Faults) -> Box<dyn Fn() + Send> {
+    Box::new(move || faults.brown_out())
 }
 
 fn brown_out_flag() -> (Arc<AtomicBool>, Box<dyn Fn() + Send>) {

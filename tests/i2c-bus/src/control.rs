@@ -49,10 +49,31 @@ pub(crate) enum Model {
     Ina219,
     /// TI INA226, with its manufacturer and die id where they are not the genuine ones.
     Ina226(Option<(u16, u16)>),
+    /// TI INA228, INA237 or INA238, with its manufacturer and device id where they are not the genuine ones.
+    Ina228(Kind228, Option<(u16, u16)>),
+    /// Maxim MAX17043 or MAX17048.
+    Max17048(KindOfGauge),
+    /// TI ADS1115.
+    Ads1115,
     /// Plain 16-bit registers with these contents at power-on.
     Registers(BTreeMap<u8, u16>),
     /// An INA226 on the simulator's battery pack, which moves by itself.
     Pack,
+}
+
+/// Which of the three.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind228 {
+    Ina228,
+    Ina237,
+    Ina238,
+}
+
+/// Which of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KindOfGauge {
+    Max17043,
+    Max17048,
 }
 
 /// The voltages at a measuring chip.
@@ -132,11 +153,11 @@ impl Control {
                 let address = words.address()?;
                 let ids = (words.word16("the manufacturer id")?, words.word16("the die id")?);
                 match self.chips.get_mut(&address).map(|chip| &mut chip.model) {
-                    Some(Model::Ina226(own)) => {
+                    Some(Model::Ina226(own) | Model::Ina228(_, own)) => {
                         once(own.replace(ids).is_none(), "the address has an `id` line already")
                     }
                     _ => {
-                        Err("only `chip … ina226` has ids to set, and there is none at this address"
+                        Err("only `chip … ina226`, `ina228`, `ina237` and `ina238` have ids to set, and there is none at this address"
                             .to_owned())
                     }
                 }
@@ -188,6 +209,12 @@ fn chip(words: &mut Words<'_>) -> Result<ChipLine, String> {
     let model = match words.next("the kind of chip")? {
         "ina219" => Model::Ina219,
         "ina226" => Model::Ina226(None),
+        "ina228" => Model::Ina228(Kind228::Ina228, None),
+        "ina237" => Model::Ina228(Kind228::Ina237, None),
+        "ina238" => Model::Ina228(Kind228::Ina238, None),
+        "max17043" => Model::Max17048(KindOfGauge::Max17043),
+        "max17048" => Model::Max17048(KindOfGauge::Max17048),
+        "ads1115" => Model::Ads1115,
         "registers" => {
             let mut registers = BTreeMap::new();
             while let Some((register, value)) = words.setting("REGISTER=VALUE")? {
@@ -197,7 +224,11 @@ fn chip(words: &mut Words<'_>) -> Result<ChipLine, String> {
             }
             return Ok(ChipLine { model: Model::Registers(registers), input: Input::default() });
         }
-        other => return Err(format!("no such chip as `{other}`; there are ina219, ina226, registers")),
+        other => {
+            return Err(format!(
+                "no such chip as `{other}`; there are ina219, ina226, ina228, ina237, ina238, max17043, max17048, ads1115, registers"
+            ));
+        }
     };
     let mut input = Input::default();
     while let Some((key, value)) = words.setting("volts=V or shunt_mv=MV")? {
@@ -228,6 +259,10 @@ mod tests {
             chip 65 ina219
             chip 0x42 registers 0x02=0x1f42 0xfe=1
             pack 0x44
+            chip 0x45 ina238
+            chip 0x36 max17043 volts=3.7
+            chip 0x48 ads1115 volts=3.0
+            id 0x45 1 2
             reset 0x41 7
             busy 0x43
             fault 121
@@ -247,6 +282,9 @@ mod tests {
         assert_eq!(control.chips[&0x41], ChipLine { model: Model::Ina219, input: Input::default() });
         assert_eq!(control.chips[&0x42].model, Model::Registers(BTreeMap::from([(2, 0x1f42), (0xfe, 1)])));
         assert_eq!(control.chips[&0x44].model, Model::Pack);
+        assert_eq!(control.chips[&0x45].model, Model::Ina228(Kind228::Ina238, Some((1, 2))));
+        assert_eq!(control.chips[&0x36].model, Model::Max17048(KindOfGauge::Max17043));
+        assert_eq!(control.chips[&0x48].model, Model::Ads1115);
         assert_eq!(control.resets, BTreeMap::from([(0x41, 7)]));
         assert_eq!(control.busy, BTreeSet::from([0x43]));
         assert_eq!(control.faults, BTreeMap::from([(None, 121), (Some(0x40), 110)]));
@@ -275,7 +313,10 @@ mod tests {
                 "chip 0x40 ina219\nchip 0x40 ina226",
                 "line 2, `chip 0x40 ina226`: the address has a chip already",
             ),
-            ("chip 0x40 ina219\nid 0x40 1 2", "only `chip … ina226` has ids to set"),
+            (
+                "chip 0x40 ina219\nid 0x40 1 2",
+                "only `chip … ina226`, `ina228`, `ina237` and `ina238` have ids to set",
+            ),
             ("reset 0x40 1", "no `chip` or `pack` line puts a chip at this address"),
             ("hang 0x40 7", "`7` is one word too many"),
             ("fault 110\nfault 121", "another `fault` line has the same scope"),

@@ -1,0 +1,181 @@
+//! What is known of the battery, kept over restarts and power cuts.
+//!
+//! With each sample it is written to a file on the runtime directory (RAM), so a restart loses nothing. The card gets an
+//! anchor when the battery was full or empty, when the daemon stops, and otherwise every half hour at most: so
+//! a power cut loses half an hour of counting, and the time without power widens the interval like any gap.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
+
+use ems_protocol::ClockQuality;
+use tracing::{info, warn};
+
+use crate::battery::Battery;
+use crate::clock::{BootTime, Clock};
+use crate::store::Pen;
+
+/// The name of the anchor, on the card and on the runtime directory.
+pub const NAME: &str = "battery";
+/// How often the card is written, at most, in ms.
+const CARD_MS: u64 = 30 * 60 * 1000;
+/// How soon after the start it is written first, in ms.
+const FIRST_CARD_MS: u64 = 5 * 60 * 1000;
+/// Version of the layout.
+const VERSION: u8 = 1;
+
+/// Keeps the battery's state.
+pub struct Anchor {
+    file: Option<PathBuf>,
+    pen: Option<Pen>,
+    clock: Rc<Clock>,
+    boot_id: String,
+    /// When the card is written next, and how many syncs there had been when it was last.
+    card_due: BootTime,
+    syncs: u32,
+    /// What an earlier boot left, while nobody knows how long ago.
+    waiting: Option<Saved>,
+    bytes: Vec<u8>,
+}
+
+/// A saved state and when it was saved.
+#[derive(Debug, Clone, PartialEq)]
+struct Saved {
+    boot_id: String,
+    /// On that boot's clock.
+    taken: BootTime,
+    /// In ms since 1970, if that was known.
+    wall: Option<i64>,
+    state: Vec<u8>,
+}
+
+impl Anchor {
+    /// Keeps the state in the folder `runtime` and by `pen`; `boot_id` is the kernel's name of this boot.
+    pub fn new(runtime: Option<&Path>, pen: Option<Pen>, clock: Rc<Clock>, boot_id: String) -> Self {
+        // The first one comes soon: a battery that was learned for an hour must not be lost with the second.
+        let card_due = BootTime(clock.boottime().0.saturating_add(FIRST_CARD_MS));
+        let file = runtime.map(|folder| folder.join(NAME));
+        Self { file, pen, clock, boot_id, card_due, syncs: 0, waiting: None, bytes: Vec::new() }
+    }
+
+    /// Takes up what earlier runs have left: of this boot from the runtime directory, else `card`, the anchor of an
+    /// earlier one.
+    pub fn restore(&mut self, battery: &mut Battery, card: Option<&[u8]>) {
+        let file = self.file.as_deref().and_then(|path| fs::read(path).ok());
+        let of_this_boot = |saved: &Saved| saved.boot_id == self.boot_id;
+        let in_ram = file.as_deref().and_then(Saved::read).filter(of_this_boot);
+        let Some(saved) = in_ram.or_else(|| card.and_then(Saved::read)) else { return };
+        let off = self.off(&saved);
+        match battery.restore(&saved.state, off) {
+            Ok(()) if off.is_some() => info!("the state of charge goes on from what was kept"),
+            Ok(()) => {
+                info!("the state of charge is uncertain until the clock tells how long the power was off");
+                self.waiting = saved.wall.is_some().then_some(saved);
+            }
+            Err(error) => warn!("{error}; it starts anew"),
+        }
+    }
+
+    /// A sample has been taken.
+    pub fn sampled(&mut self, battery: &mut Battery) {
+        let now = self.clock.boottime();
+        if let Some(saved) = self.waiting.take() {
+            match self.off(&saved) {
+                // What was counted since is within what may have flowed unseen.
+                Some(off) if battery.restore(&saved.state, Some(off)).is_ok() => {
+                    info!("the clock is known: the state of charge goes on from what was kept");
+                }
+                Some(_) => {}
+                None => self.waiting = Some(saved),
+            }
+        }
+        self.write_down(battery, now);
+        if let Some(path) = &self.file
+            && let Err(error) = replace(path, &self.bytes)
+        {
+            warn!(
+                "cannot write {}: {error}; after a restart the state of charge is uncertain",
+                path.display()
+            );
+            self.file = None;
+        }
+        // While it waits, what is on the card is worth more.
+        let due = battery.syncs() != self.syncs || now >= self.card_due;
+        if due && self.waiting.is_none() {
+            self.keep_on_card(battery.syncs(), now);
+        }
+    }
+
+    /// The daemon stops.
+    pub fn stop(&mut self, battery: &Battery) {
+        if self.waiting.is_none() {
+            let now = self.clock.boottime();
+            self.write_down(battery, now);
+            self.keep_on_card(battery.syncs(), now);
+        }
+    }
+
+    fn keep_on_card(&mut self, syncs: u32, now: BootTime) {
+        (self.card_due, self.syncs) = (BootTime(now.0.saturating_add(CARD_MS)), syncs);
+        if let Some(pen) = &self.pen {
+            pen.remember(NAME, self.bytes.clone());
+        }
+    }
+
+    fn write_down(&mut self, battery: &Battery, now: BootTime) {
+        let (label, quality) = self.clock.label(now);
+        let wall = is_known(quality).then_some(label.millis());
+        self.bytes.clear();
+        self.bytes.push(VERSION);
+        self.bytes.push(u8::try_from(self.boot_id.len()).unwrap_or(0));
+        self.bytes.extend_from_slice(self.boot_id.as_bytes());
+        self.bytes.extend_from_slice(&now.0.to_le_bytes());
+        self.bytes.extend_from_slice(&wall.unwrap_or(i64::MIN).to_le_bytes());
+        battery.save(&mut self.bytes);
+        let checksum = crc32fast::hash(&self.bytes);
+        self.bytes.extend_from_slice(&checksum.to_le_bytes());
+    }
+
+    /// How long ago it was saved, if anybody knows.
+    fn off(&self, saved: &Saved) -> Option<Duration> {
+        let now = self.clock.boottime();
+        if saved.boot_id == self.boot_id {
+            return Some(Duration::from_millis(now.0.saturating_sub(saved.taken.0)));
+        }
+        let (label, quality) = self.clock.label(now);
+        let millis = label.millis().checked_sub(saved.wall?)?;
+        // A clock that has gone back tells nothing.
+        u64::try_from(millis).ok().filter(|_| is_known(quality)).map(Duration::from_millis)
+    }
+}
+
+fn is_known(quality: ClockQuality) -> bool {
+    matches!(quality, ClockQuality::Synced | ClockQuality::Server)
+}
+
+/// Whole or not at all: a crash between the two leaves the old one.
+fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let new = path.with_extension("new");
+    fs::write(&new, bytes)?;
+    fs::rename(&new, path)
+}
+
+impl Saved {
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let (body, checksum) = bytes.split_last_chunk::<4>()?;
+        if crc32fast::hash(body) != u32::from_le_bytes(*checksum) {
+            return None;
+        }
+        let (&[VERSION, length], rest) = body.split_first_chunk::<2>()? else { return None };
+        let (boot_id, rest) = rest.split_at_checked(usize::from(length))?;
+        let (taken, rest) = rest.split_first_chunk::<8>()?;
+        let (wall, state) = rest.split_first_chunk::<8>()?;
+        Some(Self {
+            boot_id: String::from_utf8(boot_id.to_vec()).ok()?,
+            taken: BootTime(u64::from_le_bytes(*taken)),
+            wall: Some(i64::from_le_bytes(*wall)).filter(|wall| *wall != i64::MIN),
+            state: state.to_vec(),
+        })
+    }
+}

@@ -1,0 +1,168 @@
+//! Everything that is known of the battery, from one reading to the next.
+
+use std::time::Duration;
+
+use super::forecast::Forecast;
+use super::meter::Meter;
+use super::protection::{Limits, Observation, Protection, Verdict};
+use super::saved::{self, SavedError};
+use super::voltage_only::VoltageOnly;
+use super::{Estimate, Setup, StateOfCharge};
+
+/// One reading of the sensor.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Measured {
+    /// Voltage of the pack, in V.
+    pub voltage: f64,
+    /// In A, positive while charging; `None` if the wiring measures none.
+    pub current: Option<f64>,
+    /// Of the battery, in °C, if there is a probe.
+    pub temperature: Option<f64>,
+}
+
+/// What is known beside the state of charge.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Details {
+    /// State and permissions.
+    pub verdict: Verdict,
+    /// Totals since the installation.
+    pub meter: Meter,
+    /// Equivalent full cycles.
+    pub cycles: f64,
+    /// Time until empty and until full at the present current, in s.
+    pub time_to_empty: Option<f64>,
+    /// See `time_to_empty`.
+    pub time_to_full: Option<f64>,
+    /// Time in h and charge moved in Ah since a full or empty battery fixed the state of charge; `None` if none has.
+    pub since_sync: Option<(f64, f64)>,
+    /// Learned capacity, as a share of the label.
+    pub health: f64,
+}
+
+/// The battery, as it is watched. Knows no clock: time comes in with each reading.
+#[derive(Debug, Clone)]
+pub struct Battery {
+    /// 16 kB that need not travel with everything that holds a battery.
+    soc: Box<StateOfCharge>,
+    blind: VoltageOnly,
+    /// Whether a current was ever measured.
+    counts: bool,
+    meter: Meter,
+    forecast: Forecast,
+    protection: Protection,
+    last: Option<(f64, f64)>,
+    verdict: Verdict,
+}
+
+/// Power over a longer time than this is not known.
+const LONGEST_SECONDS: f64 = 90.0;
+
+impl Battery {
+    /// A battery of which nothing is known but what the configuration says.
+    pub fn new(setup: Setup, limits: Limits) -> Self {
+        let mut protection = Protection::new(limits);
+        let verdict = protection.gap(0.0);
+        Self {
+            soc: Box::new(StateOfCharge::new(setup)),
+            blind: VoltageOnly::new(setup.pack),
+            counts: false,
+            meter: Meter::default(),
+            forecast: Forecast::default(),
+            protection,
+            last: None,
+            verdict,
+        }
+    }
+
+    /// Takes a state of charge in % from elsewhere, as a start.
+    pub fn start_at(&mut self, soc: f64) {
+        self.soc.start_at(soc);
+    }
+
+    /// Takes a reading, `dt` after the last or the last gap.
+    pub fn update(&mut self, measured: Measured, dt: Duration) -> Estimate {
+        let Measured { voltage, current, temperature } = measured;
+        let (pack, seconds) = (self.soc.setup.pack, dt.as_secs_f64());
+        self.counts |= current.is_some();
+        let estimate = match current {
+            Some(amps) => self.soc.update(voltage, amps, dt),
+            None if self.counts => self.soc.gap(dt),
+            None => self.blind.update(voltage, dt),
+        };
+        match current.filter(|amps| amps.is_finite() && voltage.is_finite()) {
+            Some(amps) if seconds <= LONGEST_SECONDS => {
+                let (watts, before) = self.last.unwrap_or((voltage * amps, amps));
+                let hours = seconds / 3600.0;
+                self.meter.count(f64::midpoint(watts, voltage * amps), f64::midpoint(before, amps), hours);
+                self.forecast.update(amps / pack.capacity_ah, seconds);
+                self.last = Some((voltage * amps, amps));
+            }
+            Some(amps) => self.last = Some((voltage * amps, amps)),
+            None => self.lose_current(),
+        }
+        let seen = Observation {
+            cell_volts: voltage / f64::from(pack.cells_series),
+            amps: current,
+            celsius: temperature,
+            estimate,
+            is_full: self.soc.is_full(),
+        };
+        self.verdict = self.protection.update(&seen, seconds.min(LONGEST_SECONDS));
+        estimate
+    }
+
+    /// Takes note that nothing was measured for `dt`.
+    pub fn gap(&mut self, dt: Duration) -> Estimate {
+        self.lose_current();
+        self.verdict = self.protection.gap(dt.as_secs_f64());
+        if self.counts { self.soc.gap(dt) } else { self.blind.gap(dt) }
+    }
+
+    /// What is known beside the state of charge.
+    pub fn details(&self) -> Details {
+        let estimate = self.soc.estimate();
+        let (time_to_empty, time_to_full) = self.forecast.times(estimate.soc, self.soc.kappa());
+        Details {
+            verdict: self.verdict,
+            meter: self.meter,
+            cycles: self.meter.cycles(self.soc.setup.pack.capacity_ah),
+            time_to_empty,
+            time_to_full,
+            since_sync: self.soc.since_sync(),
+            health: 1.0 / self.soc.kappa(),
+        }
+    }
+
+    /// How often it has been full or empty: grows with each sync.
+    pub fn syncs(&self) -> u32 {
+        self.soc.syncs()
+    }
+
+    /// Forgets the faults whose cause is gone.
+    pub fn reset_error(&mut self) {
+        self.protection.reset();
+    }
+
+    /// Appends what must outlive a restart.
+    pub fn save(&self, out: &mut Vec<u8>) {
+        saved::save(&self.soc, &self.meter, self.protection.ends(), out);
+    }
+
+    /// Takes up what [`Self::save`] wrote, `off` ago; `None` if nobody knows how long ago.
+    ///
+    /// # Errors
+    /// If it is not the saved state of this pack; nothing is changed.
+    pub fn restore(&mut self, bytes: &[u8], off: Option<Duration>) -> Result<(), SavedError> {
+        let (meter, ends) = saved::restore(&mut self.soc, bytes)?;
+        self.meter = meter;
+        self.protection.restore(ends);
+        self.counts = true;
+        self.soc.was_off(off);
+        Ok(())
+    }
+
+    fn lose_current(&mut self) {
+        self.last = None;
+        self.forecast.gap();
+    }
+}

@@ -1,0 +1,80 @@
+//! One value for each curve that a cell of a chemistry may follow: two known ones, and their mean.
+
+use super::Chemistry;
+use super::ocv::curves;
+use super::ocv_points::Points;
+
+/// Which curve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Curve {
+    First,
+    Second,
+    Mean,
+}
+
+pub(super) const CURVES: [Curve; 3] = [Curve::First, Curve::Second, Curve::Mean];
+
+/// A value for each.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct PerCurve<T> {
+    first: T,
+    second: T,
+    mean: T,
+}
+
+/// Limits of the state of charge in %, lowest and highest.
+pub(super) type Bands = PerCurve<(f64, f64)>;
+
+impl<T: Copy> PerCurve<T> {
+    pub(super) fn all(value: T) -> Self {
+        Self { first: value, second: value, mean: value }
+    }
+
+    pub(super) fn of(&self, curve: Curve) -> T {
+        match curve {
+            Curve::First => self.first,
+            Curve::Second => self.second,
+            Curve::Mean => self.mean,
+        }
+    }
+
+    pub(super) fn map<U>(self, f: impl Fn(T) -> U) -> PerCurve<U> {
+        PerCurve { first: f(self.first), second: f(self.second), mean: f(self.mean) }
+    }
+
+    pub(super) fn values(self) -> [T; 3] {
+        [self.first, self.second, self.mean]
+    }
+}
+
+impl<T: Mean> PerCurve<T> {
+    /// `f` of each known curve of the chemistry, and its mean.
+    pub(super) fn each(chemistry: Chemistry, mut f: impl FnMut(Points) -> T) -> Self {
+        let (first, second) = match *curves(chemistry) {
+            [a, b, ..] => (f(a), f(b)),
+            [a] => {
+                let value = f(a);
+                (value, value)
+            }
+            [] => (f(&[]), f(&[])),
+        };
+        Self { first, second, mean: T::mean(first, second) }
+    }
+}
+
+/// What has a mean.
+pub(super) trait Mean: Copy {
+    fn mean(a: Self, b: Self) -> Self;
+}
+
+impl Mean for f64 {
+    fn mean(a: Self, b: Self) -> Self {
+        f64::midpoint(a, b)
+    }
+}
+
+impl Mean for (f64, f64) {
+    fn mean(a: Self, b: Self) -> Self {
+        (f64::midpoint(a.0, b.0), f64::midpoint(a.1, b.1))
+    }
+}

@@ -1,0 +1,255 @@
+//! The protection: what the battery does, and apart from that label what is allowed. Pure: time and readings come in.
+//!
+//! It decides on the ends of the state of charge's interval, never on its middle: loads are cut by the lower end,
+//! charging by the upper one. Nothing here drives an output.
+
+mod delay;
+mod flags;
+mod limits;
+#[cfg(test)]
+mod tests;
+
+use ems_protocol::State;
+
+pub use flags::{Flag, Flags};
+pub use limits::Limits;
+
+use super::Estimate;
+use delay::Delay;
+
+/// What is looked at: one reading, and what is known of the battery.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Observation {
+    /// Mean voltage of a cell, in V.
+    pub cell_volts: f64,
+    /// In A, positive while charging; `None` where it is not measured.
+    pub amps: Option<f64>,
+    /// Of the battery in °C, where there is a probe.
+    pub celsius: Option<f64>,
+    /// State of charge.
+    pub estimate: Estimate,
+    /// Whether a full charge has just been completed and not been drawn from since.
+    pub is_full: bool,
+}
+
+/// What follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verdict {
+    /// The label.
+    pub state: State,
+    /// Whether the battery may be charged.
+    pub charge_allowed: bool,
+    /// Whether it may be drawn from.
+    pub load_allowed: bool,
+    /// What is wrong: forbids something.
+    pub faults: Flags,
+    /// What deserves a look.
+    pub warnings: Flags,
+}
+
+/// The state machine of one battery.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Protection {
+    limits: Limits,
+    /// Charging was stopped by a full battery.
+    full: bool,
+    /// Loads were cut by an empty one.
+    empty: bool,
+    over_voltage: Delay,
+    under_voltage: Delay,
+    low_charge: Delay,
+    over_current: Delay,
+    /// Net charge since the loads were cut, in s.
+    recharged: f64,
+    /// Time without a reading, in s.
+    blind: f64,
+    /// Faults that stay until they are reset.
+    latched: Flags,
+    present: Flags,
+    warnings: Flags,
+    amps: Option<f64>,
+}
+
+/// Hysteresis of the temperature limits, in K.
+const TEMPERATURE_BACK: f64 = 2.0;
+/// What a battery does above the voltage that stops its charge, in V per cell, is a fault.
+const FAULT_ABOVE: f64 = 0.10;
+
+impl Protection {
+    /// Nothing has happened yet.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            full: false,
+            empty: false,
+            over_voltage: Delay::default(),
+            under_voltage: Delay::default(),
+            low_charge: Delay::default(),
+            over_current: Delay::default(),
+            recharged: 0.0,
+            blind: 0.0,
+            latched: Flags::NONE,
+            present: Flags::NONE,
+            warnings: Flags::NONE,
+            amps: None,
+        }
+    }
+
+    /// Takes a reading, `seconds` after the last.
+    pub fn update(&mut self, seen: &Observation, seconds: f64) -> Verdict {
+        self.blind = 0.0;
+        self.amps = seen.amps;
+        (self.present, self.warnings) = (Flags::NONE, Flags::NONE);
+        self.watch_voltage(seen, seconds);
+        self.watch_charge(seen, seconds);
+        self.watch_current(seen, seconds);
+        self.watch_temperature(seen.celsius);
+        self.verdict()
+    }
+
+    /// Takes note that there was no reading for `seconds`.
+    pub fn gap(&mut self, seconds: f64) -> Verdict {
+        self.blind += seconds;
+        self.verdict()
+    }
+
+    /// Forgets the faults whose cause is gone.
+    pub fn reset(&mut self) {
+        self.latched = Flags::NONE;
+    }
+
+    /// What must outlive a restart: full and empty.
+    pub(super) fn ends(&self) -> (bool, bool) {
+        (self.full, self.empty)
+    }
+
+    /// Takes up what an earlier run left.
+    pub(super) fn restore(&mut self, (full, empty): (bool, bool)) {
+        (self.full, self.empty) = (full, empty);
+    }
+
+    fn watch_voltage(&mut self, seen: &Observation, seconds: f64) {
+        let Limits { over_volts, over_seconds, empty_volts, empty_seconds, .. } = self.limits;
+        if self.over_voltage.holds(seen.cell_volts >= over_volts, over_seconds, seconds) {
+            self.full = true;
+            self.warnings.set(Flag::OverVoltage);
+        }
+        if seen.cell_volts >= over_volts + FAULT_ABOVE {
+            self.present.set(Flag::OverVoltage);
+            self.latched.set(Flag::OverVoltage);
+        }
+        if self.under_voltage.holds(seen.cell_volts <= empty_volts, empty_seconds, seconds) {
+            self.empty = true;
+            self.recharged = 0.0;
+            self.present.set(Flag::UnderVoltage);
+        }
+    }
+
+    fn watch_charge(&mut self, seen: &Observation, seconds: f64) {
+        let limits = &self.limits;
+        let Estimate { low, high, .. } = seen.estimate;
+        if seen.is_full {
+            self.full = true;
+        } else if high < limits.charge_again_below && seen.cell_volts < limits.over_volts {
+            self.full = false;
+        }
+        // An interval that says nothing cuts nobody off: then the voltage alone decides.
+        let known = high - low <= limits.widest;
+        let is_low = known && low <= limits.empty_soc;
+        if self.low_charge.holds(is_low, limits.empty_soc_seconds, seconds) && !self.empty {
+            self.empty = true;
+            self.recharged = 0.0;
+        }
+        if known && low <= limits.warn_soc {
+            self.warnings.set(Flag::LowCharge);
+        }
+        if !seen.estimate.synced {
+            self.warnings.set(Flag::NotSynced);
+        }
+        if self.empty {
+            // The voltage rebounds as soon as the load is gone: only charge that has come in counts.
+            match self.amps {
+                Some(amps) if amps > limits.dead_band_amps => self.recharged += seconds,
+                Some(amps) if amps < -limits.dead_band_amps => {
+                    self.recharged = (self.recharged - seconds).max(0.0);
+                }
+                _ => {}
+            }
+            if self.recharged >= limits.recharge_seconds {
+                self.empty = false;
+                self.low_charge = Delay::default();
+            }
+        }
+    }
+
+    fn watch_current(&mut self, seen: &Observation, seconds: f64) {
+        let Limits { charge_amps, load_amps, over_current_seconds, .. } = self.limits;
+        let over = |factor: f64| {
+            seen.amps.is_some_and(|amps| amps > charge_amps * factor || amps < -load_amps * factor)
+        };
+        if self.over_current.holds(over(1.0), over_current_seconds, seconds) {
+            self.present.set(Flag::OverCurrent);
+            self.latched.set(Flag::OverCurrent);
+        } else if over(0.9) {
+            self.warnings.set(Flag::OverCurrent);
+        }
+    }
+
+    fn watch_temperature(&mut self, celsius: Option<f64>) {
+        let Some(celsius) = celsius else {
+            for flag in [Flag::Overheat, Flag::UnderTemp, Flag::ChargeTooCold, Flag::ChargeTooHot] {
+                self.latched.clear(flag);
+            }
+            return;
+        };
+        let limits = &self.limits;
+        let mut beyond = |flag: Flag, over: f64| {
+            // Latched here is no more than hysteresis: it goes by itself.
+            let back = if self.latched.has(flag) { -TEMPERATURE_BACK } else { 0.0 };
+            if over > back { self.latched.set(flag) } else { self.latched.clear(flag) }
+        };
+        beyond(Flag::Overheat, celsius - limits.hottest);
+        beyond(Flag::UnderTemp, limits.coldest - celsius);
+        beyond(Flag::ChargeTooCold, limits.coldest_charge - celsius);
+        beyond(Flag::ChargeTooHot, celsius - limits.hottest_charge);
+    }
+
+    fn verdict(&self) -> Verdict {
+        let mut faults = self.present | self.latched;
+        let mut warnings = self.warnings;
+        if self.blind >= self.limits.blind_seconds {
+            faults.set(Flag::SensorLost);
+        }
+        // Too cold to charge is no fault of a battery that nobody charges.
+        for flag in [Flag::ChargeTooCold, Flag::ChargeTooHot] {
+            if faults.has(flag) {
+                faults.clear(flag);
+                warnings.set(flag);
+            }
+        }
+        let stops_all = [Flag::Overheat, Flag::OverCurrent, Flag::SensorLost].iter().any(|f| faults.has(*f));
+        let stops_charge = faults.has(Flag::OverVoltage)
+            || warnings.has(Flag::ChargeTooCold)
+            || warnings.has(Flag::ChargeTooHot);
+        let error = stops_all || faults.has(Flag::OverVoltage) || faults.has(Flag::UnderTemp);
+        Verdict {
+            state: self.state(error),
+            charge_allowed: !(self.full || stops_all || stops_charge),
+            load_allowed: !(self.empty || stops_all || faults.has(Flag::UnderTemp)),
+            faults,
+            warnings,
+        }
+    }
+
+    fn state(&self, error: bool) -> State {
+        let band = self.limits.dead_band_amps;
+        match self.amps {
+            _ if error => State::Error,
+            Some(amps) if amps < -band && !self.empty => State::Discharging,
+            _ if self.empty => State::Empty,
+            _ if self.full => State::Full,
+            Some(amps) if amps > band => State::Charging,
+            _ => State::Idle,
+        }
+    }
+}

@@ -1,0 +1,150 @@
+use super::*;
+use crate::battery::{Chemistry, Pack};
+
+const PACK: Pack = Pack { chemistry: Chemistry::Lfp, cells_series: 16, capacity_ah: 100.0 };
+
+fn protection() -> Protection {
+    Protection::new(Limits::usual(&PACK, 3.45))
+}
+
+fn seen(pack_volts: f64, amps: f64, (low, high): (f64, f64)) -> Observation {
+    let estimate = Estimate { soc: f64::midpoint(low, high), low, high, synced: true };
+    Observation { cell_volts: pack_volts / 16.0, amps: Some(amps), celsius: None, estimate, is_full: false }
+}
+
+fn run(protection: &mut Protection, seen: &Observation, seconds: u32) -> Verdict {
+    (0..seconds).map(|_| protection.update(seen, 1.0)).last().unwrap()
+}
+
+const MIDDLE: (f64, f64) = (48.0, 56.0);
+
+#[test]
+fn the_sign_of_the_current_beyond_the_dead_band_is_the_state() {
+    for (amps, state) in [
+        (0.0, State::Idle),
+        (0.5, State::Idle),
+        (-0.5, State::Idle),
+        (0.6, State::Charging),
+        (-0.6, State::Discharging),
+    ] {
+        let verdict = protection().update(&seen(52.0, amps, MIDDLE), 1.0);
+        assert_eq!(
+            (verdict.state, verdict.charge_allowed, verdict.load_allowed),
+            (state, true, true),
+            "{amps} A"
+        );
+    }
+}
+
+#[test]
+fn charging_goes_on_at_the_charge_voltage_until_the_full_sync_and_again_below_95_percent() {
+    let mut protection = protection();
+    // 55.2 V: above the 54.0 V that would end every charge before its sync.
+    assert!(run(&mut protection, &seen(55.2, 20.0, (90.0, 97.0)), 3600).charge_allowed);
+    let full = Observation { is_full: true, ..seen(55.2, 2.0, (98.5, 100.0)) };
+    let verdict = run(&mut protection, &full, 1);
+    assert_eq!((verdict.state, verdict.charge_allowed, verdict.load_allowed), (State::Full, false, true));
+    assert!(!run(&mut protection, &seen(53.0, -5.0, (92.0, 96.0)), 600).charge_allowed);
+    assert_eq!(protection.update(&seen(53.0, -5.0, (92.0, 96.0)), 1.0).state, State::Discharging);
+    assert!(run(&mut protection, &seen(53.0, -5.0, (90.0, 94.9)), 1).charge_allowed);
+}
+
+#[test]
+fn an_over_voltage_stops_the_charge_and_a_grave_one_is_an_error_until_it_is_reset() {
+    let mut protection = protection();
+    let verdict = run(&mut protection, &seen(58.5, 5.0, MIDDLE), 6);
+    assert!(!verdict.charge_allowed && verdict.load_allowed && verdict.state != State::Error, "{verdict:?}");
+    let verdict = run(&mut protection, &seen(60.5, 5.0, MIDDLE), 1);
+    assert!(
+        verdict.state == State::Error && verdict.faults.has(Flag::OverVoltage) && !verdict.charge_allowed
+    );
+    let verdict = run(&mut protection, &seen(52.0, -5.0, MIDDLE), 100);
+    assert_eq!((verdict.state, verdict.charge_allowed), (State::Error, false));
+    protection.reset();
+    let verdict = run(&mut protection, &seen(52.0, -5.0, MIDDLE), 1);
+    assert_eq!((verdict.state, verdict.charge_allowed), (State::Discharging, true));
+}
+
+#[test]
+fn loads_are_cut_at_42_volts_after_a_delay_and_come_back_only_after_ten_minutes_of_net_charge() {
+    let mut protection = protection();
+    let starting_motor = seen(41.0, -80.0, MIDDLE);
+    assert!(run(&mut protection, &starting_motor, 9).load_allowed);
+    assert!(run(&mut protection, &seen(50.0, -5.0, MIDDLE), 5).load_allowed);
+    let verdict = run(&mut protection, &starting_motor, 10);
+    assert_eq!((verdict.state, verdict.load_allowed, verdict.charge_allowed), (State::Empty, false, true));
+    // The voltage rebounds at once: that is no reason.
+    let verdict = run(&mut protection, &seen(49.0, 0.0, MIDDLE), 86_400);
+    assert_eq!((verdict.state, verdict.load_allowed), (State::Empty, false));
+    assert!(!run(&mut protection, &seen(50.0, 5.0, MIDDLE), 599).load_allowed);
+    assert!(!run(&mut protection, &seen(50.0, -5.0, MIDDLE), 300).load_allowed);
+    assert!(!run(&mut protection, &seen(50.0, 5.0, MIDDLE), 299).load_allowed);
+    assert!(run(&mut protection, &seen(50.0, 5.0, MIDDLE), 3).load_allowed);
+}
+
+#[test]
+fn the_lower_end_of_the_interval_cuts_the_loads_and_never_its_middle() {
+    let mut low = protection();
+    assert!(run(&mut low, &seen(50.0, -5.0, (4.0, 30.0)), 59).load_allowed);
+    let verdict = run(&mut low, &seen(50.0, -5.0, (4.0, 30.0)), 1);
+    assert!(!verdict.load_allowed && verdict.warnings.has(Flag::LowCharge));
+    let mut high = protection();
+    assert!(run(&mut high, &seen(50.0, -5.0, (6.0, 8.0)), 3600).load_allowed);
+}
+
+#[test]
+fn an_interval_that_says_nothing_cuts_nobody_off() {
+    let mut protection = protection();
+    assert!(run(&mut protection, &seen(52.0, -5.0, (0.0, 80.0)), 3600).load_allowed);
+}
+
+#[test]
+fn lithium_is_not_charged_below_0_degrees_and_may_be_again_a_little_above() {
+    let mut protection = protection();
+    let at = |celsius| Observation { celsius: Some(celsius), ..seen(52.0, 5.0, MIDDLE) };
+    assert!(run(&mut protection, &at(0.5), 1).charge_allowed);
+    let cold = run(&mut protection, &at(-0.5), 1);
+    assert!(!cold.charge_allowed && cold.load_allowed && cold.warnings.has(Flag::ChargeTooCold));
+    assert!(!run(&mut protection, &at(1.0), 1).charge_allowed);
+    assert!(run(&mut protection, &at(2.5), 1).charge_allowed);
+}
+
+#[test]
+fn heat_and_deep_cold_are_errors_that_go_by_themselves() {
+    let mut protection = protection();
+    let at = |celsius| Observation { celsius: Some(celsius), ..seen(52.0, -5.0, MIDDLE) };
+    let hot = run(&mut protection, &at(61.0), 1);
+    assert!(hot.state == State::Error && !hot.load_allowed && hot.faults.has(Flag::Overheat));
+    assert_eq!(run(&mut protection, &at(57.0), 1).state, State::Discharging);
+    let frozen = run(&mut protection, &at(-21.0), 1);
+    assert!(frozen.faults.names().eq(["UNDERTEMP"]) && !frozen.load_allowed);
+}
+
+#[test]
+fn an_over_current_that_lasts_is_latched() {
+    let mut protection = protection();
+    assert!(run(&mut protection, &seen(50.0, -310.0, MIDDLE), 9).load_allowed);
+    assert!(!run(&mut protection, &seen(50.0, -310.0, MIDDLE), 1).load_allowed);
+    assert!(!run(&mut protection, &seen(50.0, 0.0, MIDDLE), 60).load_allowed);
+}
+
+#[test]
+fn without_a_sensor_nothing_is_allowed_after_a_minute_and_all_is_when_it_is_back() {
+    let mut protection = protection();
+    run(&mut protection, &seen(52.0, -5.0, MIDDLE), 1);
+    assert!((0..59).map(|_| protection.gap(1.0)).all(|v| v.load_allowed && v.charge_allowed));
+    let lost = protection.gap(1.0);
+    assert!(lost.state == State::Error && !lost.load_allowed && lost.faults.has(Flag::SensorLost));
+    assert!(run(&mut protection, &seen(52.0, -5.0, MIDDLE), 1).load_allowed);
+}
+
+#[test]
+fn the_set_of_flags_survives_its_number() {
+    let mut flags = Flags::NONE;
+    flags.set(Flag::NotSynced);
+    flags.set(Flag::Overheat);
+    assert_eq!(Flags::from_bits(flags.bits()), flags);
+    assert_eq!(Flags::from_bits(u16::MAX).names().count(), ALL_FLAGS);
+}
+
+const ALL_FLAGS: usize = 10;

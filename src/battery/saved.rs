@@ -1,0 +1,256 @@
+//! What is known of a battery as bytes: for the runtime directory and the card.
+//!
+//! Version, the pack it belongs to, then fixed fields, little endian. Ends of intervals are rounded outwards, so a
+//! restored interval holds the saved one. The bytes carry no checksum: who stores them adds one.
+
+use super::axis::{Axis, LONGEST};
+use super::meter::Meter;
+use super::{Pack, StateOfCharge};
+
+/// Version of the layout.
+const VERSION: u8 = 1;
+/// Steps of states of charge in 16 bits, in %: up to ± 163 %.
+const STEP: f64 = 0.005;
+/// Steps of misses and doubts.
+const MISS_STEP: f64 = 0.01;
+
+/// Why bytes are no saved state of this pack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SavedError {
+    /// Another version wrote them.
+    #[error("the saved state of charge is in format {0}; this version reads {VERSION}")]
+    Version(u8),
+    /// They end too early, go on too long, or hold no numbers.
+    #[error("the saved state of charge is damaged")]
+    Damaged,
+    /// The pack's label was another.
+    #[error(
+        "the saved state of charge is that of another pack: CHEMISTRY, CELLS_SERIES or CAPACITY_AH have changed"
+    )]
+    OtherPack,
+}
+
+/// Appends the state of the estimator and the meter.
+pub(super) fn save(soc: &StateOfCharge, meter: &Meter, ends: (bool, bool), out: &mut Vec<u8>) {
+    out.push(VERSION);
+    let pack = &soc.setup.pack;
+    out.push(pack.chemistry as u8);
+    out.extend_from_slice(&pack.cells_series.to_le_bytes());
+    put(out, pack.capacity_ah);
+    let bank = &soc.bank;
+    for axis in [&bank.axes.kappa, &bank.axes.offset, &bank.axes.kind] {
+        let (values, likelihoods) = axis.columns();
+        values.iter().chain(likelihoods).for_each(|value| put(out, *value));
+    }
+    put(out, bank.spread);
+    for hypothesis in &bank.hypotheses {
+        steps(out, (hypothesis.low / STEP).floor());
+        steps(out, (hypothesis.high / STEP).ceil());
+        steps(out, (hypothesis.likely / STEP).round());
+        steps(out, (hypothesis.miss / MISS_STEP).round());
+        steps(out, (hypothesis.doubt / MISS_STEP).round());
+    }
+    let p = &soc.polarisation;
+    for value in [p.ohmic, p.step_age, soc.usual, soc.since_sync.0, soc.since_sync.1, soc.since_refined] {
+        put(out, value);
+    }
+    out.extend_from_slice(&p.steps.to_le_bytes());
+    let flags = [soc.synced, soc.watch.is_full(), ends.0, ends.1];
+    out.push(flags.iter().enumerate().fold(0, |bits, (i, flag)| bits | u8::from(*flag) << i));
+    for total in [meter.energy_in, meter.energy_out, meter.discharged_ah] {
+        out.extend_from_slice(&total.to_le_bytes());
+    }
+}
+
+/// Takes up what [`save`] wrote for the same pack; nothing is changed on an error.
+pub(super) fn restore(soc: &mut StateOfCharge, bytes: &[u8]) -> Result<(Meter, (bool, bool)), SavedError> {
+    let mut input = Input(bytes);
+    match input.byte()? {
+        VERSION => {}
+        other => return Err(SavedError::Version(other)),
+    }
+    let (chemistry, cells_series, capacity_ah) =
+        (input.byte()?, u16::from_le_bytes(input.take()?), input.number()?);
+    let pack = soc.setup.pack;
+    if !is_same(&pack, chemistry, cells_series, capacity_ah) {
+        return Err(SavedError::OtherPack);
+    }
+    let mut new = soc.clone();
+    for axis in [&mut new.bank.axes.kappa, &mut new.bank.axes.offset, &mut new.bank.axes.kind] {
+        input.axis(axis)?;
+    }
+    new.bank.spread = input.number()?.clamp(0.1, 100.0);
+    for hypothesis in &mut new.bank.hypotheses {
+        hypothesis.low = input.steps()? * STEP;
+        hypothesis.high = input.steps()? * STEP;
+        hypothesis.likely = input.steps()? * STEP;
+        hypothesis.miss = input.steps()?.max(0.0) * MISS_STEP;
+        hypothesis.doubt = input.steps()?.max(0.0) * MISS_STEP;
+        if hypothesis.low > hypothesis.high {
+            return Err(SavedError::Damaged);
+        }
+    }
+    let p = &mut new.polarisation;
+    for value in [
+        &mut p.ohmic,
+        &mut p.step_age,
+        &mut new.usual,
+        &mut new.since_sync.0,
+        &mut new.since_sync.1,
+        &mut new.since_refined,
+    ] {
+        *value = input.number()?.clamp(0.0, 1e9);
+    }
+    p.steps = u32::from_le_bytes(input.take()?).min(1000);
+    let flags = input.byte()?;
+    new.synced = flags & 1 != 0;
+    new.watch.restore(flags & 2 != 0);
+    let mut totals = [0.0; 3];
+    for total in &mut totals {
+        *total = Some(f64::from_le_bytes(input.take()?))
+            .filter(|t| *t >= 0.0 && t.is_finite())
+            .ok_or(SavedError::Damaged)?;
+    }
+    if !input.0.is_empty() {
+        return Err(SavedError::Damaged);
+    }
+    new.bank.lay_out();
+    new.summarise();
+    *soc = new;
+    let [energy_in, energy_out, discharged_ah] = totals;
+    Ok((Meter { energy_in, energy_out, discharged_ah }, (flags & 4 != 0, flags & 8 != 0)))
+}
+
+fn is_same(pack: &Pack, chemistry: u8, cells_series: u16, capacity_ah: f64) -> bool {
+    let Pack { chemistry: own, cells_series: cells, capacity_ah: ah } = *pack;
+    own as u8 == chemistry && cells == cells_series && (ah / capacity_ah - 1.0).abs() < 1e-5
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "single precision is ample for what is learned")]
+fn put(out: &mut Vec<u8>, value: f64) {
+    out.extend_from_slice(&(value as f32).to_le_bytes());
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "clamped to what 16 bits hold")]
+fn steps(out: &mut Vec<u8>, steps: f64) {
+    let steps = steps.clamp(f64::from(i16::MIN), f64::from(i16::MAX)) as i16;
+    out.extend_from_slice(&steps.to_le_bytes());
+}
+
+struct Input<'a>(&'a [u8]);
+
+impl Input<'_> {
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], SavedError> {
+        let (head, rest) = self.0.split_first_chunk::<N>().ok_or(SavedError::Damaged)?;
+        self.0 = rest;
+        Ok(*head)
+    }
+
+    fn byte(&mut self) -> Result<u8, SavedError> {
+        self.take::<1>().map(|[byte]| byte)
+    }
+
+    fn number(&mut self) -> Result<f64, SavedError> {
+        let value = f64::from(f32::from_le_bytes(self.take()?));
+        if value.is_finite() { Ok(value) } else { Err(SavedError::Damaged) }
+    }
+
+    fn steps(&mut self) -> Result<f64, SavedError> {
+        self.take().map(i16::from_le_bytes).map(f64::from)
+    }
+
+    fn axis(&mut self, axis: &mut Axis) -> Result<(), SavedError> {
+        let (mut values, mut likelihoods) = ([0.0; LONGEST], [0.0; LONGEST]);
+        for value in values.iter_mut().chain(&mut likelihoods) {
+            *value = self.number()?;
+        }
+        if axis.restore(values, likelihoods) { Ok(()) } else { Err(SavedError::Damaged) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::battery::{Chemistry, SensorErrors, Setup, sensing};
+
+    static NMC: LazyLock<StateOfCharge> = LazyLock::new(|| estimator(Chemistry::Nmc));
+
+    fn estimator(chemistry: Chemistry) -> StateOfCharge {
+        let pack = Pack { chemistry, cells_series: 6, capacity_ah: 100.0 };
+        let errors = SensorErrors::of(&sensing::INA226, 0.001, 1.0);
+        let mut soc = StateOfCharge::new(Setup {
+            pack,
+            errors,
+            full_cell_volts: 3.45,
+            standby_amps: 0.0,
+            interval_seconds: 1.0,
+        });
+        for second in 0..4000_i32 {
+            let amps = f64::from(second / 700 % 3 - 1) * 30.0;
+            soc.update(6.0 * 3.1, amps, Duration::from_secs(1));
+        }
+        soc
+    }
+
+    #[test]
+    fn what_is_restored_holds_what_was_saved() {
+        for chemistry in [Chemistry::Lfp, Chemistry::Nmc, Chemistry::LeadAcid] {
+            let soc = estimator(chemistry);
+            let meter = Meter { energy_in: 1.5, energy_out: 2.5, discharged_ah: 77.0 };
+            let mut bytes = Vec::new();
+            save(&soc, &meter, (true, false), &mut bytes);
+            assert!(bytes.len() < 2000, "{}", bytes.len());
+            let mut again = StateOfCharge::new(soc.setup);
+            assert_eq!(restore(&mut again, &bytes), Ok((meter, (true, false))));
+            let (before, after) = (soc.estimate(), again.estimate());
+            assert!((before.soc - after.soc).abs() < 0.1, "{before:?} {after:?}");
+            assert!(
+                after.low <= before.low + 0.05 && after.high >= before.high - 0.05,
+                "{before:?} {after:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn another_pack_or_version_is_refused_in_words() {
+        let soc = estimator(Chemistry::Lfp);
+        let mut bytes = Vec::new();
+        save(&soc, &Meter::default(), (false, false), &mut bytes);
+        let mut other = soc.clone();
+        other.setup.pack.capacity_ah = 200.0;
+        let refused = restore(&mut other, &bytes).unwrap_err();
+        assert!(refused.to_string().contains("CAPACITY_AH"));
+        bytes[0] = 9;
+        assert_eq!(restore(&mut soc.clone(), &bytes), Err(SavedError::Version(9)));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn damaged_bytes_are_refused_or_give_an_estimate_in_range(
+            damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..20),
+            cut in any::<prop::sample::Index>(),
+            whole in any::<bool>(),
+        ) {
+            let mut soc = NMC.clone();
+            let mut bytes = Vec::new();
+            save(&soc, &Meter::default(), (false, false), &mut bytes);
+            for (index, byte) in damage {
+                let at = index.index(bytes.len());
+                bytes[at] = byte;
+            }
+            if !whole {
+                bytes.truncate(cut.index(bytes.len()));
+            }
+            let _ = restore(&mut soc, &bytes);
+            let after = soc.update(19.0, -5.0, Duration::from_secs(1));
+            prop_assert!(0.0 <= after.low && after.low <= after.soc && after.soc <= after.high && after.high <= 100.0);
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! The estimator as a whole, on any input and on packs within its assumptions.
+
+use std::time::Duration;
+
+use ems_simulator::{Cell, CellParameters};
+use proptest::prelude::*;
+
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_hours(1);
+
+fn setup(chemistry: Chemistry, cells_series: u16, capacity_ah: f64) -> Setup {
+    Setup {
+        pack: Pack { chemistry, cells_series, capacity_ah },
+        errors: SensorErrors::of(&sensing::INA226, 0.00075, 2.0),
+        full_cell_volts: chemistry.usual_charge_cell_volts(),
+        standby_amps: 0.0,
+        interval_seconds: 1.0,
+    }
+}
+
+fn lfp_16s() -> StateOfCharge {
+    StateOfCharge::new(setup(Chemistry::Lfp, 16, 100.0))
+}
+
+fn width(estimate: Estimate) -> f64 {
+    estimate.high - estimate.low
+}
+
+fn run(soc: &mut StateOfCharge, cell_volts: f64, amps: f64, seconds: u32) -> Estimate {
+    (0..seconds).map(|_| soc.update(cell_volts * 16.0, amps, SECOND)).last().unwrap()
+}
+
+#[test]
+fn a_cold_start_on_the_plateau_of_lfp_is_wide_and_not_synced_and_one_at_the_knee_is_narrow() {
+    let plateau = run(&mut lfp_16s(), 3.28, 0.0, 60);
+    assert!(width(plateau) > 40.0 && !plateau.synced, "{plateau:?}");
+    let empty = run(&mut lfp_16s(), 2.6, 0.0, 7200);
+    assert!(width(empty) < 8.0 && empty.soc < 5.0, "{empty:?}");
+}
+
+#[test]
+fn charge_is_counted_with_the_time_it_took_and_counting_widens_the_interval() {
+    let mut soc = lfp_16s();
+    soc.start_at(60.0);
+    let before = run(&mut soc, 3.25, -20.0, 1);
+    let after = run(&mut soc, 3.25, -20.0, 1800);
+    assert!((before.soc - after.soc - 10.0).abs() < 0.5, "{before:?} {after:?}");
+    assert!(width(after) > width(before) + 1.0, "{before:?} {after:?}");
+}
+
+#[test]
+fn a_full_charge_syncs_and_a_weak_sun_at_the_same_voltage_of_the_plateau_does_not() {
+    let mut soc = lfp_16s();
+    soc.start_at(80.0);
+    run(&mut soc, 3.40, 20.0, 2700);
+    assert!(!run(&mut soc, 3.36, 3.0, 3600).synced);
+    run(&mut soc, 3.49, 20.0, 600);
+    let full = run(&mut soc, 3.50, 4.0, 240);
+    assert!(full.synced && full.low > 96.0 && width(full) < 4.0, "{full:?}");
+    assert_eq!(soc.syncs(), 1);
+}
+
+/// An LFP cell of which 16 make a pack.
+fn cell(soc: f64) -> Cell {
+    let parameters = CellParameters {
+        curve: curves(Chemistry::Lfp)[1].to_vec(),
+        ohmic: 0.12,
+        kinetic: 1.0,
+        ahead: [2.0, 4.0],
+        lag_seconds: [100.0, 900.0],
+        hysteresis: 0.01,
+        acceptance: 0.0,
+        gassing: 0.0,
+        volts_per_kelvin: 0.0,
+        warming: 0.0,
+    };
+    Cell::new(parameters, soc, 25.0)
+}
+
+#[test]
+fn the_capacity_of_an_aged_pack_is_learned_between_full_and_empty() {
+    let true_ah = 85.0;
+    let (mut soc, mut cell) = (lfp_16s(), cell(90.0));
+    soc.start_at(90.0);
+    for hour in 0..48 {
+        let wanted = if hour / 8 % 2 == 0 { 0.2 } else { -0.2 };
+        for second in 0..3600 {
+            let wanted = if second % 600 < 60 { wanted * 0.5 } else { wanted };
+            let c = cell.advance(wanted, 1.0, 25.0, (2.6, 3.5));
+            let estimate = soc.update(cell.volts() * 16.0, c * true_ah, SECOND);
+            assert!(estimate.low <= cell.soc() && cell.soc() <= estimate.high, "{hour} h: {estimate:?}");
+        }
+    }
+    assert!((0.80..0.90).contains(&(1.0 / soc.kappa())), "{}", 1.0 / soc.kappa());
+}
+
+#[test]
+fn a_gap_widens_moves_nothing_and_is_bridged_by_the_currents_at_its_ends() {
+    let mut soc = lfp_16s();
+    soc.start_at(60.0);
+    let before = run(&mut soc, 3.25, -20.0, 10);
+    let inside = soc.gap(HOUR / 6);
+    assert!((inside.soc - before.soc).abs() < 1e-9 && width(inside) > width(before), "{before:?} {inside:?}");
+    let after = soc.update(52.0, -20.0, SECOND);
+    assert!((after.soc - before.soc + 10.0 / 3.0).abs() < 0.3, "{before:?} {after:?}");
+    assert!(after.low <= before.soc - 3.3 && after.high >= before.soc - 0.5, "{after:?}");
+}
+
+#[test]
+fn a_reading_no_such_pack_gives_is_a_gap() {
+    for (volts, amps) in [
+        (f64::NAN, 0.0),
+        (52.0, f64::NAN),
+        (52.0, f64::INFINITY),
+        (52.0, -1e6),
+        (0.0, 0.0),
+        (120.0, 1.0),
+        (-52.0, 1.0),
+    ] {
+        let mut soc = lfp_16s();
+        soc.start_at(50.0);
+        run(&mut soc, 3.25, -5.0, 60);
+        let mut same = soc.clone();
+        assert_eq!(soc.update(volts, amps, HOUR / 60), same.gap(HOUR / 60), "{volts} V {amps} A");
+    }
+}
+
+#[test]
+fn what_the_board_draws_past_the_shunt_is_counted() {
+    let fed = Setup { standby_amps: 1.0, ..setup(Chemistry::Lfp, 16, 100.0) };
+    let (mut with, mut without) = (StateOfCharge::new(fed), lfp_16s());
+    with.start_at(50.0);
+    without.start_at(50.0);
+    let difference = run(&mut without, 3.27, 0.0, 36_000).soc - run(&mut with, 3.27, 0.0, 36_000).soc;
+    assert!((9.0..11.5).contains(&difference), "{difference}");
+}
+
+#[test]
+fn nothing_read_yet_is_nothing_known() {
+    let estimate = lfp_16s().gap(SECOND);
+    assert_eq!((estimate.low, estimate.high, estimate.synced), (0.0, 100.0, false));
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Update(f64, Option<f64>, Duration),
+    Gap(Duration),
+    Restart(Option<Duration>),
+}
+
+fn time() -> impl Strategy<Value = Duration> {
+    prop_oneof![
+        8 => (0_u64..120_000).prop_map(Duration::from_millis),
+        1 => any::<u64>().prop_map(Duration::from_secs),
+        1 => Just(Duration::MAX),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let any_number = || prop::num::f64::ANY;
+    prop_oneof![
+        6 => (20.0..70.0, prop::option::weighted(0.9, -300.0..300.0), time())
+            .prop_map(|(v, i, dt)| Step::Update(v, i, dt)),
+        2 => (any_number(), prop::option::of(any_number()), time()).prop_map(|(v, i, dt)| Step::Update(v, i, dt)),
+        2 => (45.0..58.0, any_number(), time()).prop_map(|(v, i, dt)| Step::Update(v, Some(i), dt)),
+        2 => time().prop_map(Step::Gap),
+        1 => prop::option::of(time()).prop_map(Step::Restart),
+    ]
+}
+
+fn any_setup() -> impl Strategy<Value = Setup> {
+    let chemistry = prop::sample::select(vec![Chemistry::Lfp, Chemistry::Nmc, Chemistry::LeadAcid]);
+    (chemistry, 1_u16..=400, 0.1..100_000.0).prop_map(|(chemistry, cells, ah)| setup(chemistry, cells, ah))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_sequence_keeps_estimate_and_totals_finite_in_order_and_in_range_and_a_gap_only_widens(
+        setup in prop_oneof![Just(setup(Chemistry::Lfp, 16, 100.0)), any_setup()],
+        steps in prop::collection::vec(step(), 0..60),
+    ) {
+        let limits = protection::Limits::usual(&setup.pack, setup.full_cell_volts);
+        let mut battery = Battery::new(setup, limits);
+        let mut before = battery.gap(Duration::ZERO);
+        for step in steps {
+            let after = match step {
+                Step::Update(voltage, current, dt) => {
+                    battery.update(Measured { voltage, current, temperature: None }, dt)
+                }
+                Step::Gap(dt) => battery.gap(dt),
+                Step::Restart(off) => {
+                    let mut bytes = Vec::new();
+                    battery.save(&mut bytes);
+                    battery = Battery::new(setup, limits);
+                    prop_assert_eq!(battery.restore(&bytes, off), Ok(()));
+                    battery.gap(Duration::ZERO)
+                }
+            };
+            let ordered = 0.0 <= after.low && after.low <= after.soc && after.soc <= after.high && after.high <= 100.0;
+            prop_assert!(ordered, "{after:?} after {step:?}");
+            if matches!(step, Step::Gap(_)) {
+                prop_assert!(after.low <= before.low && after.high >= before.high, "{before:?} {after:?}");
+                prop_assert!((after.soc - before.soc).abs() < 1e-9);
+            }
+            let details = battery.details();
+            let totals = [details.meter.energy_in, details.meter.energy_out, details.cycles, details.health];
+            prop_assert!(totals.iter().all(|total| total.is_finite() && *total >= 0.0), "{details:?}");
+            let times = [details.time_to_empty, details.time_to_full];
+            prop_assert!(times.iter().flatten().all(|time| time.is_finite() && *time >= 0.0), "{details:?}");
+            before = after;
+        }
+    }
+}

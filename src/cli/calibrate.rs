@@ -1,0 +1,202 @@
+//! `ems-edge calibrate`: the effective divider and shunt, against a meter.
+
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::output::{complain, say};
+use super::{EX_CONFIG, EX_UNAVAILABLE, EX_USAGE, IN_TROUBLE};
+use crate::config::{self, KEYS};
+use crate::sensor::{CurrentSign, Reading, Wiring, calibration, look};
+use crate::status::running_below;
+
+/// What was asked for.
+#[derive(Args)]
+pub(super) struct Options {
+    /// What a voltmeter shows at the pack's poles now, in V.
+    #[arg(long, value_name = "V", allow_negative_numbers = true)]
+    volts: Option<f64>,
+    /// What a clamp meter shows now, in A, + = charging.
+    #[arg(long, value_name = "A", allow_negative_numbers = true, conflicts_with = "zero")]
+    amps: Option<f64>,
+    /// No current flows now: show the chip's offset.
+    #[arg(long)]
+    zero: bool,
+    /// Write what was found into the configuration.
+    #[arg(long)]
+    write: bool,
+    /// The configuration [default: /etc/ems-edge/config.env, else ./.env].
+    #[arg(long, value_name = "PATH")]
+    config: Option<PathBuf>,
+}
+
+/// The end of `ems-edge calibrate --help`.
+pub(super) const HELP: &str = "\
+Example: sudo systemctl stop ems-edge
+         sudo ems-edge calibrate                     asks at a terminal
+         sudo ems-edge calibrate --volts 53.18 --write
+         sudo ems-edge calibrate --amps -42.5 --write
+
+The chip is read for four seconds, in which the load must be steady. What differs by
+more than 20 % is refused: that is a mistake in the wiring or the configuration.
+
+Exit status: 0   found
+             1   refused, or the chip cannot be read: why, and what to do
+             64  wrong arguments
+             69  the daemon uses the chip
+             78  the configuration cannot be used";
+
+/// The chip is read so often, so many ms apart.
+const LOOKS: u32 = 9;
+const PAUSE_MS: u32 = 400;
+/// Between the least and the greatest reading, as part of their mean.
+const STEADY_VOLTS: f64 = 0.005;
+const STEADY_AMPS: f64 = 0.05;
+
+pub(super) fn calibrate(options: &Options) -> ExitCode {
+    let loaded = match config::load(options.config.as_deref(), |key| std::env::var_os(key)) {
+        Ok(loaded) => loaded,
+        Err(mistakes) => {
+            complain(&mistakes.to_string());
+            return ExitCode::from(EX_CONFIG);
+        }
+    };
+    let wiring = loaded.config.wiring();
+    let chip = wiring.device().to_string();
+    if running_below(&loaded.config.runtime_dir).iter().any(|snapshot| snapshot.sensor.device == chip) {
+        complain("the running daemon uses the chip: systemctl stop ems-edge first");
+        return ExitCode::from(EX_UNAVAILABLE);
+    }
+    let steps = match steps(options) {
+        Ok(steps) => steps,
+        Err(why) => {
+            complain(why);
+            return ExitCode::from(EX_USAGE);
+        }
+    };
+    let mut found = Vec::new();
+    for step in steps {
+        match step.find(&wiring) {
+            Ok((words, mut settings)) => {
+                say(&format!("{words}\n"));
+                found.append(&mut settings);
+            }
+            Err(why) => {
+                complain(&why);
+                return ExitCode::from(IN_TROUBLE);
+            }
+        }
+    }
+    let Some(path) = loaded.path.filter(|_| options.write && !found.is_empty()) else {
+        for (key, value) in &found {
+            say(&format!("{key}={value}\n"));
+        }
+        return ExitCode::SUCCESS;
+    };
+    match write(&path, &found) {
+        Ok(()) => {
+            say(&format!("written into {}; systemctl start ems-edge\n", path.display()));
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            complain(&format!("{} cannot be written ({why}): run this with sudo", path.display()));
+            ExitCode::from(IN_TROUBLE)
+        }
+    }
+}
+
+/// What is known of the pack while the chip is read.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Zero,
+    Volts(f64),
+    Amps(f64),
+}
+
+/// By the arguments, else by asking.
+fn steps(options: &Options) -> Result<Vec<Step>, &'static str> {
+    let zero = options.zero.then_some(Step::Zero);
+    let given = [zero, options.volts.map(Step::Volts), options.amps.map(Step::Amps)];
+    let given: Vec<_> = given.into_iter().flatten().collect();
+    if !given.is_empty() {
+        return Ok(given);
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err("nobody can be asked here: give --zero, --volts or --amps");
+    }
+    let number = |question: &str| super::setup::ask(question).and_then(|typed| typed.parse().ok());
+    let volts = number("Voltmeter at the pack's poles, in V (Enter: leave out): ").map(Step::Volts);
+    let amps = number("Clamp meter, in A, + = charging (Enter: leave out): ").map(Step::Amps);
+    Ok([volts, amps].into_iter().flatten().collect())
+}
+
+type Found = (String, Vec<(&'static str, String)>);
+
+impl Step {
+    fn find(self, wiring: &Wiring) -> Result<Found, String> {
+        let readings = readings(wiring)?;
+        let amps = || {
+            let all: Option<Vec<f64>> = readings.iter().map(|reading| reading.current).collect();
+            all.ok_or_else(|| "this wiring measures no current: nothing to calibrate".to_owned())
+        };
+        match self {
+            Self::Zero => {
+                let offset = calibration::zero(wiring, mean(&amps()?))?;
+                let words = format!("offset {offset:+.4} A: small enough, and learned while the pack rests");
+                Ok((words, Vec::new()))
+            }
+            Self::Volts(known) => {
+                let volts: Vec<f64> = readings.iter().map(|reading| reading.voltage).collect();
+                let measured = steady(&volts, STEADY_VOLTS, "V")?;
+                let ratio = calibration::divider(wiring, measured, known)?;
+                let words = format!("{measured:.3} V measured, {known} V known: a ratio of {ratio:.4}");
+                Ok((words, vec![("DIVIDER", format!("{ratio:.4}"))]))
+            }
+            Self::Amps(known) => {
+                let measured = steady(&amps()?, STEADY_AMPS, "A")?;
+                let (shunt, sign) = calibration::shunt(wiring, measured, known)?;
+                let sign = match sign {
+                    CurrentSign::Normal => "normal",
+                    CurrentSign::Inverted => "inverted",
+                };
+                let micro = shunt.ohms * 1e6;
+                let words =
+                    format!("{measured:+.3} A measured, {known:+} A known: a shunt of {micro:.2} µΩ, {sign}");
+                Ok((words, vec![("SHUNT", shunt.text()), ("CURRENT_SIGN", sign.to_owned())]))
+            }
+        }
+    }
+}
+
+fn readings(wiring: &Wiring) -> Result<Vec<Reading>, String> {
+    let looks = look(wiring, LOOKS, PAUSE_MS).map_err(|error| error.to_string())?;
+    looks.iter().map(|registers| registers.reading(wiring).map_err(|error| error.to_string())).collect()
+}
+
+/// The mean, if all are near it.
+fn steady(values: &[f64], part: f64, unit: &str) -> Result<f64, String> {
+    let mean = mean(values);
+    let (least, most) = values.iter().fold((f64::MAX, f64::MIN), |(a, b), v| (a.min(*v), b.max(*v)));
+    if most - least > part * mean.abs() {
+        return Err(format!(
+            "not steady, {least:.3} to {most:.3} {unit} within four seconds: switch off what goes on and off by itself, and try again"
+        ));
+    }
+    Ok(mean)
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+fn write(path: &Path, found: &[(&'static str, String)]) -> Result<(), String> {
+    let mut text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    for (name, value) in found {
+        if let Some(key) = KEYS.iter().find(|key| key.name == *name) {
+            text = config::set(&text, key, value)?;
+        }
+    }
+    super::setup::replace(path, &text).map_err(|error| error.to_string())
+}

@@ -1,0 +1,147 @@
+//! `ems-edge replay`: the state of charge that the estimator makes of recorded samples.
+
+mod fixed;
+mod rows;
+mod sidecar;
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::EX_USAGE;
+use crate::battery::StateOfCharge;
+use rows::{Line, Rows};
+
+/// `EX_DATAERR` of sysexits.h: the input is wrong.
+const EX_DATAERR: u8 = 65;
+/// `EX_NOINPUT`: a file cannot be read.
+const EX_NOINPUT: u8 = 66;
+/// `EX_IOERR`: the output cannot be written.
+const EX_IOERR: u8 = 74;
+/// Bad rows that are named one by one.
+const NAMED: u64 = 10;
+const BUFFER_BYTES: usize = 256 * 1024;
+
+pub(super) const HELP: &str = "\
+TRACE is a CSV file, or - for standard input, with a line of column names; t_s (s), v_bat_V (V) and i_bat_A (A, positive
+while charging) are read, other columns are passed over. Standard output gets t_s,soc_est,soc_low,soc_high,synced: one
+row a sample. A row that cannot be used is named on standard error and counts as a gap; the exit code is then 65.
+
+Example: ems-edge replay --pack pack.json --initial-soc 80 samples.csv > estimate.csv";
+
+/// Options of `ems-edge replay`.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// The pack: JSON with `chemistry`, `series`, `capacity_Ah`, `sensor`, `shunt_ohm`, `divider` and
+    /// `charge_voltage_per_cell_V`.
+    #[arg(long, value_name = "SIDECAR.json")]
+    pack: PathBuf,
+    /// State of charge at the beginning, 0 to 100 [default: not known].
+    #[arg(long, value_name = "PERCENT", allow_negative_numbers = true)]
+    initial_soc: Option<f64>,
+    /// The samples, or - for standard input.
+    #[arg(value_name = "TRACE.csv")]
+    trace: PathBuf,
+}
+
+/// Why a replay ended early, with its exit code.
+struct Failure(u8, String);
+
+pub(super) fn replay(options: &Options) -> ExitCode {
+    match run(options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure(code, words)) => {
+            drop(writeln!(io::stderr(), "ems-edge replay: {words}"));
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<(), Failure> {
+    let (setup, doubt) = sidecar::read(&options.pack).map_err(|words| Failure(EX_DATAERR, words))?;
+    if let Some(doubt) = doubt {
+        drop(writeln!(io::stderr(), "ems-edge replay: {doubt}"));
+    }
+    let mut estimator = StateOfCharge::new(setup);
+    if let Some(soc) = options.initial_soc {
+        if !(0.0..=100.0).contains(&soc) {
+            return Err(Failure(EX_USAGE, format!("--initial-soc {soc} is no percentage: give 0 to 100")));
+        }
+        estimator.start_at(soc);
+    }
+    let (input, name) = open(&options.trace)?;
+    let output = BufWriter::with_capacity(BUFFER_BYTES, io::stdout().lock());
+    estimate(&mut estimator, input, &name, output)
+}
+
+fn open(trace: &Path) -> Result<(Box<dyn BufRead>, String), Failure> {
+    if trace == Path::new("-") {
+        let input = BufReader::with_capacity(BUFFER_BYTES, io::stdin());
+        return Ok((Box::new(input), "standard input".to_owned()));
+    }
+    let name = trace.display().to_string();
+    let file = File::open(trace).map_err(|e| Failure(EX_NOINPUT, format!("cannot read {name}: {e}")))?;
+    Ok((Box::new(BufReader::with_capacity(BUFFER_BYTES, file)), name))
+}
+
+fn estimate(
+    estimator: &mut StateOfCharge,
+    input: impl BufRead,
+    name: &str,
+    mut output: impl Write,
+) -> Result<(), Failure> {
+    let mut rows = Rows::open(input).map_err(|words| Failure(EX_DATAERR, format!("{name}: {words}")))?;
+    let written = |result: io::Result<()>| {
+        result.map_err(|e| Failure(EX_IOERR, format!("cannot write the estimate: {e}")))
+    };
+    written(output.write_all(b"t_s,soc_est,soc_low,soc_high,synced\n"))?;
+    let (mut last, mut bad) = (None, 0_u64);
+    let mut text = Vec::with_capacity(128);
+    while let Some(line) = rows.next(last) {
+        let row = match line {
+            Line::Row(row) => row,
+            Line::Bad { number, why } => {
+                bad += 1;
+                if bad <= NAMED {
+                    drop(writeln!(io::stderr(), "ems-edge replay: {name}, line {number}: {why}; left out"));
+                }
+                continue;
+            }
+            Line::Failed(error) => {
+                written(output.flush())?;
+                return Err(Failure(EX_NOINPUT, format!("cannot read {name} to its end: {error}")));
+            }
+        };
+        let elapsed = last.map_or(0.0, |last| row.seconds - last);
+        let elapsed = Duration::try_from_secs_f64(elapsed).unwrap_or(Duration::MAX);
+        let estimate = estimator.update(row.volts, row.amps, elapsed);
+        last = Some(row.seconds);
+        text.clear();
+        text.extend_from_slice(row.time);
+        for percent in [estimate.soc, estimate.low, estimate.high] {
+            text.push(b',');
+            fixed::push(&mut text, percent);
+        }
+        text.extend_from_slice(if estimate.synced { b",1\n" } else { b",0\n" });
+        match output.write_all(&text) {
+            // Whoever closed the pipe has seen enough.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+            other => written(other)?,
+        }
+    }
+    match output.flush() {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+        other => written(other)?,
+    }
+    if bad > 0 {
+        return Err(Failure(EX_DATAERR, format!("{name}: {bad} rows could not be used and were left out")));
+    }
+    if last.is_none() {
+        return Err(Failure(EX_DATAERR, format!("{name} has no samples after the line of column names")));
+    }
+    Ok(())
+}

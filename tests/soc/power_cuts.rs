@@ -1,0 +1,90 @@
+//! Restarts and power cuts at any point: the estimate goes on within the interval that was stated.
+
+use std::time::Duration;
+
+use ems_edge::battery::protection::Limits;
+use ems_edge::battery::{Battery, Estimate, Measured};
+use ems_simulator::{Noise, Row, Trace};
+
+use crate::random_pack::{RandomPack, random_pack};
+
+fn battery(pack: &RandomPack) -> Battery {
+    Battery::new(pack.setup, Limits::usual(&pack.setup.pack, pack.setup.full_cell_volts))
+}
+
+fn take(battery: &mut Battery, row: &Row, seconds: f64) -> Estimate {
+    let measured = Measured { voltage: row.volts, current: Some(row.amps), temperature: None };
+    battery.update(measured, Duration::from_secs_f64(seconds))
+}
+
+fn restored(pack: &RandomPack, old: &Battery, off: Option<f64>) -> Battery {
+    let mut bytes = Vec::new();
+    old.save(&mut bytes);
+    let mut new = battery(pack);
+    new.restore(&bytes, off.map(Duration::from_secs_f64)).unwrap();
+    new
+}
+
+#[test]
+fn a_restart_at_any_point_goes_on_where_it_was() {
+    for seed in 100..115 {
+        let pack = random_pack(seed);
+        let mut noise = Noise::new(seed);
+        let mut battery = battery(&pack);
+        let mut last = 0.0;
+        for row in Trace::new(pack.installation.clone(), seed).take(20_000) {
+            let before = take(&mut battery, &row, row.seconds - last);
+            last = row.seconds;
+            if noise.uniform() < 0.0005 {
+                battery = restored(&pack, &battery, Some(2.0));
+                let after = battery.details();
+                let estimate = take(&mut battery, &row, 0.0);
+                assert!((estimate.soc - before.soc).abs() < 1.5, "{}: {before:?} {estimate:?}", pack.name);
+                assert!(before.low <= estimate.soc && estimate.soc <= before.high, "{before:?} {estimate:?}");
+                assert!(after.meter.energy_in >= 0.0 && estimate.synced == before.synced);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_power_cut_of_minutes_or_a_week_never_puts_the_truth_outside_of_the_stated_interval() {
+    let (mut cuts, mut outside) = (0, 0);
+    for seed in 200..if cfg!(debug_assertions) { 215 } else { 260 } {
+        let pack = random_pack(seed);
+        let mut noise = Noise::new(seed);
+        let mut battery = battery(&pack);
+        let mut last: Option<f64> = None;
+        let mut rows = Trace::new(pack.installation.clone(), seed);
+        let mut until = 0.0;
+        while let Some(row) = rows.next() {
+            if row.seconds > 2.0 * 86_400.0 + until {
+                break;
+            }
+            if last.is_none() {
+                battery.start_at(row.soc);
+            }
+            let estimate = take(&mut battery, &row, last.map_or(0.0, |last| row.seconds - last));
+            last = Some(row.seconds);
+            if noise.uniform() < 1.0 / 43_200.0 {
+                // The battery is used on while nobody watches; half the time the anchor is half an hour old.
+                let (off, known) = [(60.0, true), (7200.0, true), (604_800.0, true), (604_800.0, false)]
+                    [(noise.uniform() * 4.0) as usize % 4];
+                let Some(row) = rows.by_ref().find(|later| later.seconds >= row.seconds + off) else { break };
+                until += off;
+                battery = restored(&pack, &battery, known.then_some(off));
+                let after = take(&mut battery, &row, 0.0);
+                last = Some(row.seconds);
+                cuts += 1;
+                let held = after.low <= row.soc && row.soc <= after.high;
+                outside += u32::from(!held);
+                if !held {
+                    println!("{}: off {off} s: {estimate:?} then {after:?}, truth {:.2}", pack.name, row.soc);
+                }
+                assert!(after.low <= after.soc && after.soc <= after.high);
+            }
+        }
+    }
+    println!("{cuts} power cuts, the truth outside after {outside}");
+    assert!(cuts > 30 && outside * 50 <= cuts, "{outside} of {cuts}");
+}

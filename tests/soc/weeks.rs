@@ -1,0 +1,68 @@
+//! Random packs in use for days. More of them, and for longer: `SOC_PACKS=400 SOC_DAYS=7 cargo test --release --test soc
+//! -- --nocapture weeks`.
+
+use ems_simulator::Trace;
+
+use crate::random_pack::random_pack;
+use crate::score::{Score, score};
+
+fn setting(name: &str, otherwise: f64) -> f64 {
+    std::env::var(name).map_or(otherwise, |text| text.parse().unwrap())
+}
+
+fn percentiles(what: &str, scores: &[(Score, Score)], of: impl Fn(&(Score, Score)) -> f64) {
+    let mut values: Vec<f64> = scores.iter().map(of).collect();
+    values.sort_by(f64::total_cmp);
+    let at = |share: f64| values[((values.len() - 1) as f64 * share) as usize];
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    println!(
+        "{what:14} mean {mean:6.2}   5 % {:6.2}   50 % {:6.2}   90 % {:6.2}   95 % {:6.2}   most {:6.2}",
+        at(0.05),
+        at(0.5),
+        at(0.9),
+        at(0.95),
+        at(1.0)
+    );
+}
+
+fn mean(scores: &[(Score, Score)], of: impl Fn(&(Score, Score)) -> f64) -> f64 {
+    scores.iter().map(of).sum::<f64>() / scores.len() as f64
+}
+
+#[test]
+fn the_interval_holds_the_truth_of_random_packs_whose_errors_are_within_the_sensors_specification() {
+    let optimised = !cfg!(debug_assertions);
+    let packs = setting("SOC_PACKS", if optimised { 120.0 } else { 24.0 });
+    let days = setting("SOC_DAYS", if optimised { 7.0 } else { 1.0 });
+    let mut scores = Vec::new();
+    let mut beyond = 0;
+    for seed in 1..=packs as u64 {
+        let pack = random_pack(seed);
+        let rows =
+            Trace::new(pack.installation.clone(), seed).take_while(|row| row.seconds < days * 86_400.0);
+        let warm = score(&pack.setup, rows.clone(), true);
+        let cold = score(&pack.setup, rows, false);
+        if warm.inside < 95.0 || cold.inside < 95.0 {
+            beyond += 1;
+            println!(
+                "{}: inside {:.1} % and {:.1} %, outside by up to {:.1} % and {:.1} %",
+                pack.name, warm.inside, cold.inside, warm.outside, cold.outside
+            );
+        }
+        assert!(warm.outside.max(cold.outside) < 10.0, "{}: {warm:?} {cold:?}", pack.name);
+        scores.push((warm, cold));
+    }
+    percentiles("warm RMSE", &scores, |s| s.0.rmse);
+    percentiles("  counting", &scores, |s| s.0.counting);
+    percentiles("  inside", &scores, |s| s.0.inside);
+    percentiles("  width", &scores, |s| s.0.width);
+    percentiles("  worst error", &scores, |s| s.0.worst);
+    percentiles("cold RMSE", &scores, |s| s.1.rmse);
+    percentiles("  inside", &scores, |s| s.1.inside);
+    percentiles("  width", &scores, |s| s.1.width);
+    println!("{beyond} of {} packs have the truth inside in less than 95 % of the rows", scores.len());
+    assert!(mean(&scores, |s| s.0.rmse) <= 2.0 && mean(&scores, |s| s.1.rmse) <= 5.0);
+    assert!(mean(&scores, |s| s.0.width) <= 14.0);
+    assert!(mean(&scores, |s| s.0.inside.min(s.1.inside)) >= 98.5);
+    assert!(f64::from(beyond) <= 0.04 * packs, "{beyond} of {packs}");
+}
