@@ -248,7 +248,7 @@ fn a_refused_token_is_said_in_words_and_the_server_is_not_hammered() {
 fn wait_for_waiting(edge: &Edge, count: u32) {
     edge.notify().clear();
     edge.notify().wait_for(&format!("{count} samples to wait"), |message| {
-        let words = message.strip_suffix(" samples waiting").and_then(|rest| rest.rsplit(' ').next());
+        let words = message.split_once(" samples waiting").and_then(|(rest, _)| rest.rsplit(' ').next());
         words.and_then(|word| word.parse().ok()).is_some_and(|waiting: u32| waiting >= count)
     });
 }
