@@ -124,6 +124,8 @@ async fn events_and_answers_to_commands_are_kept_and_events_are_forwarded() {
     let user = User::login(&server).await;
     let mut dashboard = user.watch(&server, "ems_001", true).await;
     let mut device = Client::greeted_device(&site, &server, "ems_001", &token, "boot-a").await;
+    // From then on it is told everything.
+    dashboard.expect("device.status").await;
     let event = json!({"timestamp": "2026-02-03T12:00:00.000Z", "severity": "error", "code": "SENSOR_LOST",
         "message": "the sensor does not answer", "details": {"errno": 121}});
     device.say(json!({"type": "device.event", "payload": event})).await;
