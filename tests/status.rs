@@ -327,6 +327,9 @@ fn sockets_of(edge: &mut Edge) -> usize {
 fn clients_that_hang_babble_or_come_in_crowds_delay_neither_samples_nor_others() {
     let cloud = Cloud::start();
     let mut edge = Edge::start(&with_cloud(&cloud));
+    until("a connection, whose socket is counted", || {
+        (edge.status()["link"]["phase"] == "connected").then_some(())
+    });
     samples_go_on(&edge);
     let socket = socket(edge.settings());
     let (before, sockets) = (edge.process().resident_kib(), sockets_of(&mut edge));
