@@ -1,21 +1,12 @@
 //! Events on their way to the cloud: each is kept until the peer has read it.
 
-use std::collections::VecDeque;
-
 use tokio::sync::mpsc;
 
+use super::unread::Unread;
 use crate::events::Event;
 
 /// Events that were taken from the recorder and not confirmed yet.
-pub(super) struct EventQueue {
-    incoming: mpsc::Receiver<Event>,
-    waiting: VecDeque<Event>,
-    /// How many of `waiting`, from the front, went out over this connection.
-    sent: usize,
-    /// How many were ever confirmed: names the barriers.
-    confirmed: u64,
-    ended: bool,
-}
+pub(super) struct EventQueue(Unread<Event>);
 
 /// Events under way at once; the others stay with the recorder, which bounds them.
 const UNDER_WAY: usize = 16;
@@ -26,42 +17,31 @@ type Barrier = [u8; 9];
 
 impl EventQueue {
     pub(super) fn new(incoming: mpsc::Receiver<Event>) -> Self {
-        Self { incoming, waiting: VecDeque::new(), sent: 0, confirmed: 0, ended: false }
+        Self(Unread::new(incoming, UNDER_WAY))
     }
 
     /// A connection begins: nothing of what waits has been sent over it.
     pub(super) fn begin_session(&mut self) {
-        self.sent = 0;
+        self.0.begin_session();
     }
 
     /// Ends when there is one more to send. Cancel-safe.
     pub(super) async fn filled(&mut self) {
-        if self.ended || self.waiting.len() >= UNDER_WAY {
-            return std::future::pending().await;
-        }
-        match self.incoming.recv().await {
-            Some(event) => self.waiting.push_back(event),
-            None => self.ended = true,
-        }
+        self.0.filled().await;
     }
 
     /// The next event to send, and the payload of the Ping to send after it.
     pub(super) fn next(&mut self) -> Option<(&Event, Barrier)> {
-        let event = self.waiting.get(self.sent)?;
-        self.sent += 1;
-        let [b0, b1, b2, b3, b4, b5, b6, b7] = (self.confirmed + self.sent as u64).to_be_bytes();
-        Some((event, [MARK, b0, b1, b2, b3, b4, b5, b6, b7]))
+        // The mark that it will have been sent with.
+        let [b0, b1, b2, b3, b4, b5, b6, b7] = (self.0.mark() + 1).to_be_bytes();
+        Some((self.0.next()?, [MARK, b0, b1, b2, b3, b4, b5, b6, b7]))
     }
 
     /// A Pong came: everything before its Ping has been read.
     pub(super) fn passed_barrier(&mut self, payload: &[u8]) {
         let Some((&MARK, number)) = payload.split_first() else { return };
         let Ok(number) = number.try_into().map(u64::from_be_bytes) else { return };
-        let read =
-            usize::try_from(number.saturating_sub(self.confirmed)).unwrap_or(usize::MAX).min(self.sent);
-        self.waiting.drain(..read);
-        self.sent -= read;
-        self.confirmed += read as u64;
+        self.0.read_up_to(number);
     }
 }
 

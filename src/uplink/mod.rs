@@ -11,6 +11,7 @@ mod proxy;
 mod report;
 mod session;
 mod tls;
+mod unread;
 mod upgrade;
 mod wire;
 
