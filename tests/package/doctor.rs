@@ -89,7 +89,7 @@ fn each_fault_of_the_machine_is_named_beside_the_service() {
     until_it_finds(&machine, &[], &["card.little_room"], 2);
     machine.succeed(&format!("head -c 8M /dev/zero >{state}/fill 2>/dev/null || true"));
     until_it_finds(&machine, &["card.full"], &[], 1);
-    machine.succeed(&format!("rm {state}/fill && mount -o remount,ro {state}"));
+    machine.succeed(&format!("systemctl stop ems-edge; rm {state}/fill && mount -o remount,ro {state}"));
     restart();
     until_it_finds(&machine, &["state.read_only"], &[], 1);
     machine.succeed(&format!("systemctl stop ems-edge; umount {state}"));
@@ -98,7 +98,7 @@ fn each_fault_of_the_machine_is_named_beside_the_service() {
     until_it_finds(&machine, &["secrets.open"], &[], 1);
     machine.succeed("chmod 640 /etc/ems-edge/config.env");
 
-    machine.succeed("umount /dev/i2c-1; rm -f /dev/i2c-1");
+    machine.succeed("umount --lazy /dev/i2c-1; rm -f /dev/i2c-1");
     restart();
     until_it_finds(&machine, &["i2c.off"], &[], 1);
     machine.succeed("systemctl stop ems-edge");
