@@ -183,6 +183,7 @@ impl<'a> Session<'a> {
                     }
                     Event::Frame(message) => {
                         self.last_heard = Instant::now();
+                        self.context.heard.mark();
                         self.suspected = None;
                         self.receive(&message)?;
                     }

@@ -113,9 +113,12 @@ impl Protection {
         self.verdict()
     }
 
-    /// Forgets the faults whose cause is gone.
-    pub fn reset(&mut self) {
-        self.latched = Flags::NONE;
+    /// Forgets the faults that stay until somebody forgets them. Those of the temperature go by themselves, and those that
+    /// the last reading showed stay present.
+    pub fn reset(&mut self) -> Verdict {
+        self.latched.clear(Flag::OverVoltage);
+        self.latched.clear(Flag::OverCurrent);
+        self.verdict()
     }
 
     /// What must outlive a restart: full and empty.
