@@ -24,6 +24,8 @@ use crate::words::printable;
 
 /// Commands at once; one more is answered BUSY.
 const AT_ONCE: usize = 64;
+/// Those and the refusals under way at once; what comes beyond is answered BUSY by the session.
+const MOST_UNDER_WAY: usize = 256;
 /// The longest time to live, in s: as long as the journal remembers.
 const MAX_TTL: f64 = 7.0 * 24.0 * 3600.0;
 
@@ -68,7 +70,7 @@ impl Dispatcher {
         under_way.spawn_local(async move { earlier.close_earlier().await });
         loop {
             tokio::select! {
-                received = incoming.recv() => {
+                received = incoming.recv(), if under_way.len() < MOST_UNDER_WAY => {
                     let Some(received) = received else { break };
                     let has_effect =
                         Action::from_name(&received.command.action).is_some_and(Action::has_effect);

@@ -23,6 +23,10 @@ pub(super) async fn run(tools: &Tools, payload: &Map<String, Value>) -> Result<V
 /// Why a wish is not granted, for the operator.
 pub(super) fn refusal(why: Forbidden) -> Refusal {
     let (code, words) = match why {
+        Forbidden::DoesNotFollow => {
+            let words = "the pin does not follow: it is shorted, or something else drives it; it is off now";
+            return Refusal::failed(ReasonCode::Hardware, words);
+        }
         Forbidden::Protection => {
             (ReasonCode::StateForbids, "the battery's state forbids it: see state and faults".to_owned())
         }

@@ -41,6 +41,8 @@ pub enum Forbidden {
     TooSoon(Duration),
     /// There is no output for it.
     NoOutput,
+    /// It was tried, and the pin does not follow.
+    DoesNotFollow,
 }
 
 /// What all outputs of a device do.

@@ -114,7 +114,8 @@ impl Outputs {
                 changed = self.verdict.changed() => if changed.is_err() { return },
                 Some(wish) = self.wishes.recv() => {
                     let granted = self.grant(wish.what);
-                    self.apply().await;
+                    let follow = self.apply().await;
+                    let granted = granted.and(if follow { Ok(()) } else { Err(Forbidden::DoesNotFollow) });
                     // Gone: the daemon stops.
                     let _ = wish.answer.send(granted);
                 }
@@ -123,7 +124,8 @@ impl Outputs {
         }
     }
 
-    async fn apply(&mut self) {
+    /// Drives what has to be driven now; false if a pin does not follow.
+    async fn apply(&mut self) -> bool {
         let permission =
             self.verdict.borrow_and_update().as_ref().map_or_else(Permission::default, Into::into);
         self.policy.permit(permission);
@@ -131,9 +133,11 @@ impl Outputs {
             let words = format!("nothing was heard of the server for {} s", SILENCE.as_secs());
             self.turn(Target::Auto, &words);
         }
+        let mut follow = true;
         for (place, is_on) in self.policy.step(self.start.elapsed()) {
-            self.switch(place, is_on, permission).await;
+            follow &= self.switch(place, is_on, permission).await;
         }
+        follow
     }
 
     fn next(&self) -> Option<Instant> {
@@ -182,11 +186,11 @@ impl Outputs {
         self.mode.send_replace(drives_battery.then(|| self.policy.target().mode()));
     }
 
-    /// Drives a pin, and looks whether it follows: the level at the pad is not what was written where it is shorted.
-    async fn switch(&mut self, place: usize, is_on: bool, permission: Permission) {
-        let (Some(output), Some((line, _))) = (self.plan.iter().nth(place), self.lines.0.get_mut(place))
+    /// Drives a pin; false if it does not follow: the level at the pad is not what was written where it is shorted.
+    async fn switch(&mut self, place: usize, is_on: bool, permission: Permission) -> bool {
+        let (Some(output), Some((line, safe))) = (self.plan.iter().nth(place), self.lines.0.get_mut(place))
         else {
-            return;
+            return false;
         };
         let level = output.level(is_on);
         line.drive(level);
@@ -196,16 +200,18 @@ impl Outputs {
             sleep(FOLLOW_PAUSE).await;
         }
         if line.is_high() != level {
+            // Not against a short.
+            line.drive(*safe);
             let words = format!("output {}: {}", output.name, record::stays(output.gpio));
             error!(ems_code = code::OUTPUT_FAULT, "{words}");
             self.reporter.report(
                 Incident::new(Severity::Error, code::OUTPUT_FAULT, words)
                     .with("output", output.name.as_str()),
             );
-            return;
+            return false;
         }
         if output.role() == Role::Identify {
-            return;
+            return true;
         }
         let is_forbidden = match output.role() {
             Role::Charge => !permission.charge,
@@ -217,6 +223,7 @@ impl Outputs {
         info!(ems_code = code::OUTPUT_CHANGED, "{words}");
         let incident = Incident::new(Severity::Info, code::OUTPUT_CHANGED, words);
         self.reporter.report(incident.with("output", output.name.as_str()).with("on", is_on));
+        true
     }
 }
 

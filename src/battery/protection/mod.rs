@@ -113,11 +113,14 @@ impl Protection {
         self.verdict()
     }
 
-    /// Forgets the faults that stay until somebody forgets them. Those of the temperature go by themselves, and those that
-    /// the last reading showed stay present.
+    /// Forgets the faults that stay until somebody forgets them. Those of the temperature go by themselves; those that
+    /// the last reading shows stay.
     pub fn reset(&mut self) -> Verdict {
-        self.latched.clear(Flag::OverVoltage);
-        self.latched.clear(Flag::OverCurrent);
+        for flag in [Flag::OverVoltage, Flag::OverCurrent] {
+            if !self.present.has(flag) {
+                self.latched.clear(flag);
+            }
+        }
         self.verdict()
     }
 
