@@ -147,7 +147,10 @@ fn thousands_of_commands_and_slow_ones_beside_them_delay_no_sample() {
     let busy = lateness(&times);
     println!("{count} PINGs: median {:?}, 99 % {:?}", at(0.5), at(0.99));
     // No bound is asserted: on a busy machine samples are late without any command.
-    println!("samples late by (ms: latest, and how many beyond 50): {busy:?} of {}, without commands {quiet:?} of 100", times.len());
+    println!(
+        "samples late by (ms: latest, and how many beyond 50): {busy:?} of {}, without commands {quiet:?} of 100",
+        times.len()
+    );
     assert_eq!(trips.len() as u64, count);
 }
 

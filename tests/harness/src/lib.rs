@@ -35,6 +35,7 @@ mod sample;
 mod settings;
 mod socket;
 mod tls_server;
+mod trap;
 mod wait;
 mod wrapper;
 
@@ -59,5 +60,6 @@ pub use sample::Sample;
 pub use settings::Settings;
 pub use socket::{Frame, Received, Socket};
 pub use tls_server::TlsServer;
+pub use trap::Trap;
 pub use wait::{PATIENCE, poll, until, until_within, wall_clock_ms};
 pub use wrapper::{Wrapper, tool};
