@@ -14,6 +14,7 @@
     reason = "a harness that cannot do its part fails the test"
 )]
 
+mod allocations;
 mod api;
 mod bus;
 mod certificates;
@@ -37,6 +38,7 @@ mod tls_server;
 mod wait;
 mod wrapper;
 
+pub use allocations::CountedAllocator;
 pub use api::{Answer, Api};
 pub use bus::Bus;
 pub use certificates::{Certificates, Flaw};
