@@ -29,7 +29,8 @@ fn steps_gaps_syncs_and_saving_allocate_nothing() {
             let swing = (f64::from(second) / 3000.0).sin();
             let (amps, cell) = if second < 36_000 { (20.0 * swing, -0.2) } else { (2.0, 0.0) };
             let voltage = 12.0 * (full_cell_volts + cell) + 0.02 * amps;
-            battery.update(Measured { voltage, current: Some(amps), temperature: None }, Duration::from_secs(1));
+            battery
+                .update(Measured { voltage, current: Some(amps), temperature: None }, Duration::from_secs(1));
             battery.details();
             if second % 1000 == 0 {
                 battery.gap(Duration::from_secs(60));

@@ -208,7 +208,10 @@ impl Daemon {
         let others = config.map(|config| sockets_below(&config.runtime_dir)).unwrap_or_default();
         let sockets = std::iter::once(socket).chain(others.into_iter().map(|(_, socket)| socket));
         // One that listens and cannot be asked still has the chip: it is not called stopped.
-        sockets.map(|socket| Self::at(&socket)).find(|daemon| !matches!(daemon, Self::Stopped)).unwrap_or(Self::Stopped)
+        sockets
+            .map(|socket| Self::at(&socket))
+            .find(|daemon| !matches!(daemon, Self::Stopped))
+            .unwrap_or(Self::Stopped)
     }
 
     fn at(socket: &Path) -> Self {

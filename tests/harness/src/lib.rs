@@ -16,6 +16,7 @@
 
 mod allocations;
 mod api;
+mod bench;
 mod bus;
 mod certificates;
 mod cloud;
@@ -41,6 +42,7 @@ mod wrapper;
 
 pub use allocations::CountedAllocator;
 pub use api::{Answer, Api};
+pub use bench::Bench;
 pub use bus::Bus;
 pub use certificates::{Certificates, Flaw};
 pub use cloud::{ADMIN, Cloud, Device};
