@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, spawn_local};
 use tracing::{info, warn};
 
-use crate::anchor::Anchor;
+use crate::anchor::{self, Anchor, Card};
 use crate::battery::Battery;
 use crate::board::Board;
 use crate::clock::{Clock, SystemTime, TimeSource as _};
@@ -160,8 +160,9 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), DaemonError> {
         errors: error_sender,
     };
     let mut battery = Battery::new(config.setup(), config.limits());
-    let mut anchor =
-        Anchor::new(runtime.as_deref(), opened.pen.clone(), Rc::clone(&clock), machine::kernel_boot_id());
+    let card =
+        opened.pen.clone().map(|pen| -> Card { Box::new(move |bytes| pen.remember(anchor::NAME, bytes)) });
+    let mut anchor = Anchor::new(runtime.as_deref(), card, Rc::clone(&clock), machine::kernel_boot_id());
     anchor.restore(&mut battery, opened.anchor.as_deref());
     let sampler = Sampler {
         sensor,

@@ -118,6 +118,11 @@ impl Battery {
         if self.counts { self.soc.gap(dt) } else { self.blind.gap(dt) }
     }
 
+    /// What is known now.
+    pub fn estimate(&self) -> Estimate {
+        if self.counts { self.soc.estimate() } else { self.blind.estimate() }
+    }
+
     /// What is known beside the state of charge.
     pub fn details(&self) -> Details {
         let estimate = self.soc.estimate();

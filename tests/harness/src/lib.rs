@@ -14,7 +14,9 @@
     reason = "a harness that cannot do its part fails the test"
 )]
 
+mod allocations;
 mod api;
+mod bench;
 mod bus;
 mod certificates;
 mod cloud;
@@ -39,7 +41,9 @@ mod trap;
 mod wait;
 mod wrapper;
 
+pub use allocations::CountedAllocator;
 pub use api::{Answer, Api};
+pub use bench::Bench;
 pub use bus::Bus;
 pub use certificates::{Certificates, Flaw};
 pub use cloud::{ADMIN, Cloud, Device};
