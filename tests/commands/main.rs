@@ -3,6 +3,7 @@
 
 mod by_cloud;
 mod by_server;
+mod each_action;
 mod exactly_once;
 mod hostile;
 mod outputs;

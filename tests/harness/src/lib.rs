@@ -64,6 +64,6 @@ pub use sample::Sample;
 pub use settings::Settings;
 pub use socket::{Frame, Received, Socket};
 pub use tls_server::TlsServer;
-pub use trap::Trap;
+pub use trap::{Trap, Witness};
 pub use wait::{PATIENCE, poll, until, until_within, wall_clock_ms};
 pub use wrapper::{Wrapper, tool};

@@ -1,4 +1,4 @@
-//! A kill at a chosen step of a running program: `strace` ends a thread of it at its n-th call of some kinds.
+//! The system calls of a running program, through `strace`: a kill at its n-th call of some kinds, and a log of them.
 
 use std::fs;
 use std::process::Command;
@@ -32,6 +32,34 @@ impl Trap {
         let mut strace = Process::start("strace", command, &dir.path().join("log"));
         strace.says("attached");
         Self { _strace: strace, _dir: dir }
+    }
+}
+
+/// Notes which system calls a running program makes.
+#[derive(Debug)]
+pub struct Witness {
+    strace: Process,
+    dir: TempDir,
+}
+
+impl Witness {
+    /// Watches the process `id`, all its threads and what it starts, for these calls (`execve,openat`).
+    #[track_caller]
+    pub fn of(id: u32, calls: &str) -> Self {
+        let dir = TempDir::new().expect("a temporary folder");
+        let mut command = Command::new(tool("strace"));
+        command.args(["-f", "-y", "-s", "4096", "-p", &id.to_string()]);
+        command.arg("-e").arg(format!("trace={calls}")).arg("-o").arg(dir.path().join("calls"));
+        let mut strace = Process::start("strace", command, &dir.path().join("log"));
+        strace.says("attached");
+        Self { strace, dir }
+    }
+
+    /// Ends the watch; the calls, one a line, as strace(1) writes them.
+    pub fn calls(mut self) -> Vec<String> {
+        self.strace.stop();
+        let text = fs::read(self.dir.path().join("calls")).expect("a log of calls");
+        String::from_utf8_lossy(&text).lines().map(str::to_owned).collect()
     }
 }
 
