@@ -23,17 +23,22 @@ use tower::ServiceExt;
 use tracing::{debug, info, warn};
 
 use crate::app::App;
+use crate::audit::Refusals;
 use crate::auth::jwt::JwtKey;
 use crate::auth::limiter::LoginLimiter;
 use crate::auth::password::Verifier;
-use crate::auth::sessions::Sessions;
+use crate::auth::sessions::{Lifetimes, Sessions};
 use crate::commands::{self, Secrets};
 use crate::data_dir::DataDir;
+use crate::drain::Drain;
 use crate::fleet::Fleet;
 use crate::http::{self, Peer};
+use crate::limits::{Limits, Maxima};
 use crate::metrics::Metrics;
+use crate::rooms::Hub;
 use crate::store::Store;
 use crate::tls;
+use crate::uwb::Uwb;
 
 /// From the first byte to the end of the TLS handshake, and again to the end of a request's headers.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -57,6 +62,12 @@ pub struct Config {
     pub plain: Vec<SocketAddr>,
     /// Origins besides our own whose pages may use a cookie.
     pub allowed_origins: Vec<String>,
+    /// How long the tokens of users are good for.
+    pub lifetimes: Lifetimes,
+    /// How many connections there may be.
+    pub maxima: Maxima,
+    /// Open sockets are closed over this time when the server stops, if they are many.
+    pub drain: Duration,
 }
 
 /// Why a server does not start.
@@ -100,6 +111,7 @@ pub struct Server {
     app: Arc<App>,
     listeners: Vec<Listener>,
     lock: File,
+    drain: Duration,
 }
 
 struct Listener {
@@ -134,19 +146,30 @@ impl Server {
         for &address in &config.plain {
             listeners.push(Listener::bind(address, None).await?);
         }
+        let hub = Arc::new(Hub::default());
         let app = App {
-            fleet: Fleet::open(store.clone()).await?,
-            sessions: Arc::new(Sessions::new(store.clone(), JwtKey::new(&key), Verifier::new()?)),
+            fleet: Fleet::open(store.clone(), hub.clone()).await?,
+            uwb: Uwb::open(&store).await?,
+            hub,
+            sessions: Arc::new(Sessions::new(
+                store.clone(),
+                JwtKey::new(&key),
+                Verifier::new()?,
+                config.lifetimes,
+            )),
             store,
             secrets: Secrets::default(),
             logins: LoginLimiter::default(),
+            refusals: Refusals::default(),
             metrics,
             allowed_origins: config.allowed_origins,
+            limits: Limits::new(&config.maxima),
+            drain: Drain::default(),
             started: Instant::now(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
-        Ok(Self { app: Arc::new(app), listeners, lock })
+        Ok(Self { app: Arc::new(app), listeners, lock, drain: config.drain })
     }
 
     /// The real addresses, and whether each speaks TLS.
@@ -156,7 +179,7 @@ impl Server {
 
     /// Serves until `stop` is ready; then closes what is open (1012) and makes durable what is queued.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let Self { app, listeners, lock } = self;
+        let Self { app, listeners, lock, drain } = self;
         let router = http::router(app.clone());
         let requests = TaskTracker::new();
         let mut background = tokio::task::JoinSet::new();
@@ -169,12 +192,14 @@ impl Server {
         background.spawn(probe_in_trouble(store));
         background.spawn(commands::keep_watch(app.clone()));
         stop.await;
-        info!(sockets = app.tasks.len(), "stopping");
+        let window = app.drain.begin(app.tasks.len(), drain);
+        info!(sockets = app.tasks.len(), seconds = window.as_secs_f64(), "stopping");
         app.stop.cancel();
         background.shutdown().await;
         requests.close();
         app.tasks.close();
-        let drained = timeout(DRAIN, async { tokio::join!(requests.wait(), app.tasks.wait()) }).await;
+        let drained =
+            timeout(DRAIN + window, async { tokio::join!(requests.wait(), app.tasks.wait()) }).await;
         if drained.is_err() {
             warn!("some connections did not end in time");
         }

@@ -33,6 +33,7 @@ const CLOSING: Duration = Duration::from_secs(2);
 pub struct Socket {
     stream: WebSocketStream<TokioIo<Upgraded>>,
     last_frame: Instant,
+    id: u64,
     // The bytes that follow are the inside of a frame that was refused: no further frame can be found.
     broken: bool,
     // The peer has closed: only the answer is left to send.
@@ -107,7 +108,21 @@ impl Socket {
             .max_message_size(Some(limits::MAX_FRAME_BYTES));
         let stream =
             WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
-        Self { stream, last_frame: Instant::now(), broken: false, closing: false }
+        let mut id = [0; 8];
+        // Only a label: should the kernel have no random bits, it is zero.
+        let _ = getrandom::fill(&mut id);
+        let id = u64::from_be_bytes(id);
+        Self { stream, last_frame: Instant::now(), id, broken: false, closing: false }
+    }
+
+    /// Names it in logs.
+    pub fn id(&self) -> String {
+        format!("{:016x}", self.id)
+    }
+
+    /// A number from 0 to 1, drawn when it opened.
+    pub fn place(&self) -> f64 {
+        self.id as f64 / u64::MAX as f64
     }
 
     /// The next data frame. Losing a race in `select!` loses nothing.

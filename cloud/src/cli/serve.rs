@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use clap::Args;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -9,7 +10,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use super::{Failure, say};
+use crate::auth::sessions::Lifetimes;
 use crate::data_dir::DataDir;
+use crate::limits::Maxima;
 use crate::server::{Config, Server, StartError};
 
 #[derive(Debug, Args)]
@@ -23,6 +26,24 @@ pub(super) struct Serve {
     /// Origin besides the server's own whose pages may use the session cookie, as `https://host[:port]`; may be repeated
     #[arg(long, value_name = "ORIGIN")]
     allow_origin: Vec<String>,
+    /// How long an access token is good for, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    access_lifetime: u64,
+    /// How long a session lives without a refresh, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 43_200, value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
+    session_lifetime: u64,
+    /// The most connections of all kinds
+    #[arg(long, value_name = "COUNT", default_value_t = 50_000)]
+    max_connections: usize,
+    /// The most WebSockets of one user
+    #[arg(long, value_name = "COUNT", default_value_t = 100)]
+    max_per_user: usize,
+    /// The most WebSockets of users from one address
+    #[arg(long, value_name = "COUNT", default_value_t = 1_000)]
+    max_per_address: usize,
+    /// The longest time over which open connections are closed when the server stops, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    drain: u64,
     /// What to log, for example `info` or `ems_cloud=debug`
     #[arg(long, value_name = "FILTER", env = "LOG_LEVEL", default_value = "info")]
     log: String,
@@ -38,8 +59,23 @@ impl Serve {
             .with_writer(std::io::stderr)
             .with_ansi(colours)
             .init();
-        let config =
-            Config { data, tls: self.listen, plain: self.listen_plain, allowed_origins: self.allow_origin };
+        let config = Config {
+            data,
+            tls: self.listen,
+            plain: self.listen_plain,
+            allowed_origins: self.allow_origin,
+            lifetimes: Lifetimes {
+                access: Duration::from_secs(self.access_lifetime),
+                session: Duration::from_secs(self.session_lifetime),
+            },
+            maxima: Maxima {
+                connections: self.max_connections,
+                per_user: self.max_per_user,
+                per_address: self.max_per_address,
+                ..Maxima::default()
+            },
+            drain: Duration::from_secs(self.drain),
+        };
         raise_descriptor_limit();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
