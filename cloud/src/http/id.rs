@@ -27,7 +27,6 @@ impl<S: Send + Sync> FromRequestParts<S> for RawIds {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
         let path = Path::<(String, String)>::from_request_parts(parts, state).await;
         Ok(path
-            .map(|Path((first, second))| Self(first, second))
-            .unwrap_or(Self(String::new(), String::new())))
+            .map_or_else(|_| Self(String::new(), String::new()), |Path((first, second))| Self(first, second)))
     }
 }

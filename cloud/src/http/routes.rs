@@ -18,7 +18,6 @@ const LIMIT: (&str, &str) = ("limit", "Limit");
 const SPAN: &[(&str, &str)] = &[("from", "Timestamp"), ("to", "Timestamp"), LIMIT];
 
 /// All routes but the page.
-#[expect(clippy::too_many_lines, reason = "one line a route: it is a table")]
 #[rustfmt::skip]
 pub fn routes() -> Vec<Route> {
     vec![

@@ -51,6 +51,7 @@ pub(super) struct Change {
     role: Option<Role>,
     password: Option<String>,
     #[serde(default, deserialize_with = "present")]
+    #[expect(clippy::option_option, reason = "left out, null and a list are three things")]
     devices: Option<Option<BTreeSet<DeviceId>>>,
 }
 

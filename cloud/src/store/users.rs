@@ -132,10 +132,10 @@ pub fn set_devices(
 
 /// Removes a user and all sessions.
 pub fn remove(db: &Connection, username: &str) -> rusqlite::Result<Result<(), Kept>> {
+    const OF: &str = "(SELECT key FROM users WHERE username = ?)";
     if let Err(kept) = may_lose_admin(db, username)? {
         return Ok(Err(kept));
     }
-    const OF: &str = "(SELECT key FROM users WHERE username = ?)";
     db.execute(&format!("DELETE FROM sessions WHERE user IN {OF}"), [username])?;
     db.execute(&format!("DELETE FROM user_devices WHERE user IN {OF}"), [username])?;
     changed(db.execute("DELETE FROM users WHERE username = ?", [username])?)
