@@ -1,5 +1,5 @@
 # make demo   the whole system with a simulated battery, in a browser
-# make test   every test; make test-fast: the quick ones; make test-release: the same on the shipped build
+# make test   every test; make test-fast: the quick ones; make test-release: the same on the shipped build, and emulated machines
 # make deb    the package for this machine, or for ARCH=amd64|arm64|armhf, in dist/; make test-package: all three, twice
 # make bench  the figures of docs/benchmarks.md
 # make lint   formatting, clippy, docs, licences
@@ -63,12 +63,13 @@ test: lint build
 
 # The same tests on the optimised, stripped build that is shipped.
 test-release: $(PAGE)
-	@scripts/need build test
+	@scripts/need build test machine vm deb-arm64
 	@scripts/test-machine
 	@scripts/test-venv
 	@scripts/test-browser
 	cargo build --workspace --bins --release
 	cargo test --workspace --release
+	scripts/test-vm
 
 deb:
 	@scripts/need build deb

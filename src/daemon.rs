@@ -24,8 +24,9 @@ use crate::clock::{Clock, SystemTime, TimeSource as _};
 use crate::command::{Channels, Dispatcher, Journal, Tools};
 use crate::config::{Config, Secret};
 use crate::events::{self, ClockWatch, Incident, Record, Recorder, Reporter, code};
-use crate::health::{self, Health, Pulse, Watchdog};
+use crate::health::{self, Health, Progress, Pulse, Watchdog};
 use crate::journal::Log;
+use crate::outputs::{Outputs, Situation};
 use crate::sample::{FIRMWARE_VERSION, Identity};
 use crate::sampler::Sampler;
 use crate::sensor;
@@ -98,6 +99,17 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), DaemonError> {
     let runtime = machine::runtime(config);
     let (mut sequence, numbers) = machine::sequence(runtime.as_deref(), &folder);
     let clock = Rc::new(Clock::new(SystemTime));
+    let (reporter, reports) = events::channel(Rc::clone(&clock));
+    let (verdict_sender, verdict) = watch::channel(None);
+    let (mode_sender, mode) = watch::channel(None);
+    let heard = Progress::default();
+    // Off before anything that may take its time.
+    let (outputs, output_handle) = Outputs::open(
+        &config.outputs,
+        (config.output_min_on, config.output_min_off),
+        runtime.as_deref(),
+        Situation { verdict, heard: heard.clone(), mode: mode_sender, reporter: reporter.clone() },
+    );
     let (kept, opened) = backlog(config, &clock, folder, runtime.as_deref(), sequence.boot_id(), numbers);
     if let Some(next) = kept.next_number() {
         sequence.begin_at_least_at(next);
@@ -116,7 +128,6 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), DaemonError> {
         pack: config.pack(),
         started: SystemTime.boottime(),
     };
-    let (reporter, reports) = events::channel(Rc::clone(&clock));
     let (sample_sender, sample) = watch::channel(None);
     let (sensor_sender, sensor_state) = watch::channel(SensorState::default());
     let (link_sender, link) = watch::channel(LinkState::default());
@@ -130,8 +141,9 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), DaemonError> {
     let (uplink_changes, for_uplink) = mpsc::channel(CHANGE_CHANNEL);
     let (reloads, mut asked) = mpsc::channel::<Asker>(CHANGE_CHANNEL);
     let (allowed_sender, allowed) = watch::channel(config.commands_allow.clone());
-    let channels = Channels::new(allowed.clone());
+    let channels = Channels::new(allowed.clone(), output_handle.is_there());
     let (read_now, extra) = mpsc::channel(CHANGE_CHANNEL);
+    let (resets, for_reset) = mpsc::channel(CHANGE_CHANNEL);
     let (stop_asked, mut stops) = mpsc::channel(CHANGE_CHANNEL);
     let journal =
         Journal::start(&state, runtime.as_deref()).map_err(|e| DaemonError::System("a thread", e))?;
@@ -165,6 +177,9 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), DaemonError> {
         reporter: reporter.clone(),
         changes: for_sampler,
         extra,
+        resets: for_reset,
+        verdict: verdict_sender,
+        mode,
     };
     let context = Context {
         identity: identity.clone(),
@@ -172,6 +187,7 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), DaemonError> {
         sensor: facts.sensor.clone(),
         hardware_model: facts.board.clone(),
         progress: pulse.uplink.clone(),
+        heard,
         link: link_sender,
         backlog: backlog_sender,
         backlog_pace: backlog_pace(config),
@@ -187,6 +203,8 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), DaemonError> {
         sample: sample.clone(),
         sensor: sensor_state.clone(),
         read_now,
+        resets,
+        outputs: output_handle,
         link: link.clone(),
         reloads: reloads.clone(),
         stop: stop_asked,
@@ -237,6 +255,9 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), DaemonError> {
     helpers.spawn_local(health.run());
     helpers.spawn_local(watch.run());
     helpers.spawn_local(dispatcher.run(channels.incoming));
+    if let Some(outputs) = outputs {
+        helpers.spawn_local(outputs.run());
+    }
     if let Some(door) = runtime.as_deref().and_then(status_door) {
         let log = origin.log.lines;
         helpers.spawn_local(Server { stages, events: reporter.clone(), log, reloads }.run(door));

@@ -15,6 +15,7 @@ pub mod events;
 pub mod health;
 pub mod journal;
 pub mod led;
+pub mod outputs;
 mod redact;
 pub mod sample;
 pub mod sampler;

@@ -8,14 +8,15 @@
 )]
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::thread;
 
 use ems_test_harness::{
-    Certificates, Cut, Device, Edge, FAULTS, PATIENCE, Process, Proxy, PythonScript, Sample, Settings,
-    assert_whole, until, until_within,
+    Certificates, Cut, Device, Edge, FAULTS, PATIENCE, Process, Proxy, PythonScript, Sample, Settings, poll,
+    until,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -81,6 +82,36 @@ impl Server {
     fn wait_for_samples(&self, count: usize) {
         until(&format!("{count} samples at the server"), || (self.numbers().len() >= count).then_some(()));
     }
+}
+
+/// Reads what the server has recorded of one device, each line once: many devices write much.
+struct Follower {
+    record: File,
+    line: String,
+    device: String,
+    samples: Vec<Sample>,
+}
+
+impl Follower {
+    fn of(server: &Server, device: &Device) -> Self {
+        let record = File::open(record(&server.dir)).unwrap();
+        Self { record, line: String::new(), device: device.id.clone(), samples: Vec::new() }
+    }
+
+    fn read(&mut self) -> &[Sample] {
+        self.record.read_to_string(&mut self.line).unwrap();
+        let whole = self.line.rfind('\n').map_or(0, |end| end + 1);
+        let mine = |frame: &Value| frame.get("type").is_none() && frame["device_id"] == self.device;
+        self.samples.extend(self.line[..whole].lines().filter_map(frame).filter(mine).map(Sample));
+        self.line.drain(..whole);
+        &self.samples
+    }
+}
+
+/// The frame in a line of the record, if it is about one.
+fn frame(line: &str) -> Option<Value> {
+    let fact: Value = serde_json::from_str(line).unwrap();
+    Some(serde_json::from_str(fact["frame"].as_str()?).unwrap())
 }
 
 fn record(dir: &TempDir) -> PathBuf {
@@ -166,36 +197,40 @@ fn nothing_is_missing_after_the_server_was_stopped_in_order_and_started_again() 
 #[test]
 fn every_trouble_of_the_network_leaves_every_sample_there_at_least_once() {
     let server = Server::start(None);
-    let stored = |device: &str| {
-        let mut samples = server.samples();
-        samples.retain(|sample| sample.0["device_id"] == device);
-        samples
-    };
     thread::scope(|scope| {
         for (n, fault) in FAULTS.iter().enumerate() {
-            let (server, stored) = (&server, &stored);
+            let server = &server;
             scope.spawn(move || {
                 let device = Device { id: device_of_fault(n), token: TOKEN.to_owned() };
                 let proxy = Proxy::start(server.address);
                 let settings = Settings::of(&device).to(proxy.address(), &server.certificates.ca);
                 let settings = settings.with("SAMPLE_INTERVAL", "100ms").with("FLUSH_INTERVAL", "5s");
                 let edge = Edge::start(&settings);
-                until("the first samples", || (stored(&device.id).len() >= 10).then_some(()));
+                let mut stored = Follower::of(server, &device);
+                until("the first samples", || (stored.read().len() >= 10).then_some(()));
                 (fault.act)(&proxy);
                 proxy.pass();
                 let last = edge.status()["reading"]["seq"].as_u64().unwrap() + 10;
-                let samples = until_within(PATIENCE * 3, &format!("{}: all samples", fault.name), || {
-                    let samples: Vec<Sample> =
-                        stored(&device.id).into_iter().filter(|sample| sample.seq() <= last).collect();
+                let missing = |samples: &[Sample]| {
                     let there: BTreeSet<u64> = samples.iter().map(Sample::seq).collect();
-                    let whole = (*there.first()?..=last).all(|number| there.contains(&number));
-                    whole.then_some(samples)
-                });
-                assert_whole(fault.name, &samples, false);
+                    let first = there.first().copied().unwrap_or(0);
+                    (first..=last).filter(|number| !there.contains(number)).collect::<Vec<_>>()
+                };
+                let arrived = |missing: &[u64]| missing.len() <= gaps(&edge.log());
+                let all = poll(PATIENCE, || arrived(&missing(stored.read())).then_some(()));
+                assert!(all.is_some(), "{}: missing {:?}", fault.name, missing(stored.read()));
+                let mut samples = stored.samples;
+                samples.retain(|sample| sample.seq() <= last);
                 println!("{}: {} samples", fault.name, samples.len());
             });
         }
     });
+}
+
+/// Samples without values, of which plain mode has no words: a starved machine can let a reading come too late.
+fn gaps(log: &str) -> usize {
+    let told = log.lines().filter_map(|line| line.strip_suffix(" without values")?.rsplit(", ").next());
+    told.map(|count| count.split(' ').next().unwrap().parse::<usize>().unwrap()).sum()
 }
 
 fn assert_complete(server: &Server, edge: &mut Edge) {
@@ -207,7 +242,8 @@ fn assert_complete(server: &Server, edge: &mut Edge) {
     until("every number to be there", || {
         let numbers = server.numbers();
         let (first, last) = (numbers.first()?, numbers.last()?);
-        let complete = last - first + 1 == numbers.len() as u64;
+        let missing = usize::try_from(last - first + 1).unwrap() - numbers.len();
+        let complete = missing <= gaps(&log);
         // A stop delivers the last samples: a number that comes later would move `last`.
         let settled = std::mem::replace(&mut seen, numbers.len()) == numbers.len();
         (complete && settled).then_some(())

@@ -8,8 +8,9 @@
 )]
 
 use std::net::{Ipv4Addr, TcpListener};
+use std::time::Duration;
 
-use ems_test_harness::{Bus, Certificates, Cloud, Device, Edge, Settings};
+use ems_test_harness::{Bus, Certificates, Cloud, Device, Edge, FakeClock, Settings, until_within};
 use tempfile::TempDir;
 
 #[test]
@@ -30,6 +31,29 @@ fn it_is_ready_when_its_loops_run_though_neither_sensor_nor_server_answers() {
     edge.notify().wait_for("a status that names the trouble", trouble);
     edge.notify().wait_for("the watchdog to be fed", |message| message == "WATCHDOG=1");
     assert!(edge.stop().success());
+}
+
+/// `WatchdogSec=` of the unit.
+const WATCHDOG: Duration = Duration::from_secs(30);
+
+#[test]
+fn no_outage_and_no_clock_that_is_set_by_an_hour_keeps_the_watchdog_from_being_fed() {
+    let mut cloud = Cloud::start();
+    let clock = FakeClock::off_by("+0");
+    let settings = Settings::of(cloud.device()).to(cloud.tls(), &cloud.ca_file());
+    let edge = Edge::start_under(&clock.wrapper(), &settings.with("SAMPLE_INTERVAL", "100ms"));
+    edge.notify().wait_for("a connection", |message| message.contains("; connected"));
+    cloud.kill();
+    edge.notify().wait_for("the outage", |message| message.contains("not connected"));
+    for offset in ["+1h", "-1h", "+0"] {
+        clock.step_to(offset);
+        edge.notify().clear();
+        until_within(WATCHDOG, "the watchdog to be fed again and again", || {
+            let messages = edge.notify().messages();
+            (messages.iter().filter(|message| *message == "WATCHDOG=1").count() >= 3).then_some(())
+        });
+    }
+    assert!(!edge.log().contains("no progress"), "{}", edge.log());
 }
 
 #[test]

@@ -138,9 +138,10 @@ impl Battery {
         self.soc.syncs()
     }
 
-    /// Forgets the faults whose cause is gone.
-    pub fn reset_error(&mut self) {
-        self.protection.reset();
+    /// Forgets the faults whose cause is gone, by the last reading; what holds then.
+    pub fn reset_error(&mut self) -> Verdict {
+        self.verdict = self.protection.reset();
+        self.verdict
     }
 
     /// Appends what must outlive a restart.

@@ -11,6 +11,7 @@ use tracing::Level;
 use super::mistake::Refusal;
 use crate::battery::Chemistry;
 use crate::command::Allowed;
+use crate::outputs::Plan;
 use crate::sensor::{CurrentSign, SensorKind};
 
 pub(super) fn device_id(text: &str) -> Result<DeviceId, Refusal> {
@@ -39,6 +40,15 @@ pub(super) fn commands_allow(text: &str) -> Result<Allowed, Refusal> {
     Allowed::parse(text).map_err(|_| {
         "expected actions with commas between, such as PING,READ_NOW,RESTART; or all, or none".into()
     })
+}
+
+pub(super) fn outputs(text: &str) -> Result<Plan, Refusal> {
+    Plan::parse(text).map_err(Refusal::from)
+}
+
+pub(super) fn output_time(text: &str) -> Result<Duration, Refusal> {
+    duration(text, Duration::ZERO..=Duration::from_hours(1))
+        .ok_or_else(|| "expected a time from 0s to 3600s".into())
 }
 
 pub(super) fn i2c_bus(text: &str) -> Result<PathBuf, Refusal> {

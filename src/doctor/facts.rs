@@ -13,7 +13,7 @@ use super::unit::Unit;
 use crate::battery::{Pack, Response, StepResponse};
 use crate::clock::{SystemTime, TimeSource as _};
 use crate::config::{self, Config, Loaded, Mistakes};
-use crate::status::{AskError, Request, Snapshot, ask, running_below, socket_in, sockets_below};
+use crate::status::{Answer, AskError, Request, Snapshot, ask, socket_in, sockets_below};
 use crate::uplink::{Dialer, Findings, Proxy, probe};
 
 /// Where the doctor looks.
@@ -204,15 +204,21 @@ impl Daemon {
                 _ => return Self::Stopped,
             }
         };
-        match ask(&socket, Request::Status) {
-            Ok(answer) => match answer.status {
-                Some(snapshot) => Self::Running(snapshot),
-                None => Self::Silent("it answers something else".to_owned()),
-            },
-            // Under another name: its settings were changed, and it has not been restarted.
-            Err(AskError::NotRunning(_)) => config
-                .and_then(|config| running_below(&config.runtime_dir).into_iter().next())
-                .map_or(Self::Stopped, |snapshot| Self::Running(Box::new(snapshot))),
+        // Under another name: its settings were changed, and it has not been restarted.
+        let others = config.map(|config| sockets_below(&config.runtime_dir)).unwrap_or_default();
+        let sockets = std::iter::once(socket).chain(others.into_iter().map(|(_, socket)| socket));
+        // One that listens and cannot be asked still has the chip: it is not called stopped.
+        sockets
+            .map(|socket| Self::at(&socket))
+            .find(|daemon| !matches!(daemon, Self::Stopped))
+            .unwrap_or(Self::Stopped)
+    }
+
+    fn at(socket: &Path) -> Self {
+        match ask(socket, Request::Status) {
+            Ok(Answer { status: Some(snapshot), .. }) => Self::Running(snapshot),
+            Ok(_) => Self::Silent("it answers something else".to_owned()),
+            Err(AskError::NotRunning(_)) => Self::Stopped,
             Err(error) => Self::Silent(error.to_string()),
         }
     }

@@ -26,7 +26,7 @@ pub struct Watchdog {
 }
 
 /// How often progress is looked at. A part that stalls is found out within this time; the rest is `WatchdogSec`.
-const LOOK: Duration = Duration::from_secs(2);
+const LOOK: Duration = Duration::from_secs(1);
 /// A part that makes no progress for this long is named.
 const NAMED_AFTER: Duration = Duration::from_secs(10);
 /// A transfer that takes longer never returns: those that end by themselves take a second.

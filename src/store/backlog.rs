@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use ems_protocol::{SeqRanges, Timestamp};
 
-use super::card::{BootClock, Card, CardError, Chunk, Cursor, Limits, Stats};
+use super::card::{BootClock, Card, CardError, Limits, Stats};
+use super::drain::{Batch, Drain, Place};
 use super::folder::Folder;
 use super::keeper::{Keeper, Pen, Reply, Request};
 use super::notice::Notice;
@@ -21,17 +22,6 @@ use crate::clock::BootTime;
 use crate::health::Work;
 use crate::sample::Sample;
 use crate::status::{BacklogState, CardState, Dropped, Oldest};
-
-/// The samples of one boot that go out together, oldest first.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Batch {
-    /// The boot that they belong to.
-    pub boot_id: String,
-    /// What was known of that boot's clock; `None` for the present boot, whose clock is asked when they are sent.
-    pub clock: Option<BootClock>,
-    /// The samples.
-    pub samples: Vec<Sample>,
-}
 
 /// What to send next.
 #[derive(Debug, PartialEq)]
@@ -109,26 +99,6 @@ pub struct Backlog {
     interval_ms: u64,
     dropped_memory: u64,
     refused: u64,
-}
-
-/// How far the card's backlog has been sent over this connection.
-#[derive(Debug, Default)]
-struct Drain {
-    /// Answers to what an earlier connection asked are passed over.
-    epoch: u64,
-    asked: bool,
-    at_end: bool,
-    after: Cursor,
-    next: Option<Batch>,
-    in_flight: Option<InFlight>,
-}
-
-/// A batch that waits for its confirmation.
-#[derive(Debug)]
-struct InFlight {
-    boot_id: String,
-    on_card: bool,
-    numbers: Vec<u64>,
 }
 
 /// How long a card that failed is left alone.
@@ -232,7 +202,7 @@ impl Backlog {
     /// A connection begins: nothing of what waits has been sent over it.
     pub fn begin_session(&mut self) {
         self.ring.begin_session();
-        self.drain = Drain { epoch: self.drain.epoch + 1, ..Drain::default() };
+        self.drain.begin();
     }
 
     /// What to send next: live samples first, then the oldest of the rest, at most `max` and one batch at a time.
@@ -241,29 +211,26 @@ impl Backlog {
         if let Some(outbox::Pick::Live(sample)) = self.ring.pick(0) {
             return Some(Pick::Live(sample));
         }
-        if max == 0 || self.drain.in_flight.is_some() {
+        if max == 0 || self.drain.is_waiting() {
             return None;
         }
-        let (batch, on_card) = match self.drain.next.take() {
-            Some(batch) => (batch, true),
-            None if !self.drain.at_end && self.keeper.is_some() => {
-                self.fetch(max);
-                return None;
-            }
-            None => match self.ring.pick(max) {
-                Some(outbox::Pick::Backlog(samples)) => {
-                    (Batch { boot_id: self.boot_id.clone(), clock: None, samples }, false)
-                }
-                Some(outbox::Pick::Live(sample)) => return Some(Pick::Live(sample)),
-                None => return None,
-            },
-        };
-        let numbers = batch.samples.iter().map(|s| s.seq).collect();
-        self.drain.in_flight = Some(InFlight { boot_id: batch.boot_id.clone(), on_card, numbers });
-        if on_card {
+        if let Some(batch) = self.drain.take_next() {
+            self.drain.sent(&batch, Place::Card);
             self.fetch(max);
+            return Some(Pick::Backlog(batch));
         }
-        Some(Pick::Backlog(batch))
+        if self.keeper.is_some() && !self.drain.is_at_end() {
+            self.fetch(max);
+            return None;
+        }
+        match self.ring.pick(max)? {
+            outbox::Pick::Live(sample) => Some(Pick::Live(sample)),
+            outbox::Pick::Backlog(samples) => {
+                let batch = Batch { boot_id: self.boot_id.clone(), clock: None, samples };
+                self.drain.sent(&batch, Place::Memory);
+                Some(Pick::Backlog(batch))
+            }
+        }
     }
 
     /// The server has made these durable, or refuses them for good: they are forgotten.
@@ -271,18 +238,8 @@ impl Backlog {
         if boot_id == self.boot_id {
             self.ring.confirm(numbers);
         }
-        let Some(in_flight) = self.drain.in_flight.as_mut().filter(|f| f.boot_id == boot_id) else {
-            return self.shrink_spool();
-        };
-        let (confirmed, left): (Vec<u64>, Vec<u64>) =
-            std::mem::take(&mut in_flight.numbers).into_iter().partition(|&n| numbers.contains(n));
-        let (on_card, done) = (in_flight.on_card, left.is_empty());
-        in_flight.numbers = left;
-        if done {
-            self.drain.in_flight = None;
-        }
-        if on_card && !confirmed.is_empty() {
-            let numbers = confirmed.into_iter().collect();
+        let numbers = self.drain.confirm(boot_id, numbers);
+        if !numbers.is_empty() {
             // Lost when the thread is too busy: sent again over the next connection.
             self.ask(Request::Forget { boot_id: boot_id.to_owned(), numbers });
         }
@@ -297,8 +254,7 @@ impl Backlog {
 
     /// The batch on its way, for a server that confirms by position: all of it is confirmed.
     pub fn confirm_in_flight(&mut self) {
-        if let Some(in_flight) = &self.drain.in_flight {
-            let (boot_id, numbers) = (in_flight.boot_id.clone(), in_flight.numbers.iter().copied().collect());
+        if let Some((boot_id, numbers)) = self.drain.in_flight() {
             self.confirm(&boot_id, &numbers);
         }
     }
@@ -313,14 +269,14 @@ impl Backlog {
         let Some(keeper) = &mut self.keeper else { return std::future::pending().await };
         match keeper.reply().await {
             Reply::Kept { last, outcome } => self.kept(last, outcome.is_ok(), now),
-            Reply::Given { epoch, chunk } if epoch == self.drain.epoch => self.given(chunk),
+            Reply::Given { epoch, chunk } => self.drain.given(epoch, chunk, &self.boot_id),
             Reply::Stats(stats, oldest_clock) => {
                 let label = |(_, sample): &(String, Sample)| Some(oldest_clock?.label(sample.taken).0);
                 self.oldest_label = stats.oldest.as_ref().and_then(label);
                 self.stats = stats;
             }
             Reply::Notices(notices) => return notices,
-            Reply::Given { .. } | Reply::Closed => {}
+            Reply::Closed => {}
         }
         Vec::new()
     }
@@ -398,31 +354,17 @@ impl Backlog {
         self.keeping = None;
         if stored {
             self.ring.confirm_up_to(last);
-            self.drain.at_end = false;
+            self.drain.more();
             self.shrink_spool();
         } else {
             self.keep_not_before = BootTime(now.0 + KEEP_RETRY_MS);
         }
     }
 
-    fn given(&mut self, chunk: Option<(Chunk, Option<BootClock>)>) {
-        self.drain.asked = false;
-        match chunk {
-            None => self.drain.at_end = true,
-            Some((chunk, clock)) => {
-                self.drain.after = chunk.next;
-                let clock = if chunk.boot_id == self.boot_id { None } else { clock };
-                self.drain.next = Some(Batch { boot_id: chunk.boot_id, clock, samples: chunk.samples });
-            }
-        }
-    }
-
     fn fetch(&mut self, max: usize) {
-        if self.drain.asked || self.drain.next.is_some() {
-            return;
+        if let Some((epoch, after)) = self.drain.wish() {
+            self.drain.asked(self.ask(Request::Give { epoch, after, max }));
         }
-        let request = Request::Give { epoch: self.drain.epoch, after: self.drain.after, max };
-        self.drain.asked = self.ask(request);
     }
 
     fn shrink_spool(&mut self) {

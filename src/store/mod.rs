@@ -3,6 +3,7 @@
 mod backlog;
 mod card;
 mod codec;
+mod drain;
 mod folder;
 mod keeper;
 mod notice;
@@ -11,8 +12,9 @@ mod record;
 mod sequence;
 mod spool;
 
-pub use backlog::{Backlog, Batch, Keeping, Opened, Pick, Settings};
+pub use backlog::{Backlog, Keeping, Opened, Pick, Settings};
 pub use card::{BootClock, Card, CardError, Chunk, Cursor, Dropped, Limits, Stats};
+pub use drain::Batch;
 pub use folder::{Folder, FolderError, make};
 pub use keeper::Pen;
 pub use notice::Notice;

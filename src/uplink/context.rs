@@ -28,6 +28,8 @@ pub struct Context {
     pub hardware_model: Option<String>,
     /// Tells health that the loop runs.
     pub progress: Progress,
+    /// Marked with each frame of the server.
+    pub heard: Progress,
     /// Tells how the link is: one value, the latest.
     pub link: watch::Sender<LinkState>,
     /// Tells what waits: one value, the latest.

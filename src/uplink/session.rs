@@ -183,6 +183,7 @@ impl<'a> Session<'a> {
                     }
                     Event::Frame(message) => {
                         self.last_heard = Instant::now();
+                        self.context.heard.mark();
                         self.suspected = None;
                         self.receive(&message)?;
                     }
@@ -218,8 +219,8 @@ impl<'a> Session<'a> {
         }
         if now - self.last_heard.max(self.last_ping) >= Duration::from_secs(PING_SECONDS) {
             self.last_ping = now;
-            // Empty: no barrier of plain mode.
-            self.wire.queue(Message::Ping(Vec::new().into()))?;
+            // Its Pong may be the only one that a peer sends for several Pings: it stands for the last barrier.
+            self.wire.queue(Message::Ping(self.pings.to_be_bytes().to_vec().into()))?;
         }
         if self.backlog.is_empty() {
             self.last_progress = now;

@@ -25,7 +25,6 @@ fn commands_are_answered_in_typed_and_in_plain_mode() {
             ("x2", "REBOOT", json!({}), "NOT_ALLOWED"),
             ("x3", "SET_OUTPUT", json!({"output": "load", "on": true}), "NOT_ALLOWED"),
             ("x4", "IDENTIFY", json!({"seconds": -1}), "INVALID_PAYLOAD"),
-            ("x5", "RESET_ERROR", json!({}), "UNSUPPORTED"),
         ];
         for (id, action, payload, code) in refused {
             let answer = desk.ask(id, action, &payload);

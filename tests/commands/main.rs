@@ -5,6 +5,7 @@ mod by_cloud;
 mod by_server;
 mod exactly_once;
 mod hostile;
+mod outputs;
 mod settings;
 mod token;
 

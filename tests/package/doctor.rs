@@ -63,6 +63,48 @@ fn a_sandbox_without_the_bus_and_a_service_without_the_group_are_named_running_a
     }
 }
 
+/// What is the machine's and not the daemon's: beside the service, as a technician finds it.
+#[test]
+fn each_fault_of_the_machine_is_named_beside_the_service() {
+    let (_cloud, machine) = publishing();
+    let restart = || machine.succeed("systemctl daemon-reload; systemctl restart ems-edge || true");
+
+    machine.succeed("systemctl disable --quiet ems-edge");
+    until_it_finds(&machine, &[], &["service.disabled"], 2);
+    machine.succeed("systemctl enable --quiet ems-edge");
+
+    let good = machine.read(CONFIG);
+    machine.write(CONFIG, &good.replace("CHEMISTRY='lfp'", "CHEMISTRY='lifepo'"));
+    restart();
+    // Without a configuration there is no server to compare the clock with.
+    until_it_finds(&machine, &["config.mistakes"], &["clock.unset"], 1);
+    machine.write(CONFIG, &good);
+    until_it_finds(&machine, &["service.config"], &[], 1);
+
+    let state = "/var/lib/ems-edge";
+    machine.succeed(&format!(
+        "mount -t tmpfs -o size=4m,mode=0700 tmpfs {state} && chown ems-edge:ems-status {state}"
+    ));
+    restart();
+    until_it_finds(&machine, &[], &["card.little_room"], 2);
+    machine.succeed(&format!("head -c 8M /dev/zero >{state}/fill 2>/dev/null || true"));
+    until_it_finds(&machine, &["card.full"], &[], 1);
+    machine.succeed(&format!("systemctl stop ems-edge; rm {state}/fill && mount -o remount,ro {state}"));
+    restart();
+    until_it_finds(&machine, &["state.read_only"], &[], 1);
+    machine.succeed(&format!("systemctl stop ems-edge; umount {state}"));
+
+    machine.succeed("chmod 644 /etc/ems-edge/config.env && systemctl start ems-edge");
+    until_it_finds(&machine, &["secrets.open"], &[], 1);
+    machine.succeed("chmod 640 /etc/ems-edge/config.env");
+
+    machine.succeed("umount --lazy /dev/i2c-1; rm -f /dev/i2c-1");
+    restart();
+    until_it_finds(&machine, &["i2c.off"], &[], 1);
+    machine.succeed("systemctl stop ems-edge");
+    until_it_finds(&machine, &["i2c.off"], &["service.stopped"], 1);
+}
+
 #[test]
 fn setup_without_a_terminal_makes_an_installed_package_publish() {
     let cloud = Cloud::start();

@@ -48,11 +48,15 @@ pub(super) fn judge(facts: &Facts) -> Verdict {
     let result = unit.get("Result").unwrap_or("success");
     match state {
         "active" | "activating" | "reloading" if facts.snapshot().is_some() => {}
+        // Named there, with the remedy.
+        "failed" if unit.get("ExecMainStatus") == Some("78") && facts.config.is_err() => {
+            return Verdict::Skipped("its configuration keeps it from running".to_owned());
+        }
         "failed" if unit.get("ExecMainStatus") == Some("78") => {
             return Verdict::failed(
                 "service.config",
                 "the service does not run because of its configuration",
-                "mend the configuration (see config above), then systemctl restart ems-edge",
+                "the file has been mended since: systemctl restart ems-edge",
             );
         }
         "active" | "activating" | "reloading" | "failed" => {

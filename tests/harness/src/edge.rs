@@ -155,6 +155,12 @@ impl Edge {
         command(&self.dir.path().join("config.env"))
     }
 
+    /// What the service manager does after each end of the daemon.
+    #[track_caller]
+    pub fn make_outputs_safe(&self) {
+        run(self.wrapper.around(&self.subcommand("outputs-safe"))).expect_success("ems-edge outputs-safe");
+    }
+
     /// Another subcommand of `ems-edge` with the same configuration, in a clean environment: `status --json`.
     pub fn subcommand(&self, words: &str) -> Command {
         let mut command = Command::new(program("ems-edge"));

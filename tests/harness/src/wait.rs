@@ -29,7 +29,7 @@ pub fn wall_clock_ms() -> i64 {
 }
 
 /// As [`until_within`], but nothing when the time is up.
-pub(crate) fn poll<T>(limit: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+pub fn poll<T>(limit: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let start = Instant::now();
     loop {
         let found = look();
