@@ -80,8 +80,7 @@ fn start(cloud: &Cloud) -> Process {
         .env("PAGE_USER", ADMIN)
         .env("PAGE_PASSWORD", cloud.password())
         .env("CHROMIUM", chromium())
-        .env("DEVICE_ID", &cloud.device().id)
-        .env("BUNDLE", cloud.data_dir().with_file_name("hook.js"));
+        .env("DEVICE_ID", &cloud.device().id);
     Process::start("the browser's script", node, &cloud.data_dir().with_file_name("browser.log"))
 }
 

@@ -12,6 +12,7 @@ use crate::auth::sessions::Sessions;
 use crate::commands::Secrets;
 use crate::drain::Drain;
 use crate::fleet::Fleet;
+use crate::http::proxy::Proxies;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::rooms::Hub;
@@ -40,6 +41,8 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     /// Origins besides our own whose pages may use a cookie, as `https://host[:port]`.
     pub allowed_origins: Vec<String>,
+    /// Reverse proxies that are believed.
+    pub proxies: Proxies,
     /// When the server started.
     pub started: Instant,
     /// How many connections there may be.

@@ -32,12 +32,13 @@ use crate::commands::{self, Secrets};
 use crate::data_dir::DataDir;
 use crate::drain::Drain;
 use crate::fleet::Fleet;
+use crate::http::proxy::Proxies;
 use crate::http::{self, Peer};
-use crate::limits::{Limits, Maxima};
+use crate::limits::{Limits, Maxima, Seat};
 use crate::metrics::Metrics;
 use crate::rooms::Hub;
 use crate::store::Store;
-use crate::tls;
+use crate::tls::{self, Tls};
 use crate::uwb::Uwb;
 
 /// From the first byte to the end of the TLS handshake, and again to the end of a request's headers.
@@ -68,6 +69,8 @@ pub struct Config {
     pub maxima: Maxima,
     /// Open sockets are closed over this time when the server stops, if they are many.
     pub drain: Duration,
+    /// Reverse proxies that are believed.
+    pub proxies: Proxies,
 }
 
 /// Why a server does not start.
@@ -117,7 +120,7 @@ pub struct Server {
 struct Listener {
     socket: TcpListener,
     address: SocketAddr,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<Tls>>,
 }
 
 impl Server {
@@ -128,7 +131,7 @@ impl Server {
         }
         let data = &config.data;
         let key = tls::read(&data.jwt_key())?;
-        let tls = if config.tls.is_empty() { None } else { Some(tls::acceptor(data)?) };
+        let tls = if config.tls.is_empty() { None } else { Some(Arc::new(Tls::open(data)?)) };
         if !data.database().exists() {
             let file = data.database().display().to_string();
             return Err(StartError::Data { file, reason: "there is no database".into() });
@@ -165,6 +168,7 @@ impl Server {
             allowed_origins: config.allowed_origins,
             limits: Limits::new(&config.maxima),
             drain: Drain::default(),
+            proxies: config.proxies,
             started: Instant::now(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -181,6 +185,7 @@ impl Server {
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let Self { app, listeners, lock, drain } = self;
         let router = http::router(app.clone());
+        let watched = listeners.iter().find_map(|listener| listener.tls.clone());
         let requests = TaskTracker::new();
         let mut background = tokio::task::JoinSet::new();
         for listener in listeners {
@@ -189,6 +194,9 @@ impl Server {
         let (fleet, sessions, store) = (app.clone(), app.sessions.clone(), app.store.clone());
         background.spawn(async move { fleet.fleet.keep_watch().await });
         background.spawn(async move { sessions.keep_watch().await });
+        if let Some(tls) = watched {
+            background.spawn(async move { tls.keep_watch().await });
+        }
         background.spawn(probe_in_trouble(store));
         background.spawn(commands::keep_watch(app.clone()));
         stop.await;
@@ -220,7 +228,7 @@ async fn probe_in_trouble(store: Store) {
 }
 
 impl Listener {
-    async fn bind(address: SocketAddr, tls: Option<TlsAcceptor>) -> Result<Self, StartError> {
+    async fn bind(address: SocketAddr, tls: Option<Arc<Tls>>) -> Result<Self, StartError> {
         let failed = |error| StartError::Listen { address, error };
         let socket = TcpListener::bind(address).await.map_err(failed)?;
         let address = socket.local_addr().map_err(failed)?;
@@ -238,12 +246,18 @@ impl Listener {
                     continue;
                 }
             };
-            let (router, tls, stop) = (router.clone(), self.tls.clone(), app.stop.clone());
+            let Some(seat) = app.limits.connections.take(()) else {
+                // Closed at once: whoever waits in vain would cost more.
+                app.metrics.dropped("connections");
+                continue;
+            };
+            let tls = self.tls.as_ref().map(|tls| tls.acceptor());
+            let (router, app) = (router.clone(), app.clone());
             requests.spawn(async move {
                 tokio::select! {
-                    () = serve(stream, address, tls, router, stop.clone()) => {}
+                    () = serve(stream, address, tls, router, &app, Arc::new(seat)) => {}
                     // A request under way is given its answer; see `serve_http`.
-                    () = async { stop.cancelled().await; sleep(DRAIN).await } => {}
+                    () = async { app.stop.cancelled().await; sleep(DRAIN).await } => {}
                 }
             });
         }
@@ -255,14 +269,15 @@ async fn serve(
     address: SocketAddr,
     tls: Option<TlsAcceptor>,
     router: Router,
-    stop: CancellationToken,
+    app: &Arc<App>,
+    seat: Arc<Seat<()>>,
 ) {
     prepare(&stream);
     let peer = Peer { address, tls: tls.is_some() };
     match tls {
-        None => serve_http(stream, peer, router, stop).await,
+        None => serve_http(stream, peer, router, app, seat).await,
         Some(tls) => match timeout(HANDSHAKE, tls.accept(stream)).await {
-            Ok(Ok(stream)) => serve_http(stream, peer, router, stop).await,
+            Ok(Ok(stream)) => serve_http(stream, peer, router, app, seat).await,
             Ok(Err(error)) => debug!(%address, %error, "TLS handshake failed"),
             Err(_) => debug!(%address, "TLS handshake took too long"),
         },
@@ -276,12 +291,17 @@ fn prepare(stream: &TcpStream) {
     let _ = set_tcp_user_timeout(stream, UNREAD_MS);
 }
 
-async fn serve_http<S>(stream: S, peer: Peer, router: Router, stop: CancellationToken)
+async fn serve_http<S>(stream: S, peer: Peer, router: Router, app: &Arc<App>, seat: Arc<Seat<()>>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let stop = app.stop.clone();
+    let believed = app.clone();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        let peer = believed.proxies.origin_of(peer, request.headers());
         request.extensions_mut().insert(peer);
+        // An upgraded connection keeps it.
+        request.extensions_mut().insert(seat.clone());
         router.clone().oneshot(request.map(Body::new))
     });
     let connection = http1::Builder::new()

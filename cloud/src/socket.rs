@@ -1,5 +1,6 @@
 //! A WebSocket as the doors see it: frames in, frames out, time limits on both.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
@@ -21,6 +22,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_util::task::TaskTracker;
 
+use crate::limits::Seat;
 pub use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 /// tungstenite's own default of 128 KiB is kept by every connection, idle or not.
@@ -38,6 +40,8 @@ pub struct Socket {
     broken: bool,
     // The peer has closed: only the answer is left to send.
     closing: bool,
+    // Its place among all connections.
+    _seat: Option<Arc<Seat<()>>>,
 }
 
 /// What came.
@@ -87,19 +91,20 @@ where
     if typed {
         response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
     }
+    let seat = request.extensions().get::<Arc<Seat<()>>>().cloned();
     let upgrade = hyper::upgrade::on(&mut request);
     drop(request);
     tasks.spawn(async move {
         // An error: the peer left before the handshake's answer.
         if let Ok(upgraded) = upgrade.await {
-            serve(Socket::new(upgraded).await).await;
+            serve(Socket::new(upgraded, seat).await).await;
         }
     });
     Ok(response)
 }
 
 impl Socket {
-    async fn new(upgraded: Upgraded) -> Self {
+    async fn new(upgraded: Upgraded, seat: Option<Arc<Seat<()>>>) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(BUFFER)
             .write_buffer_size(0)
@@ -112,7 +117,7 @@ impl Socket {
         // Only a label: should the kernel have no random bits, it is zero.
         let _ = getrandom::fill(&mut id);
         let id = u64::from_be_bytes(id);
-        Self { stream, last_frame: Instant::now(), id, broken: false, closing: false }
+        Self { stream, last_frame: Instant::now(), id, broken: false, closing: false, _seat: seat }
     }
 
     /// Names it in logs.

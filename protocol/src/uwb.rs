@@ -30,6 +30,9 @@ pub struct UwbLocation {
     /// The radius in which it is, in m, if that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<f64>,
+    /// How good the position is, 0 to 100 %, as a DWM1001 says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<f64>,
     /// When it was there.
     pub timestamp: Timestamp,
 }
@@ -75,7 +78,8 @@ impl UwbLocation {
     pub fn check(&self) -> Result<(), ErrorMessage> {
         check_id("device_id", &self.device_id)?;
         self.location.check()?;
-        self.accuracy.map_or(Ok(()), |accuracy| within("accuracy", accuracy, 0.0, MAX_COORDINATE))
+        self.accuracy.map_or(Ok(()), |accuracy| within("accuracy", accuracy, 0.0, MAX_COORDINATE))?;
+        self.quality.map_or(Ok(()), |quality| within("quality", quality, 0.0, 100.0))
     }
 }
 
@@ -91,6 +95,7 @@ impl UwbDevice {
             device_id: self.id,
             location: self.location,
             accuracy: None,
+            quality: None,
             timestamp: self.last_seen,
         })
     }

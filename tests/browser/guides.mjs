@@ -1,15 +1,15 @@
 // Runs clients as the two guides describe them in a page of a real ems-cloud, with a session, in a real Chromium, and
 // tells the test on stdout what they got, a word and JSON a line. The hook is bundled with the dashboard's own React.
 //
-// From the environment: PAGE_URL, PAGE_USER, PAGE_PASSWORD, CHROMIUM, DEVICE_ID, BUNDLE (where the bundle goes).
+// From the environment: PAGE_URL, PAGE_USER, PAGE_PASSWORD, CHROMIUM, DEVICE_ID.
 
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import path from "node:path";
+import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
 
-const { PAGE_URL, PAGE_USER, PAGE_PASSWORD, CHROMIUM, DEVICE_ID, BUNDLE } = process.env;
+const { PAGE_URL, PAGE_USER, PAGE_PASSWORD, CHROMIUM, DEVICE_ID } = process.env;
 const HERE = import.meta.dirname;
 const DASHBOARD = path.join(HERE, "../../dashboard");
 /** What only a hang takes, ms. */
@@ -71,12 +71,7 @@ async function typedClient() {
 
 /** The EMS guide's hook. */
 async function bareTelemetry(page) {
-  const rolldown = path.join(DASHBOARD, "node_modules/.bin/rolldown");
-  execFileSync(rolldown, ["guides/live.js", "--file", BUNDLE, "--format", "iife", "--platform", "browser", "--transform.define", 'process.env.NODE_ENV:"production"'], {
-    cwd: HERE,
-    env: { ...process.env, NODE_PATH: path.join(DASHBOARD, "node_modules") },
-  });
-  const script = readFileSync(BUNDLE, "utf8");
+  const script = await bundle("guides/live.js");
   await page.evaluate((id) => void (globalThis.DEVICE_ID = id), DEVICE_ID);
   await page.evaluate(script);
   await page.locator("#live").filter({ hasText: /^OPEN \d/ }).waitFor();
@@ -84,6 +79,20 @@ async function bareTelemetry(page) {
   tell("bare", await page.evaluate(() => globalThis.frames_seen));
   await page.evaluate(() => globalThis.unmount());
   tell("unmounted", await page.locator("#live").count());
+}
+
+/** One script of `entry` and the dashboard's own React. */
+async function bundle(entry) {
+  const fromDashboard = createRequire(path.join(DASHBOARD, "package.json"));
+  const { rolldown } = await import(pathToFileURL(fromDashboard.resolve("rolldown")));
+  const build = await rolldown({
+    input: path.join(HERE, entry),
+    platform: "browser",
+    resolve: { modules: [path.join(DASHBOARD, "node_modules")] },
+    transform: { define: { "process.env.NODE_ENV": '"production"' } },
+  });
+  const { output } = await build.generate({ format: "iife" });
+  return output[0].code;
 }
 
 function tell(word, value) {

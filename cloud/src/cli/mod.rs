@@ -1,5 +1,6 @@
 //! The command line.
 
+mod backup;
 mod command;
 mod device;
 mod init;
@@ -57,6 +58,8 @@ enum Command {
     /// Send commands to devices; while the server runs
     #[command(subcommand)]
     Command(command::Command),
+    /// Copy the data folder as it is at one moment; also while the server runs
+    Backup(backup::Backup),
     /// Run the server
     Serve(serve::Serve),
 }
@@ -101,6 +104,7 @@ pub fn run() -> ExitCode {
         Command::Init(init) => init.run(&data),
         Command::Device(device) => device.run(&data),
         Command::Command(command) => command.run(&data),
+        Command::Backup(backup) => backup.run(&data),
         Command::User(user) => user.run(&data),
         Command::Serve(serve) => serve.run(data),
     };

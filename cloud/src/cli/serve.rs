@@ -1,10 +1,11 @@
 //! `ems-cloud serve`.
 
 use std::io::IsTerminal;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use clap::Args;
+use ipnet::IpNet;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -12,6 +13,7 @@ use tracing_subscriber::EnvFilter;
 use super::{Failure, say};
 use crate::auth::sessions::Lifetimes;
 use crate::data_dir::DataDir;
+use crate::http::proxy::Proxies;
 use crate::limits::Maxima;
 use crate::server::{Config, Server, StartError};
 
@@ -26,6 +28,9 @@ pub(super) struct Serve {
     /// Origin besides the server's own whose pages may use the session cookie, as `https://host[:port]`; may be repeated
     #[arg(long, value_name = "ORIGIN")]
     allow_origin: Vec<String>,
+    /// Address or network of a reverse proxy whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed; may be repeated
+    #[arg(long, value_name = "ADDR[/BITS]", value_parser = network)]
+    trust_proxy: Vec<IpNet>,
     /// How long an access token is good for, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     access_lifetime: u64,
@@ -74,6 +79,7 @@ impl Serve {
                 per_address: self.max_per_address,
                 ..Maxima::default()
             },
+            proxies: Proxies::new(self.trust_proxy),
             drain: Duration::from_secs(self.drain),
         };
         raise_descriptor_limit();
@@ -83,6 +89,13 @@ impl Serve {
             .map_err(|error| Failure::other(format!("no threads: {error}")))?;
         runtime.block_on(serve(config))
     }
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    let address = || text.parse::<IpAddr>().map(IpNet::from);
+    text.parse::<IpNet>()
+        .or_else(|_| address())
+        .map_err(|_| "expected an address or a network such as 10.0.0.0/8".to_owned())
 }
 
 async fn serve(config: Config) -> Result<(), Failure> {

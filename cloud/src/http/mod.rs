@@ -10,6 +10,7 @@ pub mod id;
 mod page;
 mod probes;
 pub mod problem;
+pub mod proxy;
 mod query;
 pub mod route;
 mod routes;

@@ -25,7 +25,8 @@ CREATE TABLE uwb_tags (
   x           REAL    NOT NULL,
   y           REAL    NOT NULL,
   z           REAL    NOT NULL,
-  accuracy    REAL
+  accuracy    REAL,
+  quality     REAL
 ) STRICT;
 CREATE TABLE uwb_locations (
   id       INTEGER PRIMARY KEY,
@@ -34,7 +35,8 @@ CREATE TABLE uwb_locations (
   x        REAL    NOT NULL,
   y        REAL    NOT NULL,
   z        REAL    NOT NULL,
-  accuracy REAL
+  accuracy REAL,
+  quality  REAL
 ) STRICT;
 CREATE INDEX uwb_locations_by_time ON uwb_locations (tag, at);
 

@@ -23,17 +23,19 @@ pub struct TagRow {
 
 /// Stores a position, and drops those that are too old; the tag's key.
 pub fn add(db: &Connection, device: i64, received_at: i64, new: &UwbLocation) -> rusqlite::Result<i64> {
-    let UwbLocation { device_id, location: Point { x, y, z }, accuracy, timestamp } = new;
+    let UwbLocation { device_id, location: Point { x, y, z }, accuracy, quality, timestamp } = new;
     let at = timestamp.millis();
     let key: i64 = db
         .prepare_cached(
-            "INSERT INTO uwb_tags (id, device, at, received_at, x, y, z, accuracy) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
-             ON CONFLICT (id) DO UPDATE SET device = ?2, at = ?3, received_at = ?4, x = ?5, y = ?6, z = ?7, accuracy = ?8 \
+            "INSERT INTO uwb_tags (id, device, at, received_at, x, y, z, accuracy, quality) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
+             ON CONFLICT (id) DO UPDATE SET device = ?2, at = ?3, received_at = ?4, x = ?5, y = ?6, z = ?7, accuracy = ?8, quality = ?9 \
              RETURNING key",
         )?
-        .query_row(params![device_id, device, at, received_at, x, y, z, accuracy], |row| row.get(0))?;
-    db.prepare_cached("INSERT INTO uwb_locations (tag, at, x, y, z, accuracy) VALUES (?, ?, ?, ?, ?, ?)")?
-        .execute(params![key, at, x, y, z, accuracy])?;
+        .query_row(params![device_id, device, at, received_at, x, y, z, accuracy, quality], |row| row.get(0))?;
+    db.prepare_cached(
+        "INSERT INTO uwb_locations (tag, at, x, y, z, accuracy, quality) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    )?
+    .execute(params![key, at, x, y, z, accuracy, quality])?;
     if db.last_insert_rowid() % TRIM_EVERY == 0 {
         db.prepare_cached(
             "DELETE FROM uwb_locations WHERE tag = ?1 AND at < \
@@ -46,16 +48,18 @@ pub fn add(db: &Connection, device: i64, received_at: i64, new: &UwbLocation) ->
 
 /// All tags, and the latest position of each.
 pub fn tags(db: &Connection) -> rusqlite::Result<Vec<TagRow>> {
-    db.prepare_cached("SELECT key, device, received_at, id, at, x, y, z, accuracy FROM uwb_tags ORDER BY id")?
-        .query_map([], |row| {
-            Ok(TagRow {
-                key: row.get(0)?,
-                device: row.get(1)?,
-                received_at: Timestamp::from_millis(row.get(2)?),
-                last: location(row, row.get(3)?, 4)?,
-            })
-        })?
-        .collect()
+    db.prepare_cached(
+        "SELECT key, device, received_at, id, at, x, y, z, accuracy, quality FROM uwb_tags ORDER BY id",
+    )?
+    .query_map([], |row| {
+        Ok(TagRow {
+            key: row.get(0)?,
+            device: row.get(1)?,
+            received_at: Timestamp::from_millis(row.get(2)?),
+            last: location(row, row.get(3)?, 4)?,
+        })
+    })?
+    .collect()
 }
 
 /// The newest `limit` positions of a tag between two times, oldest first, and whether there are more.
@@ -73,7 +77,7 @@ pub fn history(
     let Some(key) = key else { return Ok((Vec::new(), false)) };
     let mut found: Vec<UwbLocation> = db
         .prepare_cached(
-            "SELECT at, x, y, z, accuracy FROM uwb_locations WHERE tag = ? AND at BETWEEN ? AND ? \
+            "SELECT at, x, y, z, accuracy, quality FROM uwb_locations WHERE tag = ? AND at BETWEEN ? AND ? \
              ORDER BY at DESC, id DESC LIMIT ?",
         )?
         .query_map(params![key, from, to, limit + 1], |row| location(row, id.to_owned(), 0))?
@@ -90,6 +94,7 @@ fn location(row: &Row<'_>, device_id: String, first: usize) -> rusqlite::Result<
         timestamp: Timestamp::from_millis(row.get(first)?),
         location: Point { x: row.get(first + 1)?, y: row.get(first + 2)?, z: row.get(first + 3)? },
         accuracy: row.get(first + 4)?,
+        quality: row.get(first + 5)?,
     })
 }
 
@@ -105,6 +110,7 @@ mod tests {
             device_id: "4f2a".into(),
             location: Point { x: 1.0, y: 2.0, z: 3.0 },
             accuracy: None,
+            quality: None,
             timestamp: Timestamp::from_millis(at),
         };
         db.execute_batch("BEGIN").unwrap();
