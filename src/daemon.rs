@@ -33,6 +33,7 @@ use crate::sensor;
 use crate::status::{BacklogState, Door, Facts, LinkState, SensorState, Server, Stages};
 use crate::store::{self, Backlog, BootClock, Folder, FolderError, Keeping, Limits, Numbers, Opened};
 use crate::uplink::{Context, Dialer, Proxy, TrustError, Uplink};
+use crate::uwb::{Positions, Source};
 
 pub use reload::Asker;
 use reload::Reloader;
@@ -182,6 +183,7 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), DaemonError> {
         verdict: verdict_sender,
         mode,
     };
+    let positions = Rc::new(Positions::default());
     let context = Context {
         identity: identity.clone(),
         clock: Rc::clone(&clock),
@@ -194,6 +196,7 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), DaemonError> {
         backlog_pace: backlog_pace(config),
         commands: channels.commands,
         board: RefCell::new(Board::new(Path::new("/"))),
+        positions: Rc::clone(&positions),
         remembered: Cell::new(None),
         reporter: reporter.clone(),
     };
@@ -228,6 +231,7 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), DaemonError> {
         allowed: allowed_sender,
         spare: origin.spare_token,
     };
+    let uwb_clock = Rc::clone(&clock);
     let stages = Rc::new(Stages {
         facts: shown_facts,
         clock,
@@ -255,6 +259,9 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), DaemonError> {
     let mut helpers = JoinSet::new();
     helpers.spawn_local(health.run());
     helpers.spawn_local(watch.run());
+    if let Some(path) = config.uwb_serial.clone() {
+        helpers.spawn_local(Source { path, positions, clock: uwb_clock }.run());
+    }
     helpers.spawn_local(dispatcher.run(channels.incoming));
     if let Some(outputs) = outputs {
         helpers.spawn_local(outputs.run());

@@ -24,4 +24,5 @@ pub mod status;
 pub mod store;
 pub mod trouble;
 pub mod uplink;
+pub mod uwb;
 pub mod words;

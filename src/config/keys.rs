@@ -135,6 +135,15 @@ keys! {
         ..Key::BLANK
     };
 
+    /// The serial port of a Qorvo DWM1001 that knows where UWB tags are, for example `/dev/ttyACM0`.
+    /// Without one there are no positions. The module may be unplugged and come back.
+    uwb_serial: Option<PathBuf> = values::serial_port, Key {
+        name: "UWB_SERIAL",
+        example: "/dev/ttyACM0",
+        need: Need::Default(""),
+        ..Key::BLANK
+    };
+
     /// The battery's chemistry: `lfp`, `nmc` or `lead_acid`.
     chemistry: Chemistry = values::chemistry, Key {
         name: "CHEMISTRY",

@@ -36,6 +36,17 @@ pub(super) fn sensor_name(text: &str) -> Result<String, Refusal> {
     Ok(text.to_owned())
 }
 
+pub(super) fn serial_port(text: &str) -> Result<Option<PathBuf>, Refusal> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    if text.starts_with("/dev/") && !text.contains("..") {
+        return Ok(Some(text.into()));
+    }
+    Err("expected a serial port such as /dev/ttyACM0; `ls /dev/ttyACM* /dev/serial/by-id/*` lists them"
+        .into())
+}
+
 pub(super) fn commands_allow(text: &str) -> Result<Allowed, Refusal> {
     Allowed::parse(text).map_err(|_| {
         "expected actions with commas between, such as PING,READ_NOW,RESTART; or all, or none".into()

@@ -15,6 +15,7 @@ use crate::health::Progress;
 use crate::sample::{Identity, Sample};
 use crate::status::{BacklogState, LinkState};
 use crate::store::{Backlog, BootClock, Notice};
+use crate::uwb::Positions;
 
 /// The parts of the daemon that the uplink is given.
 pub struct Context {
@@ -42,6 +43,8 @@ pub struct Context {
     pub commands: Commands,
     /// The board, whose state goes with live samples.
     pub board: RefCell<Board>,
+    /// Where UWB tags are.
+    pub positions: Rc<Positions>,
     /// When the right time was last remembered.
     pub remembered: Cell<Option<Instant>>,
 }

@@ -170,6 +170,7 @@ impl<'a> Session<'a> {
                     return Ok(End::LeftBehind);
                 }
                 () = self.answers.filled() => {}
+                () = self.context.positions.filled(), if self.mode == Mode::Typed => {}
                 () = self.events.filled(), if self.mode == Mode::Typed => {}
                 notices = self.backlog.changed(self.context.clock.boottime()) => self.context.say(notices),
                 () = until(self.batch_not_before), if self.batch_not_before > Instant::now() => {}

@@ -41,7 +41,8 @@ impl Session<'_> {
             }
         }
         self.send_answers()?;
-        self.send_event()
+        self.send_event()?;
+        self.send_positions()
     }
 
     /// All answers that wait, in both modes.
@@ -65,6 +66,17 @@ impl Session<'_> {
             // A peer may answer the last Ping alone (RFC 6455 section 5.5.3): this one stands for those before it, too.
             let payload = [&barrier[..], &self.pings.to_be_bytes()].concat();
             self.wire.queue(Message::Ping(payload.into()))?;
+        }
+        Ok(())
+    }
+
+    /// Where UWB tags are: the latest of each, when the wire is free. There is no confirmation of these.
+    fn send_positions(&mut self) -> Result<(), tungstenite::Error> {
+        while self.mode == Mode::Typed
+            && self.wire.is_idle()
+            && let Some(location) = self.context.positions.next(&self.context.clock)
+        {
+            self.wire.queue(Message::text(encode(kind::UWB_LOCATION, &location)))?;
         }
         Ok(())
     }
