@@ -19,21 +19,23 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, spawn_local};
 use tracing::{info, warn};
 
-use crate::anchor::Anchor;
+use crate::anchor::{self, Anchor, Card};
 use crate::battery::Battery;
 use crate::board::Board;
 use crate::clock::{Clock, SystemTime, TimeSource as _};
 use crate::command::{Channels, Dispatcher, Journal, Tools};
 use crate::config::{Config, Secret};
 use crate::events::{self, ClockWatch, Incident, Record, Recorder, Reporter, code};
-use crate::health::{self, Health, Pulse, Watchdog};
+use crate::health::{self, Health, Progress, Pulse, Watchdog};
 use crate::journal::Log;
+use crate::outputs::{Outputs, Situation};
 use crate::sample::{FIRMWARE_VERSION, Identity};
 use crate::sampler::Sampler;
 use crate::sensor;
 use crate::status::{BacklogState, Door, Facts, LinkState, SensorState, Server, Stages};
 use crate::store::{self, Backlog, BootClock, Folder, FolderError, Keeping, Limits, Numbers, Opened};
 use crate::uplink::{Context, Dialer, Proxy, TrustError, Uplink};
+use crate::uwb::{Positions, Source};
 
 pub use reload::Asker;
 use reload::Reloader;
@@ -100,6 +102,17 @@ async fn serve(config: &Config, origin: Origin, pulse: Pulse) -> Result<(), Daem
     let runtime = machine::runtime(config);
     let (mut sequence, numbers) = machine::sequence(runtime.as_deref(), &folder);
     let clock = Rc::new(Clock::new(SystemTime));
+    let (reporter, reports) = events::channel(Rc::clone(&clock));
+    let (verdict_sender, verdict) = watch::channel(None);
+    let (mode_sender, mode) = watch::channel(None);
+    let heard = Progress::default();
+    // Off before anything that may take its time.
+    let (outputs, output_handle) = Outputs::open(
+        &config.outputs,
+        (config.output_min_on, config.output_min_off),
+        runtime.as_deref(),
+        Situation { verdict, heard: heard.clone(), mode: mode_sender, reporter: reporter.clone() },
+    );
     let (kept, opened) = backlog(config, &clock, folder, runtime.as_deref(), sequence.boot_id(), numbers);
     if let Some(next) = kept.next_number() {
         sequence.begin_at_least_at(next);
@@ -118,7 +131,6 @@ async fn serve(config: &Config, origin: Origin, pulse: Pulse) -> Result<(), Daem
         pack: config.pack(),
         started: SystemTime.boottime(),
     };
-    let (reporter, reports) = events::channel(Rc::clone(&clock));
     let (sample_sender, sample) = watch::channel(None);
     let (sensor_sender, sensor_state) = watch::channel(SensorState::default());
     let (link_sender, link) = watch::channel(LinkState::default());
@@ -132,8 +144,9 @@ async fn serve(config: &Config, origin: Origin, pulse: Pulse) -> Result<(), Daem
     let (uplink_changes, for_uplink) = mpsc::channel(CHANGE_CHANNEL);
     let (reloads, mut asked) = mpsc::channel::<Asker>(CHANGE_CHANNEL);
     let (allowed_sender, allowed) = watch::channel(config.commands_allow.clone());
-    let channels = Channels::new(allowed.clone());
+    let channels = Channels::new(allowed.clone(), output_handle.is_there());
     let (read_now, extra) = mpsc::channel(CHANGE_CHANNEL);
+    let (resets, for_reset) = mpsc::channel(CHANGE_CHANNEL);
     let (stop_asked, mut stops) = mpsc::channel(CHANGE_CHANNEL);
     let journal =
         Journal::start(&state, runtime.as_deref()).map_err(|e| DaemonError::System("a thread", e))?;
@@ -150,8 +163,9 @@ async fn serve(config: &Config, origin: Origin, pulse: Pulse) -> Result<(), Daem
         errors: error_sender,
     };
     let mut battery = Battery::new(config.setup(), config.limits());
-    let mut anchor =
-        Anchor::new(runtime.as_deref(), opened.pen.clone(), Rc::clone(&clock), machine::kernel_boot_id());
+    let card =
+        opened.pen.clone().map(|pen| -> Card { Box::new(move |bytes| pen.remember(anchor::NAME, bytes)) });
+    let mut anchor = Anchor::new(runtime.as_deref(), card, Rc::clone(&clock), machine::kernel_boot_id());
     anchor.restore(&mut battery, opened.anchor.as_deref());
     let sampler = Sampler {
         sensor,
@@ -167,18 +181,24 @@ async fn serve(config: &Config, origin: Origin, pulse: Pulse) -> Result<(), Daem
         reporter: reporter.clone(),
         changes: for_sampler,
         extra,
+        resets: for_reset,
+        verdict: verdict_sender,
+        mode,
     };
+    let positions = Rc::new(Positions::default());
     let context = Context {
         identity: identity.clone(),
         clock: Rc::clone(&clock),
         sensor: facts.sensor.clone(),
         hardware_model: facts.board.clone(),
         progress: pulse.uplink.clone(),
+        heard,
         link: link_sender,
         backlog: backlog_sender,
         backlog_pace: backlog_pace(config),
         commands: channels.commands,
         board: RefCell::new(Board::new(Path::new("/"))),
+        positions: Rc::clone(&positions),
         remembered: Cell::new(None),
         reporter: reporter.clone(),
     };
@@ -189,6 +209,8 @@ async fn serve(config: &Config, origin: Origin, pulse: Pulse) -> Result<(), Daem
         sample: sample.clone(),
         sensor: sensor_state.clone(),
         read_now,
+        resets,
+        outputs: output_handle,
         link: link.clone(),
         reloads: reloads.clone(),
         stop: stop_asked,
@@ -211,6 +233,7 @@ async fn serve(config: &Config, origin: Origin, pulse: Pulse) -> Result<(), Daem
         allowed: allowed_sender,
         spare: origin.spare_token,
     };
+    let uwb_clock = Rc::clone(&clock);
     let stages = Rc::new(Stages {
         facts: shown_facts,
         clock,
@@ -238,7 +261,13 @@ async fn serve(config: &Config, origin: Origin, pulse: Pulse) -> Result<(), Daem
     let mut helpers = JoinSet::new();
     helpers.spawn_local(health.run());
     helpers.spawn_local(watch.run());
+    if let Some(path) = config.uwb_serial.clone() {
+        helpers.spawn_local(Source { path, positions, clock: uwb_clock }.run());
+    }
     helpers.spawn_local(dispatcher.run(channels.incoming));
+    if let Some(outputs) = outputs {
+        helpers.spawn_local(outputs.run());
+    }
     if let Some(door) = runtime.as_deref().and_then(status_door) {
         let log = origin.log.lines;
         helpers.spawn_local(Server { stages, events: reporter.clone(), log, reloads }.run(door));

@@ -1,6 +1,6 @@
 //! One sample as it waits inside the daemon: small, without text, still without a wall-clock label.
 
-use ems_protocol::{Battery, ClockQuality, DeviceId, State, SystemStatus, Telemetry, Timestamp};
+use ems_protocol::{Battery, ClockQuality, DeviceId, Mode, State, SystemStatus, Telemetry, Timestamp};
 
 use crate::battery::protection::Flags;
 use crate::battery::{Details, Estimate};
@@ -48,6 +48,8 @@ pub struct Totals {
     pub health: u32,
     /// Whether the battery may be charged, and drawn from.
     pub allowed: (bool, bool),
+    /// Who decides, where there are outputs to decide about.
+    pub mode: Option<Mode>,
 }
 
 /// One beat of the sampler.
@@ -101,6 +103,7 @@ impl Sample {
                 telemetry.battery = battery(reading, estimate);
                 if let Some(totals) = totals {
                     totals.write(&mut telemetry.battery);
+                    status.mode = totals.mode;
                     status.error_flags.extend(totals.faults.names().map(str::to_owned));
                 }
             }
@@ -145,6 +148,7 @@ impl From<Details> for Totals {
             since_sync: since_sync.map(|(hours, ah)| (whole(hours * 10.0), whole(ah * 10.0))),
             health: whole(health * 1e2),
             allowed: (verdict.charge_allowed, verdict.load_allowed),
+            mode: None,
         }
     }
 }

@@ -5,12 +5,13 @@ mod report;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, watch};
+use ems_protocol::Mode;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::info;
 
 use crate::anchor::Anchor;
-use crate::battery::protection::Limits;
+use crate::battery::protection::{Limits, Verdict};
 use crate::battery::{Battery, Measured, Pack, Setup, StepResponse};
 use crate::clock::TimeSource;
 use crate::events::Reporter;
@@ -54,7 +55,16 @@ pub struct Sampler {
     pub changes: mpsc::Receiver<Change>,
     /// Each asks for one sample more, between two beats.
     pub extra: mpsc::Receiver<()>,
+    /// Each asks to leave ERROR, by a fresh reading.
+    pub resets: mpsc::Receiver<Reset>,
+    /// What the protection says, for the outputs; nothing before the first reading.
+    pub verdict: watch::Sender<Option<Verdict>>,
+    /// Who decides about the outputs.
+    pub mode: watch::Receiver<Option<Mode>>,
 }
+
+/// One who asks to leave ERROR: what holds then, or why the battery could not be measured.
+pub type Reset = oneshot::Sender<Result<Verdict, String>>;
 
 /// What a new configuration means for the sampler.
 #[derive(Debug)]
@@ -78,9 +88,11 @@ impl Sampler {
         let mut estimated = Instant::now();
         let mut report = SensorReport::new(self.reporter.clone(), self.sensor.device().to_string());
         loop {
+            let mut reset = None;
             tokio::select! {
                 _ = self.progress.through(beats.tick()) => {}
                 Some(()) = self.extra.recv() => {}
+                Some(asker) = self.resets.recv() => reset = Some(asker),
                 Some(change) = self.changes.recv() => {
                     if self.take(change, &mut report) {
                         beats = interval(self.interval);
@@ -99,6 +111,7 @@ impl Sampler {
             let errno = reading.as_ref().err().and_then(SensorError::errno);
             let measured = reading.as_ref().ok().and_then(|r| Some((r.voltage, r.current?)));
             let outcome = self.judge(reading, &mut estimated);
+            self.tell_verdict(reset, trouble.as_deref());
             self.anchor.sampled(&mut self.battery);
             // Not before the reading is there: a kill while it is awaited must not leave a hole in the numbers.
             let sample = Sample { seq: self.sequence.take(), taken, outcome };
@@ -135,6 +148,25 @@ impl Sampler {
         std::mem::replace(&mut self.interval, change.interval) != change.interval
     }
 
+    /// After a reading: what the outputs may do, and the answer to who wants to leave ERROR. A reading that failed says
+    /// nothing of a battery of which nothing is known yet.
+    fn tell_verdict(&mut self, reset: Option<Reset>, trouble: Option<&str>) {
+        let mut verdict = self.battery.details().verdict;
+        if let Some(asker) = reset {
+            let outcome = trouble.map_or_else(|| Ok(self.battery.reset_error()), |why| Err(why.to_owned()));
+            verdict = *outcome.as_ref().unwrap_or(&verdict);
+            // Gone: the daemon stops.
+            let _ = asker.send(outcome);
+        }
+        self.verdict.send_if_modified(|last| {
+            let is_new = *last != Some(verdict) && (last.is_some() || trouble.is_none());
+            if is_new {
+                *last = Some(verdict);
+            }
+            is_new
+        });
+    }
+
     fn judge(&mut self, reading: Result<Reading, SensorError>, estimated: &mut Instant) -> Outcome {
         let now = Instant::now();
         let elapsed = now - std::mem::replace(estimated, now);
@@ -150,7 +182,8 @@ impl Sampler {
                 let estimate = self.battery.update(Measured { voltage, current, temperature }, elapsed);
                 let details = self.battery.details();
                 let state = reading.current.map(|_| details.verdict.state);
-                Outcome::Measured { reading, estimate, state, totals: Some(Totals::from(details)) }
+                let totals = Totals { mode: *self.mode.borrow(), ..Totals::from(details) };
+                Outcome::Measured { reading, estimate, state, totals: Some(totals) }
             }
             Err(error) => {
                 self.battery.gap(elapsed);

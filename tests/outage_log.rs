@@ -138,14 +138,18 @@ fn start(config: &Config) -> Stages {
         reporter: reporter.clone(),
         changes: mpsc::channel(1).1,
         extra: mpsc::channel(1).1,
+        resets: mpsc::channel(1).1,
+        verdict: watch::channel(None).0,
+        mode: watch::channel(None).1,
     };
-    let channels = Channels::new(watch::channel(config.commands_allow.clone()).1);
+    let channels = Channels::new(watch::channel(config.commands_allow.clone()).1, false);
     let context = Context {
         identity: Identity { device_id: config.device_id.clone(), boot_id },
         clock,
         sensor: "INA226".to_owned(),
         hardware_model: None,
         progress: Progress::default(),
+        heard: Progress::default(),
         link: link_sender,
         backlog: backlog_sender,
         backlog_pace: Duration::ZERO,

@@ -6,12 +6,18 @@ use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::audit::Refusals;
 use crate::auth::limiter::LoginLimiter;
 use crate::auth::sessions::Sessions;
 use crate::commands::Secrets;
+use crate::drain::Drain;
 use crate::fleet::Fleet;
+use crate::http::proxy::Proxies;
+use crate::limits::Limits;
 use crate::metrics::Metrics;
+use crate::rooms::Hub;
 use crate::store::Store;
+use crate::uwb::Uwb;
 
 /// The parts of a running server.
 pub struct App {
@@ -19,18 +25,30 @@ pub struct App {
     pub store: Store,
     /// The devices as they are now.
     pub fleet: Fleet,
+    /// Who is in which room of the event door.
+    pub hub: Arc<Hub>,
+    /// Where UWB tags are.
+    pub uwb: Uwb,
     /// Tokens on their way to devices.
     pub secrets: Secrets,
     /// Users who are logged in.
     pub sessions: Arc<Sessions>,
     /// Slows down guessing.
     pub logins: LoginLimiter,
+    /// Refusals that are still to be written down.
+    pub refusals: Refusals,
     /// Counters.
     pub metrics: Arc<Metrics>,
     /// Origins besides our own whose pages may use a cookie, as `https://host[:port]`.
     pub allowed_origins: Vec<String>,
+    /// Reverse proxies that are believed.
+    pub proxies: Proxies,
     /// When the server started.
     pub started: Instant,
+    /// How many connections there may be.
+    pub limits: Limits,
+    /// Tells open sockets when it is their turn to be closed.
+    pub drain: Drain,
     /// Cancelled when the server stops.
     pub stop: CancellationToken,
     /// Tasks of open `WebSocket`s.

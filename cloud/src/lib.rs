@@ -8,18 +8,24 @@
 //! ```
 
 pub mod app;
+pub mod audit;
 pub mod auth;
+pub mod budget;
 pub mod certificates;
 pub mod cli;
 pub mod clock;
 pub mod commands;
 pub mod data_dir;
 pub mod door;
+pub mod drain;
 pub mod fleet;
 pub mod http;
+pub mod limits;
 pub mod metrics;
+pub mod rooms;
 pub mod server;
 pub mod socket;
 pub mod store;
 mod sync;
 mod tls;
+pub mod uwb;

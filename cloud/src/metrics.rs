@@ -18,6 +18,14 @@ pub enum Door {
     Device,
     /// A user who watches.
     Dashboard,
+    /// A user in rooms.
+    Events,
+}
+
+/// Labels of what is counted by reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ByReason {
+    reason: &'static str,
 }
 
 /// Labels of what is counted by door.
@@ -51,6 +59,7 @@ impl EncodeLabelValue for Door {
         encoder.write_str(match self {
             Self::Device => "device",
             Self::Dashboard => "dashboard",
+            Self::Events => "events",
         })
     }
 }
@@ -73,7 +82,12 @@ pub struct Metrics {
     refused: Family<ByDoor, Counter>,
     received: Family<ByDoor, Counter>,
     sent: Family<ByDoor, Counter>,
+    received_bytes: Family<ByDoor, Counter>,
+    sent_bytes: Family<ByDoor, Counter>,
+    dropped: Family<ByReason, Counter>,
+    acknowledgements: Histogram,
     skipped: Counter,
+    denied: Counter,
     samples: Family<ByOutcome, Counter>,
     commits: Histogram,
     failed_commits: Counter<u64, AtomicU64>,
@@ -81,18 +95,20 @@ pub struct Metrics {
 
 impl Default for Metrics {
     fn default() -> Self {
-        // 0.5 ms (a fast disk) to 8 s (a dying card).
-        let commits =
-            Histogram::new(prometheus_client::metrics::histogram::exponential_buckets(0.0005, 2.0, 15));
         let mut metrics = Self {
             registry: Registry::with_prefix("ems"),
             connections: Family::default(),
             refused: Family::default(),
             received: Family::default(),
             sent: Family::default(),
+            received_bytes: Family::default(),
+            sent_bytes: Family::default(),
+            dropped: Family::default(),
+            acknowledgements: commits(),
             skipped: Counter::default(),
+            denied: Counter::default(),
             samples: Family::default(),
-            commits,
+            commits: commits(),
             failed_commits: Counter::default(),
         };
         metrics.register();
@@ -107,7 +123,21 @@ impl Metrics {
         r.register("refused_upgrades", "Upgrades answered with 403", self.refused.clone());
         r.register("frames_received", "Text and binary frames from peers", self.received.clone());
         r.register("frames_sent", "Text frames to peers", self.sent.clone());
+        r.register("received_bytes", "Bytes of text frames from peers", self.received_bytes.clone());
+        r.register("sent_bytes", "Bytes of text frames to peers", self.sent_bytes.clone());
+        r.register(
+            "dropped",
+            "Connections and messages that a limit has ended, by limit",
+            self.dropped.clone(),
+        );
+        r.register_with_unit(
+            "acknowledgement",
+            "Time from a sample's arrival until it is durable",
+            Unit::Seconds,
+            self.acknowledgements.clone(),
+        );
         r.register("telemetry_skipped", "Samples that a slow dashboard was not sent", self.skipped.clone());
+        r.register("denied", "Messages and requests that a user's role does not allow", self.denied.clone());
         r.register("samples", "Samples from devices by what became of them", self.samples.clone());
         r.register_with_unit("commit", "Time of a commit", Unit::Seconds, self.commits.clone());
         r.register("failed_commits", "Commits that the database refused", self.failed_commits.clone());
@@ -126,13 +156,30 @@ impl Metrics {
     }
 
     /// A frame came in.
-    pub fn received(&self, door: Door) {
+    pub fn received(&self, door: Door, bytes: usize) {
         self.received.get_or_create(&ByDoor { door }).inc();
+        self.received_bytes.get_or_create(&ByDoor { door }).inc_by(bytes as u64);
     }
 
     /// A frame went out.
-    pub fn sent(&self, door: Door) {
+    pub fn sent(&self, door: Door, bytes: usize) {
         self.sent.get_or_create(&ByDoor { door }).inc();
+        self.sent_bytes.get_or_create(&ByDoor { door }).inc_by(bytes as u64);
+    }
+
+    /// A limit has ended a connection or a message.
+    pub fn dropped(&self, reason: &'static str) {
+        self.dropped.get_or_create(&ByReason { reason }).inc();
+    }
+
+    /// Samples became durable so long after they arrived.
+    pub fn acknowledged(&self, took: Duration) {
+        self.acknowledgements.observe(took.as_secs_f64());
+    }
+
+    /// A user was not let do something.
+    pub fn denied(&self) {
+        self.denied.inc();
     }
 
     /// A dashboard missed samples.
@@ -161,6 +208,11 @@ impl Metrics {
         let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);
         text
     }
+}
+
+/// 0.5 ms (a fast disk) to 8 s (a dying card).
+fn commits() -> Histogram {
+    Histogram::new(prometheus_client::metrics::histogram::exponential_buckets(0.0005, 2.0, 15))
 }
 
 /// An open WebSocket in the gauge.

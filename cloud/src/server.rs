@@ -23,17 +23,23 @@ use tower::ServiceExt;
 use tracing::{debug, info, warn};
 
 use crate::app::App;
+use crate::audit::Refusals;
 use crate::auth::jwt::JwtKey;
 use crate::auth::limiter::LoginLimiter;
 use crate::auth::password::Verifier;
-use crate::auth::sessions::Sessions;
+use crate::auth::sessions::{Lifetimes, Sessions};
 use crate::commands::{self, Secrets};
 use crate::data_dir::DataDir;
+use crate::drain::Drain;
 use crate::fleet::Fleet;
+use crate::http::proxy::Proxies;
 use crate::http::{self, Peer};
+use crate::limits::{Limits, Maxima, Seat};
 use crate::metrics::Metrics;
+use crate::rooms::Hub;
 use crate::store::Store;
-use crate::tls;
+use crate::tls::{self, Tls};
+use crate::uwb::Uwb;
 
 /// From the first byte to the end of the TLS handshake, and again to the end of a request's headers.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -57,6 +63,14 @@ pub struct Config {
     pub plain: Vec<SocketAddr>,
     /// Origins besides our own whose pages may use a cookie.
     pub allowed_origins: Vec<String>,
+    /// How long the tokens of users are good for.
+    pub lifetimes: Lifetimes,
+    /// How many connections there may be.
+    pub maxima: Maxima,
+    /// Open sockets are closed over this time when the server stops, if they are many.
+    pub drain: Duration,
+    /// Reverse proxies that are believed.
+    pub proxies: Proxies,
 }
 
 /// Why a server does not start.
@@ -100,12 +114,13 @@ pub struct Server {
     app: Arc<App>,
     listeners: Vec<Listener>,
     lock: File,
+    drain: Duration,
 }
 
 struct Listener {
     socket: TcpListener,
     address: SocketAddr,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<Tls>>,
 }
 
 impl Server {
@@ -116,7 +131,7 @@ impl Server {
         }
         let data = &config.data;
         let key = tls::read(&data.jwt_key())?;
-        let tls = if config.tls.is_empty() { None } else { Some(tls::acceptor(data)?) };
+        let tls = if config.tls.is_empty() { None } else { Some(Arc::new(Tls::open(data)?)) };
         if !data.database().exists() {
             let file = data.database().display().to_string();
             return Err(StartError::Data { file, reason: "there is no database".into() });
@@ -134,19 +149,31 @@ impl Server {
         for &address in &config.plain {
             listeners.push(Listener::bind(address, None).await?);
         }
+        let hub = Arc::new(Hub::default());
         let app = App {
-            fleet: Fleet::open(store.clone()).await?,
-            sessions: Arc::new(Sessions::new(store.clone(), JwtKey::new(&key), Verifier::new()?)),
+            fleet: Fleet::open(store.clone(), hub.clone()).await?,
+            uwb: Uwb::open(&store).await?,
+            hub,
+            sessions: Arc::new(Sessions::new(
+                store.clone(),
+                JwtKey::new(&key),
+                Verifier::new()?,
+                config.lifetimes,
+            )),
             store,
             secrets: Secrets::default(),
             logins: LoginLimiter::default(),
+            refusals: Refusals::default(),
             metrics,
             allowed_origins: config.allowed_origins,
+            limits: Limits::new(&config.maxima),
+            drain: Drain::default(),
+            proxies: config.proxies,
             started: Instant::now(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
-        Ok(Self { app: Arc::new(app), listeners, lock })
+        Ok(Self { app: Arc::new(app), listeners, lock, drain: config.drain })
     }
 
     /// The real addresses, and whether each speaks TLS.
@@ -156,8 +183,9 @@ impl Server {
 
     /// Serves until `stop` is ready; then closes what is open (1012) and makes durable what is queued.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let Self { app, listeners, lock } = self;
+        let Self { app, listeners, lock, drain } = self;
         let router = http::router(app.clone());
+        let watched = listeners.iter().find_map(|listener| listener.tls.clone());
         let requests = TaskTracker::new();
         let mut background = tokio::task::JoinSet::new();
         for listener in listeners {
@@ -166,15 +194,20 @@ impl Server {
         let (fleet, sessions, store) = (app.clone(), app.sessions.clone(), app.store.clone());
         background.spawn(async move { fleet.fleet.keep_watch().await });
         background.spawn(async move { sessions.keep_watch().await });
+        if let Some(tls) = watched {
+            background.spawn(async move { tls.keep_watch().await });
+        }
         background.spawn(probe_in_trouble(store));
         background.spawn(commands::keep_watch(app.clone()));
         stop.await;
-        info!(sockets = app.tasks.len(), "stopping");
+        let window = app.drain.begin(app.tasks.len(), drain);
+        info!(sockets = app.tasks.len(), seconds = window.as_secs_f64(), "stopping");
         app.stop.cancel();
         background.shutdown().await;
         requests.close();
         app.tasks.close();
-        let drained = timeout(DRAIN, async { tokio::join!(requests.wait(), app.tasks.wait()) }).await;
+        let drained =
+            timeout(DRAIN + window, async { tokio::join!(requests.wait(), app.tasks.wait()) }).await;
         if drained.is_err() {
             warn!("some connections did not end in time");
         }
@@ -195,7 +228,7 @@ async fn probe_in_trouble(store: Store) {
 }
 
 impl Listener {
-    async fn bind(address: SocketAddr, tls: Option<TlsAcceptor>) -> Result<Self, StartError> {
+    async fn bind(address: SocketAddr, tls: Option<Arc<Tls>>) -> Result<Self, StartError> {
         let failed = |error| StartError::Listen { address, error };
         let socket = TcpListener::bind(address).await.map_err(failed)?;
         let address = socket.local_addr().map_err(failed)?;
@@ -213,12 +246,18 @@ impl Listener {
                     continue;
                 }
             };
-            let (router, tls, stop) = (router.clone(), self.tls.clone(), app.stop.clone());
+            let Some(seat) = app.limits.connections.take(()) else {
+                // Closed at once: whoever waits in vain would cost more.
+                app.metrics.dropped("connections");
+                continue;
+            };
+            let tls = self.tls.as_ref().map(|tls| tls.acceptor());
+            let (router, app) = (router.clone(), app.clone());
             requests.spawn(async move {
                 tokio::select! {
-                    () = serve(stream, address, tls, router, stop.clone()) => {}
+                    () = serve(stream, address, tls, router, &app, Arc::new(seat)) => {}
                     // A request under way is given its answer; see `serve_http`.
-                    () = async { stop.cancelled().await; sleep(DRAIN).await } => {}
+                    () = async { app.stop.cancelled().await; sleep(DRAIN).await } => {}
                 }
             });
         }
@@ -230,14 +269,15 @@ async fn serve(
     address: SocketAddr,
     tls: Option<TlsAcceptor>,
     router: Router,
-    stop: CancellationToken,
+    app: &Arc<App>,
+    seat: Arc<Seat<()>>,
 ) {
     prepare(&stream);
     let peer = Peer { address, tls: tls.is_some() };
     match tls {
-        None => serve_http(stream, peer, router, stop).await,
+        None => serve_http(stream, peer, router, app, seat).await,
         Some(tls) => match timeout(HANDSHAKE, tls.accept(stream)).await {
-            Ok(Ok(stream)) => serve_http(stream, peer, router, stop).await,
+            Ok(Ok(stream)) => serve_http(stream, peer, router, app, seat).await,
             Ok(Err(error)) => debug!(%address, %error, "TLS handshake failed"),
             Err(_) => debug!(%address, "TLS handshake took too long"),
         },
@@ -251,12 +291,17 @@ fn prepare(stream: &TcpStream) {
     let _ = set_tcp_user_timeout(stream, UNREAD_MS);
 }
 
-async fn serve_http<S>(stream: S, peer: Peer, router: Router, stop: CancellationToken)
+async fn serve_http<S>(stream: S, peer: Peer, router: Router, app: &Arc<App>, seat: Arc<Seat<()>>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let stop = app.stop.clone();
+    let believed = app.clone();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        let peer = believed.proxies.origin_of(peer, request.headers());
         request.extensions_mut().insert(peer);
+        // An upgraded connection keeps it.
+        request.extensions_mut().insert(seat.clone());
         router.clone().oneshot(request.map(Body::new))
     });
     let connection = http1::Builder::new()

@@ -1,5 +1,6 @@
 //! A WebSocket as the doors see it: frames in, frames out, time limits on both.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
@@ -21,6 +22,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_util::task::TaskTracker;
 
+use crate::limits::Seat;
 pub use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 /// tungstenite's own default of 128 KiB is kept by every connection, idle or not.
@@ -33,10 +35,13 @@ const CLOSING: Duration = Duration::from_secs(2);
 pub struct Socket {
     stream: WebSocketStream<TokioIo<Upgraded>>,
     last_frame: Instant,
+    id: u64,
     // The bytes that follow are the inside of a frame that was refused: no further frame can be found.
     broken: bool,
     // The peer has closed: only the answer is left to send.
     closing: bool,
+    // Its place among all connections.
+    _seat: Option<Arc<Seat<()>>>,
 }
 
 /// What came.
@@ -86,19 +91,20 @@ where
     if typed {
         response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
     }
+    let seat = request.extensions().get::<Arc<Seat<()>>>().cloned();
     let upgrade = hyper::upgrade::on(&mut request);
     drop(request);
     tasks.spawn(async move {
         // An error: the peer left before the handshake's answer.
         if let Ok(upgraded) = upgrade.await {
-            serve(Socket::new(upgraded).await).await;
+            serve(Socket::new(upgraded, seat).await).await;
         }
     });
     Ok(response)
 }
 
 impl Socket {
-    async fn new(upgraded: Upgraded) -> Self {
+    async fn new(upgraded: Upgraded, seat: Option<Arc<Seat<()>>>) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(BUFFER)
             .write_buffer_size(0)
@@ -107,7 +113,21 @@ impl Socket {
             .max_message_size(Some(limits::MAX_FRAME_BYTES));
         let stream =
             WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
-        Self { stream, last_frame: Instant::now(), broken: false, closing: false }
+        let mut id = [0; 8];
+        // Only a label: should the kernel have no random bits, it is zero.
+        let _ = getrandom::fill(&mut id);
+        let id = u64::from_be_bytes(id);
+        Self { stream, last_frame: Instant::now(), id, broken: false, closing: false, _seat: seat }
+    }
+
+    /// Names it in logs.
+    pub fn id(&self) -> String {
+        format!("{:016x}", self.id)
+    }
+
+    /// A number from 0 to 1, drawn when it opened.
+    pub fn place(&self) -> f64 {
+        self.id as f64 / u64::MAX as f64
     }
 
     /// The next data frame. Losing a race in `select!` loses nothing.

@@ -31,8 +31,16 @@ export async function logout(): Promise<void> {
   await call("POST", "/api/logout");
 }
 
-/** Renews the session's cookie. */
+/**
+ * Exchanges the session's cookies for new ones. One tab at a time: a refresh token is good once, and whoever shows it
+ * again ends the session.
+ */
 export async function refresh(): Promise<User> {
+  // Only pages with TLS or on loopback have locks.
+  return navigator.locks ? await navigator.locks.request("ems-refresh", exchange) : await exchange();
+}
+
+async function exchange(): Promise<User> {
   return toUser(await call("POST", "/api/refresh"));
 }
 
@@ -54,6 +62,23 @@ export async function devices(options: { signal: AbortSignal; clock: ServerClock
 }
 
 const TIMEOUT_MS = 10_000;
+/** What has nothing to gain from a refresh. */
+const UNREFRESHED: ReadonlySet<string> = new Set(["/api/login", "/api/logout", "/api/refresh"]);
+
+let refreshing: Promise<boolean> | null = null;
+
+/** Whether the session goes on; several requests that ask at the same time share one refresh. */
+function refreshed(): Promise<boolean> {
+  refreshing ??= refresh()
+    .then(
+      () => true,
+      () => false,
+    )
+    .finally(() => {
+      refreshing = null;
+    });
+  return refreshing;
+}
 
 interface CallOptions {
   body?: unknown;
@@ -69,7 +94,10 @@ async function call(method: "GET" | "POST", path: string, { body, signal, clock 
     signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
     ...(body !== undefined && { body: JSON.stringify(body) }),
   };
-  const response = await reach(new URL(path, location.href), request);
+  const url = new URL(path, location.href);
+  let response = await reach(url, request);
+  // The access cookie lives for minutes: a page that slept has outlived it, but not its session.
+  if (response.status === 401 && !UNREFRESHED.has(path) && (await refreshed())) response = await reach(url, request);
   clock?.observeResponse(response);
   const text = await response.text().catch(() => "");
   if (!response.ok) throw new ApiError(response.status, problem(response, text));

@@ -15,6 +15,10 @@ pub enum ErrorCode {
     UnknownType,
     /// The sender may not do that.
     Forbidden,
+    /// What the message asks for does not exist.
+    NotFound,
+    /// It contradicts what there is already.
+    Conflict,
     /// Nothing is answered before authentication.
     Unauthenticated,
     /// Larger than the limit.

@@ -10,7 +10,7 @@ use crate::error::{ErrorCode, ErrorMessage};
 /// The `Sec-WebSocket-Protocol` of typed mode.
 pub const SUBPROTOCOL: &str = "ems.v1";
 
-/// The `type`s of the device door and the dashboard door.
+/// The `type`s of the device door and the dashboard door, and of what the server says at the event door.
 pub mod kind {
     /// Device → cloud, first.
     pub const HELLO: &str = "device.hello";
@@ -36,6 +36,14 @@ pub mod kind {
     pub const STATUS: &str = "device.status";
     /// Server → all, every 30 s.
     pub const HEARTBEAT: &str = "system.heartbeat";
+    /// Server → user at the event door: who is connected, first of all.
+    pub const CONNECTION: &str = "system.connection";
+    /// Device → cloud, and on to users: a UWB tag is here.
+    pub const UWB_LOCATION: &str = "uwb.location";
+    /// Device → cloud, and the answer to users who ask: all UWB tags.
+    pub const UWB_DEVICES: &str = "uwb.device_list";
+    /// Server → user: where a UWB tag was.
+    pub const UWB_HISTORY: &str = "uwb.location_history";
     /// Both: a frame that could not be used.
     pub const ERROR: &str = "error";
 }

@@ -12,6 +12,7 @@ pub mod limits;
 mod ranges;
 mod telemetry;
 mod timestamp;
+mod uwb;
 mod validate;
 
 pub use close::CloseCode;
@@ -25,3 +26,4 @@ pub use telemetry::{
     Battery, ClockQuality, Grid, Mode, PowerMeter, State, SystemStatus, Telemetry, VERSION, flag,
 };
 pub use timestamp::{InvalidTimestamp, Timestamp};
+pub use uwb::{Point, UwbDevice, UwbDeviceList, UwbLocation};

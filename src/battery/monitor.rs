@@ -118,6 +118,11 @@ impl Battery {
         if self.counts { self.soc.gap(dt) } else { self.blind.gap(dt) }
     }
 
+    /// What is known now.
+    pub fn estimate(&self) -> Estimate {
+        if self.counts { self.soc.estimate() } else { self.blind.estimate() }
+    }
+
     /// What is known beside the state of charge.
     pub fn details(&self) -> Details {
         let estimate = self.soc.estimate();
@@ -138,9 +143,10 @@ impl Battery {
         self.soc.syncs()
     }
 
-    /// Forgets the faults whose cause is gone.
-    pub fn reset_error(&mut self) {
-        self.protection.reset();
+    /// Forgets the faults whose cause is gone, by the last reading; what holds then.
+    pub fn reset_error(&mut self) -> Verdict {
+        self.verdict = self.protection.reset();
+        self.verdict
     }
 
     /// Appends what must outlive a restart.

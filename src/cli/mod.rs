@@ -9,6 +9,7 @@ mod identify;
 mod local_time;
 mod look;
 mod output;
+mod outputs_safe;
 mod read;
 mod reload;
 mod replay;
@@ -89,6 +90,9 @@ enum Command {
     /// Blink the board's LED, to find this board among others.
     #[command(after_help = identify::HELP)]
     Identify(identify::Options),
+    /// Switch all outputs off, after the daemon's end: the service manager does so by itself.
+    #[command(after_help = outputs_safe::HELP)]
+    OutputsSafe(outputs_safe::Options),
     /// Show the version.
     #[command(after_help = version::HELP)]
     Version(version::Options),
@@ -125,6 +129,7 @@ pub fn main() -> ExitCode {
         Command::Config(action) => config::config(&action),
         Command::Bundle(options) => bundle::bundle(&options),
         Command::Identify(options) => identify::identify(&options),
+        Command::OutputsSafe(options) => outputs_safe::outputs_safe(&options),
         Command::Version(options) => version::version(&options),
         Command::Look(options) => look::run(options),
         Command::Replay(options) => replay::replay(&options),

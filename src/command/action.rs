@@ -60,9 +60,9 @@ impl Action {
         !matches!(self, Self::Ping | Self::ReadNow | Self::Diagnostics)
     }
 
-    /// Whether this program can do it at all.
-    pub fn is_supported(self) -> bool {
-        !matches!(self, Self::SetMode | Self::ResetError | Self::SetOutput)
+    /// Whether it takes outputs.
+    pub fn needs_outputs(self) -> bool {
+        matches!(self, Self::SetMode | Self::SetOutput)
     }
 }
 
@@ -95,9 +95,10 @@ impl Allowed {
         self.0.contains(&action)
     }
 
-    /// What `device.hello` names: allowed, and possible with this program.
-    pub fn offered(&self) -> Vec<String> {
-        self.0.iter().filter(|action| action.is_supported()).map(|action| action.name().to_owned()).collect()
+    /// What `device.hello` names: allowed, and possible on this device.
+    pub fn offered(&self, has_outputs: bool) -> Vec<String> {
+        let is_possible = |action: &&Action| has_outputs || !action.needs_outputs();
+        self.0.iter().filter(is_possible).map(|action| action.name().to_owned()).collect()
     }
 }
 
@@ -116,13 +117,14 @@ mod tests {
         let allowed = Allowed::parse(" reboot, PING,PING ").unwrap();
         assert_eq!(format!("{allowed:?}"), "PING,REBOOT");
         assert_eq!(Allowed::parse("PING,FORMAT"), Err("FORMAT".to_owned()));
-        assert!(Allowed::parse("none").unwrap().offered().is_empty());
+        assert!(Allowed::parse("none").unwrap().offered(true).is_empty());
         assert!(Allowed::parse("all").unwrap().contains(Action::SetOutput));
     }
 
     #[test]
-    fn what_this_program_cannot_do_is_not_offered() {
-        let offered = Allowed::parse("all").unwrap().offered();
-        assert!(offered.contains(&"PING".to_owned()) && !offered.contains(&"SET_OUTPUT".to_owned()));
+    fn what_this_device_cannot_do_is_not_offered() {
+        let has =
+            |outputs, name: &str| Allowed::parse("all").unwrap().offered(outputs).contains(&name.to_owned());
+        assert!(has(false, "PING") && !has(false, "SET_OUTPUT") && has(true, "SET_OUTPUT"));
     }
 }

@@ -34,6 +34,12 @@ impl Refusal {
         Self { status: CommandStatus::Failed, code, reason: reason.into() }
     }
 
+    /// Its code.
+    #[cfg(test)]
+    pub(super) fn code(&self) -> ReasonCode {
+        self.code
+    }
+
     /// As an answer.
     pub(super) fn ack(self, command_id: &str, device_id: &DeviceId, now: Timestamp) -> CommandAck {
         let Self { status, code, reason } = self;

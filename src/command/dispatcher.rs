@@ -17,13 +17,15 @@ use super::ledger::Begun;
 use super::rate::Rate;
 use super::tools::Tools;
 use super::{
-    Action, Allowed, BUSY, MAX_ID, Received, diagnostics, identify, ping, read_now, reboot, restart,
-    rotate_token, set_config,
+    Action, Allowed, BUSY, MAX_ID, Received, diagnostics, identify, ping, read_now, reboot, reset_error,
+    restart, rotate_token, set_config, set_mode, set_output,
 };
 use crate::words::printable;
 
 /// Commands at once; one more is answered BUSY.
 const AT_ONCE: usize = 64;
+/// Those and the refusals under way at once; what comes beyond is answered BUSY by the session.
+const MOST_UNDER_WAY: usize = 256;
 /// The longest time to live, in s: as long as the journal remembers.
 const MAX_TTL: f64 = 7.0 * 24.0 * 3600.0;
 
@@ -47,6 +49,8 @@ struct Shared {
     answers: mpsc::Sender<Answer>,
     /// Held by what changes the daemon: one at a time, in the order of their coming.
     turn: Mutex<()>,
+    /// Held by what switches outputs, likewise; a setting on trial does not hold it up.
+    switching: Mutex<()>,
     /// Held by what blinks.
     led: Mutex<()>,
 }
@@ -56,8 +60,8 @@ impl Dispatcher {
     /// interrupted at the next start.
     pub async fn run(self, mut incoming: mpsc::Receiver<Received>) {
         let Self { tools, journal, allowed, answers } = self;
-        let (turn, led) = (Mutex::new(()), Mutex::new(()));
-        let shared = Rc::new(Shared { tools, journal, allowed, answers, turn, led });
+        let (turn, switching, led) = (Mutex::new(()), Mutex::new(()), Mutex::new(()));
+        let shared = Rc::new(Shared { tools, journal, allowed, answers, turn, switching, led });
         let places = Arc::new(Semaphore::new(AT_ONCE));
         let (mut questions, mut effects) = (Rate::of_questions(), Rate::of_effects());
         let mut under_way = JoinSet::new();
@@ -66,7 +70,7 @@ impl Dispatcher {
         under_way.spawn_local(async move { earlier.close_earlier().await });
         loop {
             tokio::select! {
-                received = incoming.recv() => {
+                received = incoming.recv(), if under_way.len() < MOST_UNDER_WAY => {
                     let Some(received) = received else { break };
                     let has_effect =
                         Action::from_name(&received.command.action).is_some_and(Action::has_effect);
@@ -141,6 +145,7 @@ impl Shared {
             Action::SetConfig | Action::RotateToken | Action::Restart | Action::Reboot => {
                 Some(self.turn.lock().await)
             }
+            Action::SetMode | Action::SetOutput => Some(self.switching.lock().await),
             _ => None,
         };
         if Instant::now() >= deadline {
@@ -177,14 +182,16 @@ impl Shared {
                 let _led = self.led.try_lock().map_err(|_| {
                     Refusal::rejected(ReasonCode::Busy, "the LED blinks already for another command")
                 })?;
-                identify::run(time).await
+                identify::run(tools, time).await
             }
             Action::Diagnostics => diagnostics::run(tools, diagnostics::check(&command.payload)?).await,
             Action::SetConfig => set_config::run(tools, &command.payload).await,
             Action::RotateToken => rotate_token::run(tools, &command.payload).await,
             // Done when this answer is delivered.
             Action::Restart | Action::Reboot => Ok(Value::Null),
-            Action::SetMode | Action::SetOutput | Action::ResetError => Err(unsupported(action)),
+            Action::SetMode => set_mode::run(tools, &command.payload).await,
+            Action::SetOutput => set_output::run(tools, &command.payload).await,
+            Action::ResetError => reset_error::run(tools).await,
         }
     }
 
@@ -218,8 +225,8 @@ impl Shared {
             let words = format!("this device's COMMANDS_ALLOW leaves out {}", action.name());
             return Err(Refusal::rejected(ReasonCode::NotAllowed, words));
         }
-        if !action.is_supported() {
-            return Err(unsupported(action));
+        if let (true, Err(why)) = (action.needs_outputs(), self.tools.outputs.plan()) {
+            return Err(Refusal::rejected(ReasonCode::Unsupported, why));
         }
         if command.ttl_s.is_nan() || command.ttl_s > MAX_TTL {
             let words = format!("ttl_s: expected at most {MAX_TTL} (7 days)");
@@ -286,9 +293,4 @@ fn check_id(id: &str) -> Result<(), Refusal> {
 fn deadline(command: &Command, at: Instant) -> Instant {
     let ttl = command.ttl_s.clamp(0.0, MAX_TTL);
     at + Duration::try_from_secs_f64(ttl).unwrap_or_default()
-}
-
-fn unsupported(action: Action) -> Refusal {
-    let words = format!("{}: this device has no outputs", action.name());
-    Refusal::rejected(ReasonCode::Unsupported, words)
 }

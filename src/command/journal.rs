@@ -1,5 +1,6 @@
 //! The command journal: a thread with two ledgers, one on the card for actions with an effect, one in RAM for the rest.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -85,9 +86,21 @@ impl Journal {
 
 const STOPS: &str = "the command journal has ended";
 
+/// What costs no card write goes first: a PING does not wait behind the writes of a slow card, but for one.
 fn serve(mut card: Ledger, mut ram: Ledger, mut requests: mpsc::Receiver<Request>) {
+    let (mut quick, mut slow) = (VecDeque::new(), VecDeque::new());
     // Whoever asked may have gone with the connection: what was written stays written.
-    while let Some(request) = requests.blocking_recv() {
+    loop {
+        if quick.is_empty() && slow.is_empty() {
+            let Some(request) = requests.blocking_recv() else { return };
+            if request.is_quick() { &mut quick } else { &mut slow }.push_back(request);
+        }
+        while quick.len() + slow.len() < BOUND
+            && let Ok(request) = requests.try_recv()
+        {
+            if request.is_quick() { &mut quick } else { &mut slow }.push_back(request);
+        }
+        let Some(request) = quick.pop_front().or_else(|| slow.pop_front()) else { continue };
         match request {
             Request::Begin { id, issued_at, now, on_card, answer } => {
                 let (own, other) = if on_card { (&mut card, &mut ram) } else { (&mut ram, &mut card) };
@@ -106,6 +119,16 @@ fn serve(mut card: Ledger, mut ram: Ledger, mut requests: mpsc::Receiver<Request
                 all.extend(left(&mut ram, false));
                 let _ = answer.send(all);
             }
+        }
+    }
+}
+
+impl Request {
+    fn is_quick(&self) -> bool {
+        match self {
+            Self::Begin { on_card, .. } | Self::Finish { on_card, .. } => !on_card,
+            // Asked for first, and answered before anything new is begun.
+            Self::Unanswered { .. } => true,
         }
     }
 }

@@ -53,6 +53,8 @@ impl Ledger {
     pub(super) fn begin(&mut self, id: &str, issued_at: Option<i64>, now: i64) -> rusqlite::Result<Begun> {
         self.with(|db| {
             let transaction = db.unchecked_transaction()?;
+            // After damage, all that was issued until now may have been done.
+            transaction.prepare("UPDATE floor SET issued_at = ? WHERE issued_at = -1")?.execute([now])?;
             let begun = look(&transaction, id, issued_at)?;
             if begun == Begun::Fresh {
                 transaction
@@ -105,7 +107,10 @@ impl Ledger {
         let db = match open(&self.path, self.is_durable) {
             Err(error) if is_damage(&error) => {
                 set_aside(&self.path);
-                open(&self.path, self.is_durable)?
+                let db = open(&self.path, self.is_durable)?;
+                // In force with the next command: by then the time is known, if only from the server.
+                db.execute_batch("UPDATE floor SET issued_at = -1")?;
+                db
             }
             other => other?,
         };
@@ -241,11 +246,15 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_file_is_set_aside() {
+    fn a_damaged_file_is_set_aside_and_what_it_may_have_known_is_not_done_again() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("commands.db");
         fs::write(&path, [7; 8192]).unwrap();
-        assert_eq!(Ledger::at(path, true).begin("a", None, 1).unwrap(), Begun::Fresh);
+        assert_eq!(Ledger::at(path.clone(), true).unanswered().unwrap(), [""; 0]);
+        let mut ledger = Ledger::at(path, true);
+        assert_eq!(ledger.begin("perhaps done", Some(4), 5).unwrap(), Begun::Forgotten);
+        assert_eq!(ledger.begin("of a server without times", None, 6).unwrap(), Begun::Fresh);
+        assert_eq!(ledger.begin("new", Some(6), 7).unwrap(), Begun::Fresh);
         assert!(dir.path().join("commands.db.damaged").exists());
     }
 

@@ -17,9 +17,12 @@ mod ping;
 mod rate;
 mod read_now;
 mod reboot;
+mod reset_error;
 mod restart;
 mod rotate_token;
 mod set_config;
+mod set_mode;
+mod set_output;
 mod tools;
 
 use ems_protocol::{Command, CommandAck, DeviceId, ReasonCode, Timestamp};
@@ -54,6 +57,7 @@ pub struct Received {
 pub struct Commands {
     dispatcher: mpsc::Sender<Received>,
     allowed: watch::Receiver<Allowed>,
+    has_outputs: bool,
 }
 
 /// Both ends of what lies between the session and the commands.
@@ -70,18 +74,18 @@ pub struct Channels {
 }
 
 impl Channels {
-    /// Makes the channels; `allowed` is what the configuration allows now.
-    pub fn new(allowed: watch::Receiver<Allowed>) -> Self {
+    /// Makes the channels; `allowed` is what the configuration allows now, and `has_outputs` whether there are any.
+    pub fn new(allowed: watch::Receiver<Allowed>, has_outputs: bool) -> Self {
         let (dispatcher, incoming) = mpsc::channel(COMMAND_CHANNEL);
         let (answers, outgoing) = mpsc::channel(ANSWER_CHANNEL);
-        Self { commands: Commands { dispatcher, allowed }, incoming, answers, outgoing }
+        Self { commands: Commands { dispatcher, allowed, has_outputs }, incoming, answers, outgoing }
     }
 }
 
 impl Commands {
     /// What `device.hello` names.
     pub fn offered(&self) -> Vec<String> {
-        self.allowed.borrow().offered()
+        self.allowed.borrow().offered(self.has_outputs)
     }
 
     /// Hands a command over.

@@ -12,7 +12,9 @@ use crate::clock::Clock;
 use crate::daemon::Asker;
 use crate::events::Reporter;
 use crate::journal::LogRing;
+use crate::outputs::Handle;
 use crate::sample::{Identity, Sample};
+use crate::sampler::Reset;
 use crate::status::{LinkState, SensorState};
 
 /// Handles to the stages. Each is the narrow way that the stage itself offers.
@@ -27,6 +29,10 @@ pub struct Tools {
     pub sensor: watch::Receiver<SensorState>,
     /// Asks the sampler for one sample more. Bound 1: one that is asked for already is everybody's.
     pub read_now: mpsc::Sender<()>,
+    /// Asks the sampler to leave ERROR. Bound 1.
+    pub resets: mpsc::Sender<Reset>,
+    /// The outputs, or why there are none.
+    pub outputs: Handle,
     /// How the link is.
     pub link: watch::Receiver<LinkState>,
     /// Asks for the configuration to be read anew.

@@ -16,6 +16,7 @@ use super::table::{Key, Need, keys};
 use super::{CaFile, Secret, ServerUrl, ca_file, secret, server_url, shunt, values};
 use crate::battery::Chemistry;
 use crate::command::Allowed;
+use crate::outputs::Plan;
 use crate::sensor::{CurrentSign, SensorKind, Shunt};
 
 keys! {
@@ -130,6 +131,15 @@ keys! {
     temperature_sensor: String = values::sensor_name, Key {
         name: "TEMPERATURE_SENSOR",
         example: "28-0123456789ab",
+        need: Need::Default(""),
+        ..Key::BLANK
+    };
+
+    /// The serial port of a Qorvo DWM1001 that knows where UWB tags are, for example `/dev/ttyACM0`.
+    /// Without one there are no positions. The module may be unplugged and come back.
+    uwb_serial: Option<PathBuf> = values::serial_port, Key {
+        name: "UWB_SERIAL",
+        example: "/dev/ttyACM0",
         need: Need::Default(""),
         ..Key::BLANK
     };
@@ -293,6 +303,32 @@ keys! {
         name: "COMMANDS_ALLOW",
         example: "PING,READ_NOW,IDENTIFY",
         need: Need::Default("PING,READ_NOW,IDENTIFY,RESET_ERROR,SET_CONFIG,ROTATE_TOKEN,DIAGNOSTICS,RESTART"),
+        ..Key::BLANK
+    };
+
+    /// What is switched at the board's GPIO: names and pins (BCM numbers), `charge:17,load:27:low`; none by default.
+    /// `charge` and `load` follow the battery's protection, `identify` is a lamp for IDENTIFY, the cloud switches any other
+    /// name. `low` after the pin: it is on when the pin is low. Off is the safe state.
+    outputs: Plan = values::outputs, Key {
+        name: "OUTPUTS",
+        example: "charge:17,load:27",
+        need: Need::Default(""),
+        ..Key::BLANK
+    };
+
+    /// How long an output stays on at least, 0s to 3600s; the battery's protection alone is quicker.
+    output_min_on: Duration = values::output_time, Key {
+        name: "OUTPUT_MIN_ON",
+        example: "10s",
+        need: Need::Default("10s"),
+        ..Key::BLANK
+    };
+
+    /// How long an output stays off at least, after a start too: 0s to 3600s.
+    output_min_off: Duration = values::output_time, Key {
+        name: "OUTPUT_MIN_OFF",
+        example: "10s",
+        need: Need::Default("10s"),
         ..Key::BLANK
     };
 

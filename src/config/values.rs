@@ -11,6 +11,7 @@ use tracing::Level;
 use super::mistake::Refusal;
 use crate::battery::Chemistry;
 use crate::command::Allowed;
+use crate::outputs::Plan;
 use crate::sensor::{CurrentSign, SensorKind};
 
 pub(super) fn device_id(text: &str) -> Result<DeviceId, Refusal> {
@@ -35,10 +36,30 @@ pub(super) fn sensor_name(text: &str) -> Result<String, Refusal> {
     Ok(text.to_owned())
 }
 
+pub(super) fn serial_port(text: &str) -> Result<Option<PathBuf>, Refusal> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    if text.starts_with("/dev/") && !text.contains("..") {
+        return Ok(Some(text.into()));
+    }
+    Err("expected a serial port such as /dev/ttyACM0; `ls /dev/ttyACM* /dev/serial/by-id/*` lists them"
+        .into())
+}
+
 pub(super) fn commands_allow(text: &str) -> Result<Allowed, Refusal> {
     Allowed::parse(text).map_err(|_| {
         "expected actions with commas between, such as PING,READ_NOW,RESTART; or all, or none".into()
     })
+}
+
+pub(super) fn outputs(text: &str) -> Result<Plan, Refusal> {
+    Plan::parse(text).map_err(Refusal::from)
+}
+
+pub(super) fn output_time(text: &str) -> Result<Duration, Refusal> {
+    duration(text, Duration::ZERO..=Duration::from_hours(1))
+        .ok_or_else(|| "expected a time from 0s to 3600s".into())
 }
 
 pub(super) fn i2c_bus(text: &str) -> Result<PathBuf, Refusal> {

@@ -43,8 +43,10 @@ pub(super) struct Reloader {
     pub(super) spare: Option<Secret>,
 }
 
-/// What another identity, or other folders, would take: locks, numbers and samples of its own.
-const NEED_RESTART: [&str; 3] = ["DEVICE_ID", "STATE_DIR", "RUNTIME_DIR"];
+/// What another identity, or other folders, would take: locks, numbers and samples of its own. Pins are let go of by
+/// a stop alone, which makes them safe.
+const NEED_RESTART: [&str; 7] =
+    ["DEVICE_ID", "STATE_DIR", "RUNTIME_DIR", "OUTPUTS", "OUTPUT_MIN_ON", "OUTPUT_MIN_OFF", "UWB_SERIAL"];
 
 impl Reloader {
     /// Reads the configuration and puts it in force; the answer is for the one who asked.

@@ -30,3 +30,11 @@ pub const STALLED: &str = "DAEMON_STALLED";
 pub const CONFIG_CHANGED: &str = "CONFIG_CHANGED";
 /// The cloud has replaced the token.
 pub const TOKEN_ROTATED: &str = "TOKEN_ROTATED";
+/// An output was switched.
+pub const OUTPUT_CHANGED: &str = "OUTPUT_CHANGED";
+/// An output cannot be driven, or does not follow.
+pub const OUTPUT_FAULT: &str = "OUTPUT_FAULT";
+/// An operator, or a silent server, has changed the mode.
+pub const MODE_CHANGED: &str = "MODE_CHANGED";
+/// An operator has reset an error.
+pub const ERROR_RESET: &str = "ERROR_RESET";

@@ -69,7 +69,7 @@ impl Progress {
     }
 
     /// How long ago it last came round.
-    pub(super) fn age(&self) -> Duration {
+    pub fn age(&self) -> Duration {
         Duration::from_millis(millis_since(self.0.start).saturating_sub(self.0.last.load(Ordering::Relaxed)))
     }
 }

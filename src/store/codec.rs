@@ -14,7 +14,7 @@
 //! | voltage, current, temperature, SOC, low, high | measured | difference from the last known, zigzag varint |
 //! | totals | bit 7 | which of them have changed, varint; each of those as its difference, zigzag varint |
 
-use ems_protocol::{State, flag};
+use ems_protocol::{Mode, State, flag};
 
 use crate::battery::Estimate;
 use crate::battery::protection::Flags;
@@ -249,6 +249,7 @@ fn columns(totals: &Totals) -> [i64; TOTAL_COUNT] {
         since_sync,
         health,
         allowed,
+        mode,
     } = *totals;
     let known = |value: Option<u32>| value.map_or(-1, i64::from);
     [
@@ -262,8 +263,18 @@ fn columns(totals: &Totals) -> [i64; TOTAL_COUNT] {
         known(since_sync.map(|(hours, _)| hours)),
         known(since_sync.map(|(_, ah)| ah)),
         i64::from(health),
-        i64::from(allowed.0) | i64::from(allowed.1) << 1,
+        i64::from(allowed.0) | i64::from(allowed.1) << 1 | mode.map_or(0, |mode| place_of(mode) << 2),
     ]
+}
+
+/// The modes, whose places in two bits begin at 1: 0 is none, as earlier versions wrote.
+const MODES: [Mode; 2] = [Mode::Auto, Mode::Manual];
+
+fn place_of(mode: Mode) -> i64 {
+    match mode {
+        Mode::Auto => 1,
+        Mode::Manual => 2,
+    }
 }
 
 fn totals(columns: [i64; TOTAL_COUNT]) -> Totals {
@@ -283,6 +294,7 @@ fn totals(columns: [i64; TOTAL_COUNT]) -> Totals {
         since_sync: known(hours).zip(known(ah)),
         health: number(health),
         allowed: (allowed & 1 != 0, allowed & 2 != 0),
+        mode: MODES.into_iter().find(|mode| place_of(*mode) == allowed >> 2 & 3),
     }
 }
 
@@ -400,25 +412,30 @@ pub(super) mod tests {
         prop_oneof![4 => measured, 1 => prop::sample::select(FLAGS.as_slice()).prop_map(Outcome::Gap)]
     }
 
+    const MODE_OR_NONE: [Option<Mode>; 3] = [None, Some(Mode::Auto), Some(Mode::Manual)];
+
     fn any_totals() -> impl Strategy<Value = Totals> {
         let number = any::<u32>;
         (
-            (any::<u16>(), any::<u16>(), any::<bool>(), any::<bool>()),
+            (any::<u16>(), any::<u16>(), any::<bool>(), any::<bool>(), prop::sample::select(&MODE_OR_NONE)),
             (number(), number(), number(), number()),
             (prop::option::of(number()), prop::option::of(number()), prop::option::of((number(), number()))),
         )
             .prop_map(
-                |((faults, warnings, charge, load), (energy_in, energy_out, cycles, health), times)| Totals {
-                    faults: Flags::from_bits(faults),
-                    warnings: Flags::from_bits(warnings),
-                    energy_in,
-                    energy_out,
-                    cycles,
-                    to_empty: times.0,
-                    to_full: times.1,
-                    since_sync: times.2,
-                    health,
-                    allowed: (charge, load),
+                |((faults, warnings, charge, load, mode), (energy_in, energy_out, cycles, health), times)| {
+                    Totals {
+                        faults: Flags::from_bits(faults),
+                        warnings: Flags::from_bits(warnings),
+                        energy_in,
+                        energy_out,
+                        cycles,
+                        to_empty: times.0,
+                        to_full: times.1,
+                        since_sync: times.2,
+                        health,
+                        mode,
+                        allowed: (charge, load),
+                    }
                 },
             )
     }

@@ -15,6 +15,7 @@ use crate::health::Progress;
 use crate::sample::{Identity, Sample};
 use crate::status::{BacklogState, LinkState};
 use crate::store::{Backlog, BootClock, Notice};
+use crate::uwb::Positions;
 
 /// The parts of the daemon that the uplink is given.
 pub struct Context {
@@ -28,6 +29,8 @@ pub struct Context {
     pub hardware_model: Option<String>,
     /// Tells health that the loop runs.
     pub progress: Progress,
+    /// Marked with each frame of the server.
+    pub heard: Progress,
     /// Tells how the link is: one value, the latest.
     pub link: watch::Sender<LinkState>,
     /// Tells what waits: one value, the latest.
@@ -40,6 +43,8 @@ pub struct Context {
     pub commands: Commands,
     /// The board, whose state goes with live samples.
     pub board: RefCell<Board>,
+    /// Where UWB tags are.
+    pub positions: Rc<Positions>,
     /// When the right time was last remembered.
     pub remembered: Cell<Option<Instant>>,
 }

@@ -40,7 +40,7 @@ impl EventQueue {
     /// A Pong came: everything before its Ping has been read.
     pub(super) fn passed_barrier(&mut self, payload: &[u8]) {
         let Some((&MARK, number)) = payload.split_first() else { return };
-        let Ok(number) = number.try_into().map(u64::from_be_bytes) else { return };
+        let Some(number) = number.first_chunk().map(|bytes| u64::from_be_bytes(*bytes)) else { return };
         self.0.read_up_to(number);
     }
 }

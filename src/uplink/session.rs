@@ -170,6 +170,7 @@ impl<'a> Session<'a> {
                     return Ok(End::LeftBehind);
                 }
                 () = self.answers.filled() => {}
+                () = self.context.positions.filled(), if self.mode == Mode::Typed => {}
                 () = self.events.filled(), if self.mode == Mode::Typed => {}
                 notices = self.backlog.changed(self.context.clock.boottime()) => self.context.say(notices),
                 () = until(self.batch_not_before), if self.batch_not_before > Instant::now() => {}
@@ -183,6 +184,7 @@ impl<'a> Session<'a> {
                     }
                     Event::Frame(message) => {
                         self.last_heard = Instant::now();
+                        self.context.heard.mark();
                         self.suspected = None;
                         self.receive(&message)?;
                     }
@@ -218,8 +220,8 @@ impl<'a> Session<'a> {
         }
         if now - self.last_heard.max(self.last_ping) >= Duration::from_secs(PING_SECONDS) {
             self.last_ping = now;
-            // Empty: no barrier of plain mode.
-            self.wire.queue(Message::Ping(Vec::new().into()))?;
+            // Its Pong may be the only one that a peer sends for several Pings: it stands for the last barrier.
+            self.wire.queue(Message::Ping(self.pings.to_be_bytes().to_vec().into()))?;
         }
         if self.backlog.is_empty() {
             self.last_progress = now;

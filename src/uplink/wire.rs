@@ -14,7 +14,13 @@ use super::dial::Stream;
 pub struct Wire {
     socket: WebSocketStream<Box<dyn Stream>>,
     unflushed: bool,
+    /// Answers since the last flush that was complete.
+    replies: usize,
 }
+
+/// Answers to what the peer says that wait to be flushed: with more, nothing more of it is read, so that a peer which
+/// asks and does not listen fills its own buffers and not this memory.
+const MOST_REPLIES: usize = 256;
 
 /// What happened on the connection.
 #[derive(Debug)]
@@ -29,7 +35,7 @@ pub enum Event {
 
 impl Wire {
     pub(super) fn new(socket: WebSocketStream<Box<dyn Stream>>) -> Self {
-        Self { socket, unflushed: false }
+        Self { socket, unflushed: false, replies: 0 }
     }
 
     /// Whether everything queued has left: the caller queues bulk only then, which bounds the buffer.
@@ -41,6 +47,12 @@ impl Wire {
     pub fn queue(&mut self, message: Message) -> Result<(), Error> {
         self.unflushed = true;
         Pin::new(&mut self.socket).start_send(message)
+    }
+
+    /// As [`Self::queue`], for the answer to something that the peer has sent.
+    pub fn reply(&mut self, message: Message) -> Result<(), Error> {
+        self.replies += 1;
+        self.queue(message)
     }
 
     /// Waits for the next thing to happen. Cancel-safe.
@@ -56,7 +68,11 @@ impl Wire {
     fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Result<Event, Error>> {
         if self.unflushed && Pin::new(&mut self.socket).poll_flush(context)?.is_ready() {
             self.unflushed = false;
+            self.replies = 0;
             return Poll::Ready(Ok(Event::Flushed));
+        }
+        if self.replies >= MOST_REPLIES {
+            return Poll::Pending;
         }
         match Pin::new(&mut self.socket).poll_next(context) {
             Poll::Pending => Poll::Pending,

@@ -10,13 +10,29 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use ring::hmac;
 use serde::{Deserialize, Serialize};
 
+/// What a token is for: one is never taken for the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Use {
+    /// Speaks for its user at every door, for minutes.
+    Access,
+    /// Is exchanged, once, for new tokens of its session.
+    Refresh,
+}
+
 /// What a token says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
+    /// What it is for.
+    #[serde(rename = "use")]
+    pub purpose: Use,
     /// The user's name.
     pub sub: String,
-    /// The session.
+    /// The session: the family of all tokens that came from one login.
     pub jti: String,
+    /// How many refresh tokens its session had before it.
+    #[serde(rename = "gen")]
+    pub generation: u64,
     /// Issued, seconds since 1970.
     pub iat: i64,
     /// Expires, seconds since 1970.
@@ -42,12 +58,13 @@ impl JwtKey {
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &self.signing)
     }
 
-    /// What a genuine, unexpired token says.
-    pub fn verify(&self, token: &str) -> Option<Claims> {
+    /// What a genuine, unexpired token for `purpose` says.
+    pub fn verify(&self, token: &str, purpose: Use) -> Option<Claims> {
         // Only this algorithm: a token that names another, or none, is refused.
         let mut validation = Validation::new(Algorithm::HS256);
         validation.leeway = 0;
-        jsonwebtoken::decode(token, &self.verifying, &validation).ok().map(|data| data.claims)
+        let data = jsonwebtoken::decode::<Claims>(token, &self.verifying, &validation).ok()?;
+        Some(data.claims).filter(|claims| claims.purpose == purpose)
     }
 }
 
@@ -112,7 +129,7 @@ mod tests {
     use super::*;
 
     fn claims(exp: i64) -> Claims {
-        Claims { sub: "ada".into(), jti: "s1".into(), iat: 1, exp }
+        Claims { purpose: Use::Access, sub: "ada".into(), jti: "s1".into(), generation: 0, iat: 1, exp }
     }
 
     #[test]
@@ -120,13 +137,14 @@ mod tests {
         let key = JwtKey::new(b"0123456789abcdef0123456789abcdef");
         let good = claims(4_000_000_000);
         let token = key.sign(&good).unwrap();
-        assert_eq!(key.verify(&token), Some(good));
-        assert_eq!(JwtKey::new(b"another key").verify(&token), None);
-        assert_eq!(key.verify(&key.sign(&claims(2)).unwrap()), None);
+        assert_eq!(key.verify(&token, Use::Access), Some(good));
+        assert_eq!(key.verify(&token, Use::Refresh), None);
+        assert_eq!(JwtKey::new(b"another key").verify(&token, Use::Access), None);
+        assert_eq!(key.verify(&key.sign(&claims(2)).unwrap(), Use::Access), None);
         let (head, rest) = token.split_once('.').unwrap();
         let (body, _) = rest.split_once('.').unwrap();
-        assert_eq!(key.verify(&format!("{head}.{body}.")), None);
+        assert_eq!(key.verify(&format!("{head}.{body}."), Use::Access), None);
         // {"alg":"none"}
-        assert_eq!(key.verify(&format!("eyJhbGciOiJub25lIn0.{body}.")), None);
+        assert_eq!(key.verify(&format!("eyJhbGciOiJub25lIn0.{body}."), Use::Access), None);
     }
 }

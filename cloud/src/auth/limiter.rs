@@ -1,7 +1,7 @@
 //! Slows down those who guess passwords.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -51,8 +51,18 @@ impl LoginLimiter {
     }
 }
 
+impl LoginLimiter {
+    /// Takes one attempt of somebody who is logged in.
+    ///
+    /// # Errors
+    /// As [`Self::attempt`].
+    pub fn attempt_of(&self, username: &str) -> Result<(), Duration> {
+        self.attempt(IpAddr::V4(Ipv4Addr::UNSPECIFIED), username, Instant::now())
+    }
+}
+
 /// What one attacker has: an address of IPv4, but a /64 network of IPv6.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64))),
         v4 @ IpAddr::V4(_) => v4,

@@ -6,3 +6,4 @@ pub mod password;
 pub mod role;
 pub mod sessions;
 pub mod token;
+pub mod user;

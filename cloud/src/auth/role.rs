@@ -24,6 +24,9 @@ impl Role {
         }
     }
 
+    /// All roles, the least first.
+    pub const ALL: [Self; 3] = [Self::Viewer, Self::Operator, Self::Admin];
+
     /// The role of that name; an unknown one reads as the least.
     pub fn from_name(name: &str) -> Self {
         match name {
@@ -33,3 +36,16 @@ impl Role {
         }
     }
 }
+
+impl std::str::FromStr for Role {
+    type Err = UnknownRole;
+
+    fn from_str(name: &str) -> Result<Self, UnknownRole> {
+        Self::ALL.into_iter().find(|role| role.as_str() == name).ok_or(UnknownRole)
+    }
+}
+
+/// A name that is no [`Role`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a role is viewer, operator or admin")]
+pub struct UnknownRole;

@@ -1,33 +1,57 @@
 //! Sessions of users: begun by a login, prolonged by a refresh, ended by a logout, an expiry or an admin.
+//!
+//! An access token is good for minutes. A refresh token is exchanged, once, for new ones of both kinds: whoever shows
+//! one that was exchanged before has a copy of it, so the whole session ends.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use data_encoding::BASE64URL_NOPAD;
 use tokio_util::sync::CancellationToken;
 
-use super::jwt::{Claims, JwtKey};
+use super::jwt::{Claims, JwtKey, Use};
 use super::password::Verifier;
-use super::role::Role;
+pub use super::user::User;
 use crate::clock;
+use crate::store::users::{Extended, SessionRow};
 use crate::store::{Store, StoreError, users};
 use crate::sync::Locked;
 
-/// How long a session lives without a refresh.
-pub const LIFETIME: Duration = Duration::from_hours(12);
 /// How often the sessions of open sockets are looked up.
 const WATCH: Duration = Duration::from_secs(2);
 
-/// Who is asking.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct User {
-    /// The name.
-    pub username: String,
-    /// What the user may do now.
-    pub role: Role,
-    /// The session that speaks for the user.
-    pub session: String,
+/// How long tokens are good for.
+#[derive(Debug, Clone, Copy)]
+pub struct Lifetimes {
+    /// An access token.
+    pub access: Duration,
+    /// A session without a refresh, and its refresh token.
+    pub session: Duration,
+}
+
+impl Default for Lifetimes {
+    fn default() -> Self {
+        Self { access: Duration::from_mins(15), session: Duration::from_hours(12) }
+    }
+}
+
+/// What a login or a refresh gives. Without `Debug`: they are secrets.
+pub struct Tokens {
+    /// Speaks for the user.
+    pub access: String,
+    /// Is exchanged for the next ones.
+    pub refresh: String,
+}
+
+/// What became of a refresh token.
+pub enum Refreshed {
+    /// It was exchanged.
+    Done(User, Tokens),
+    /// It had been exchanged before: its session is over for all who have a part of it.
+    Reused(String),
+    /// It is forged, too old, or of a session that has ended.
+    Refused,
 }
 
 /// Begins, checks and ends sessions, and tells open sockets when theirs has ended.
@@ -35,88 +59,141 @@ pub struct Sessions {
     store: Store,
     key: JwtKey,
     passwords: Verifier,
+    lifetimes: Lifetimes,
     // One entry for each session with an open socket.
-    watched: Mutex<HashMap<String, Watched>>,
+    watched: Mutex<HashMap<String, Vec<Arc<Watched>>>>,
 }
 
 struct Watched {
+    user: User,
+    by: By,
     ended: CancellationToken,
-    sockets: usize,
+    why: Mutex<Ended>,
+}
+
+/// What keeps a socket open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// A cookie: the session, which the page refreshes.
+    Session,
+    /// A token in a header or a message: until the newest access token of its session has run out.
+    Token,
+}
+
+/// Why a socket loses its session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Logged out, expired or revoked.
+    Session,
+    /// The token ran out and no newer one was asked for.
+    Token,
+    /// The user may do more or less than before.
+    Rights,
 }
 
 impl Sessions {
     /// Sessions in `store`, signed by `key`.
-    pub fn new(store: Store, key: JwtKey, passwords: Verifier) -> Self {
-        Self { store, key, passwords, watched: Mutex::default() }
+    pub fn new(store: Store, key: JwtKey, passwords: Verifier, lifetimes: Lifetimes) -> Self {
+        Self { store, key, passwords, lifetimes, watched: Mutex::default() }
     }
 
-    /// Begins a session; None for a wrong name or password, after the same time. The text is the JWT.
+    /// How long tokens are good for.
+    pub fn lifetimes(&self) -> Lifetimes {
+        self.lifetimes
+    }
+
+    /// Begins a session; None for a wrong name or password, after the same time.
     pub async fn login(
         &self,
         username: String,
         password: String,
-    ) -> Result<Option<(User, String)>, StoreError> {
-        let user = self.store.read(move |db| users::find(db, &username)).await?;
-        if !self.passwords.verify(password, user.as_ref().map(|u| u.password_hash.clone())).await {
+    ) -> Result<Option<(User, Tokens)>, StoreError> {
+        let found = self.store.read(move |db| users::find(db, &username)).await?;
+        if !self.passwords.verify(password, found.as_ref().map(|u| u.password_hash.clone())).await {
             return Ok(None);
         }
-        let Some(user) = user else { return Ok(None) };
+        let Some(found) = found else { return Ok(None) };
         let mut id = [0; 16];
         getrandom::fill(&mut id)
             .map_err(|error| StoreError::Unavailable { reason: error.to_string(), reopen: false })?;
         let session = BASE64URL_NOPAD.encode(&id);
-        let (now, expires_at) = period();
-        let (key, opened) = (user.key, session.clone());
-        self.store.write(move |db| users::open_session(db, &opened, key, now, expires_at)).await?;
-        let token = self.token(&user.username, &session, now, expires_at)?;
-        Ok(Some((User { username: user.username, role: user.role, session }, token)))
+        let period = self.period();
+        let (key, opened) = (found.key, session.clone());
+        self.store.write(move |db| users::open_session(db, &opened, key, &period)).await?;
+        let user = User {
+            username: found.username,
+            role: found.role,
+            devices: found.devices.map(Arc::new),
+            session,
+        };
+        let tokens = self.tokens(&user, 0, &period)?;
+        Ok(Some((user, tokens)))
     }
 
-    /// Prolongs a session; None when it has ended meanwhile.
-    pub async fn refresh(&self, user: &User) -> Result<Option<String>, StoreError> {
-        let (now, expires_at) = period();
-        let session = user.session.clone();
-        if !self.store.write(move |db| users::extend_session(db, &session, now, expires_at)).await? {
-            return Ok(None);
+    /// Exchanges a refresh token.
+    pub async fn refresh(&self, token: &str) -> Result<Refreshed, StoreError> {
+        let Some(claims) = self.key.verify(token, Use::Refresh) else { return Ok(Refreshed::Refused) };
+        let (session, generation, period) = (claims.jti.clone(), claims.generation, self.period());
+        let extended =
+            self.store.write(move |db| users::extend_session(db, &session, generation, &period)).await?;
+        match extended {
+            Extended::Done(row) => {
+                let user = user_of(row, claims.jti);
+                let tokens = self.tokens(&user, generation + 1, &period)?;
+                Ok(Refreshed::Done(user, tokens))
+            }
+            Extended::Reused => {
+                self.end(&claims.jti);
+                Ok(Refreshed::Reused(claims.sub))
+            }
+            Extended::Ended => Ok(Refreshed::Refused),
         }
-        self.token(&user.username, &user.session, now, expires_at).map(Some)
     }
 
-    /// Ends a session and the sockets that live by it.
-    pub async fn logout(&self, user: &User) -> Result<(), StoreError> {
-        let (session, now) = (user.session.clone(), clock::now().millis());
-        self.store.write(move |db| users::revoke_session(db, &session, now)).await?;
-        if let Some(watched) = self.watched.locked().get(&user.session) {
-            watched.ended.cancel();
-        }
-        Ok(())
+    /// Ends a session and the sockets that live by it; false when it had ended before.
+    pub async fn logout(&self, session: &str) -> Result<bool, StoreError> {
+        let (id, now) = (session.to_owned(), clock::now().millis());
+        let ended = self.store.write(move |db| users::revoke_session(db, &id, now)).await?;
+        self.end(session);
+        Ok(ended)
     }
 
-    /// Whose token this is; None unless it is genuine and its session goes on.
+    /// Whether this is the user's password.
+    pub async fn knows_password(&self, username: &str, password: String) -> Result<bool, StoreError> {
+        let name = username.to_owned();
+        let found = self.store.read(move |db| users::find(db, &name)).await?;
+        Ok(self.passwords.verify(password, found.map(|user| user.password_hash)).await)
+    }
+
+    /// The session that a refresh token belongs to, whether it goes on or not.
+    pub fn session_of(&self, refresh: &str) -> Option<(String, String)> {
+        self.key.verify(refresh, Use::Refresh).map(|claims| (claims.sub, claims.jti))
+    }
+
+    /// Whose access token this is; None unless it is genuine and its session goes on.
     pub async fn authenticate(&self, token: &str) -> Result<Option<User>, StoreError> {
-        let Some(claims) = self.key.verify(token) else { return Ok(None) };
+        let Some(claims) = self.key.verify(token, Use::Access) else { return Ok(None) };
         let (session, now) = (claims.jti.clone(), clock::now().millis());
         let row = self.store.read(move |db| users::session(db, &session, now)).await?;
-        Ok(row.filter(|row| row.username == claims.sub).map(|row| User {
-            username: row.username,
-            role: row.role,
-            session: claims.jti,
-        }))
+        Ok(row.filter(|row| row.username == claims.sub).map(|row| user_of(row, claims.jti)))
     }
 
     /// Keeps an eye on a session for an open socket.
-    pub fn watch(self: &std::sync::Arc<Self>, user: &User) -> SessionWatch {
-        let mut all = self.watched.locked();
-        let entry = all
-            .entry(user.session.clone())
-            .or_insert_with(|| Watched { ended: CancellationToken::new(), sockets: 0 });
-        entry.sockets += 1;
-        SessionWatch { sessions: self.clone(), session: user.session.clone(), ended: entry.ended.clone() }
+    pub fn watch(self: &Arc<Self>, user: &User, by: By) -> SessionWatch {
+        let watched = Arc::new(Watched {
+            user: user.clone(),
+            by,
+            ended: CancellationToken::new(),
+            why: Mutex::new(Ended::Session),
+        });
+        self.watched.locked().entry(user.session.clone()).or_default().push(watched.clone());
+        SessionWatch { sessions: self.clone(), watched }
     }
 
     /// Looks up the sessions of open sockets again and again, for as long as the server runs.
     pub async fn keep_watch(&self) {
         let mut tick = tokio::time::interval(WATCH);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tick.tick().await;
             let ids: Vec<String> = self.watched.locked().keys().cloned().collect();
@@ -124,57 +201,119 @@ impl Sessions {
                 continue;
             }
             let now = clock::now().millis();
-            let ended = self.store.read(move |db| {
-                let mut ended = Vec::new();
+            let found = self.store.read(move |db| {
+                let mut found = Vec::with_capacity(ids.len());
                 for id in ids {
-                    if users::session(db, &id, now)?.is_none() {
-                        ended.push(id);
-                    }
+                    let row = users::session(db, &id, now)?;
+                    found.push((id, row));
                 }
-                Ok(ended)
+                Ok(found)
             });
             // While the store cannot be read, nobody can tell: sockets stay as they are.
-            let ended = ended.await.unwrap_or_default();
-            let all = self.watched.locked();
-            for watched in ended.iter().filter_map(|id| all.get(id)) {
-                watched.ended.cancel();
+            for (id, row) in found.await.unwrap_or_default() {
+                match row {
+                    None => self.end(&id),
+                    Some(row) => self.compare(&id, &row, now),
+                }
             }
         }
     }
 
-    fn token(&self, username: &str, session: &str, now: i64, expires_at: i64) -> Result<String, StoreError> {
-        let claims =
-            Claims { sub: username.into(), jti: session.into(), iat: now / 1000, exp: expires_at / 1000 };
-        self.key.sign(&claims).map_err(|error| StoreError::Rejected { reason: error.to_string() })
+    fn compare(&self, session: &str, row: &SessionRow, now: i64) {
+        for watched in self.watched.locked().get(session).into_iter().flatten() {
+            if watched.user.role != row.role || watched.user.devices.as_deref() != row.devices.as_ref() {
+                watched.end(Ended::Rights);
+            } else if watched.by == By::Token && row.access_expires_at <= now {
+                watched.end(Ended::Token);
+            }
+        }
+    }
+
+    fn end(&self, session: &str) {
+        for watched in self.watched.locked().get(session).into_iter().flatten() {
+            watched.end(Ended::Session);
+        }
+    }
+
+    fn tokens(&self, user: &User, generation: u64, period: &Period) -> Result<Tokens, StoreError> {
+        let sign = |purpose, until: i64| {
+            let claims = Claims {
+                purpose,
+                sub: user.username.clone(),
+                jti: user.session.clone(),
+                generation,
+                iat: period.now / 1000,
+                exp: until / 1000,
+            };
+            self.key.sign(&claims).map_err(|error| StoreError::Rejected { reason: error.to_string() })
+        };
+        Ok(Tokens {
+            access: sign(Use::Access, period.access_until)?,
+            refresh: sign(Use::Refresh, period.session_until)?,
+        })
+    }
+
+    fn period(&self) -> Period {
+        let now = clock::now().millis();
+        let after = |life: Duration| now.saturating_add(i64::try_from(life.as_millis()).unwrap_or(i64::MAX));
+        Period {
+            now,
+            access_until: after(self.lifetimes.access),
+            session_until: after(self.lifetimes.session),
+        }
     }
 }
 
-fn period() -> (i64, i64) {
-    let now = clock::now().millis();
-    (now, now + i64::try_from(LIFETIME.as_millis()).unwrap_or(i64::MAX))
+/// When tokens begin and end, ms since 1970.
+#[derive(Debug, Clone, Copy)]
+pub struct Period {
+    /// Now.
+    pub now: i64,
+    /// The end of the access token.
+    pub access_until: i64,
+    /// The end of the session, unless it is refreshed.
+    pub session_until: i64,
+}
+
+fn user_of(row: SessionRow, session: String) -> User {
+    User { username: row.username, role: row.role, devices: row.devices.map(Arc::new), session }
+}
+
+impl Watched {
+    fn end(&self, why: Ended) {
+        if !self.ended.is_cancelled() {
+            *self.why.locked() = why;
+            self.ended.cancel();
+        }
+    }
 }
 
 /// A socket's eye on its session.
 pub struct SessionWatch {
-    sessions: std::sync::Arc<Sessions>,
-    session: String,
-    ended: CancellationToken,
+    sessions: Arc<Sessions>,
+    watched: Arc<Watched>,
 }
 
 impl SessionWatch {
-    /// Returns when the session has ended.
-    pub async fn ended(&self) {
-        self.ended.cancelled().await;
+    /// Returns when the socket has lost its session, with the reason.
+    pub async fn ended(&self) -> Ended {
+        self.watched.ended.cancelled().await;
+        *self.watched.why.locked()
+    }
+
+    /// Who the socket speaks for.
+    pub fn user(&self) -> &User {
+        &self.watched.user
     }
 }
 
 impl Drop for SessionWatch {
     fn drop(&mut self) {
         let mut all = self.sessions.watched.locked();
-        if let Some(watched) = all.get_mut(&self.session) {
-            watched.sockets -= 1;
-            if watched.sockets == 0 {
-                all.remove(&self.session);
+        if let Some(sockets) = all.get_mut(&self.watched.user.session) {
+            sockets.retain(|other| !Arc::ptr_eq(other, &self.watched));
+            if sockets.is_empty() {
+                all.remove(&self.watched.user.session);
             }
         }
     }

@@ -8,11 +8,11 @@ use ems_protocol::{CommandStatus, DeviceId};
 use rusqlite::Connection;
 use serde_json::json;
 
-use super::{Failure, say};
+use super::{Failure, open_database, say};
 use crate::commands::{Request, View, prepare};
 use crate::data_dir::DataDir;
 use crate::store::commands::{self, is_final};
-use crate::store::{audit, devices, open_connection};
+use crate::store::{audit, devices};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -48,14 +48,7 @@ const LISTED: usize = 20;
 impl Command {
     pub(super) fn run(self, data: &DataDir) -> Result<(), Failure> {
         let path = data.database();
-        if !path.exists() {
-            return Err(Failure::config(format!(
-                "{}: there is no database; run `ems-cloud init` first, or name the folder with --data",
-                path.display()
-            )));
-        }
-        let db = open_connection(&path)
-            .map_err(|error| Failure::config(format!("{}: {error}", path.display())))?;
+        let db = open_database(data)?;
         let sql = |error: rusqlite::Error| Failure::other(format!("{}: {error}", path.display()));
         let (Self::Send { id, .. } | Self::List { id }) = &self;
         let device = devices::find(&db, id).map_err(sql)?;

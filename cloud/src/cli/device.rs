@@ -4,10 +4,10 @@ use clap::Subcommand;
 use ems_protocol::DeviceId;
 use rusqlite::Connection;
 
-use super::{Failure, say};
+use super::{Failure, open_database, say};
 use crate::auth::token::Token;
 use crate::data_dir::DataDir;
-use crate::store::{devices, open_connection};
+use crate::store::devices;
 
 /// The longest name for people, in bytes; as in the API.
 const MAX_NAME: usize = crate::http::MAX_DEVICE_NAME;
@@ -44,14 +44,7 @@ pub(super) enum Device {
 impl Device {
     pub(super) fn run(self, data: &DataDir) -> Result<(), Failure> {
         let path = data.database();
-        if !path.exists() {
-            return Err(Failure::config(format!(
-                "{}: there is no database; run `ems-cloud init` first, or name the folder with --data",
-                path.display()
-            )));
-        }
-        let failed = |error| Failure::config(format!("{}: {error}", path.display()));
-        let db = open_connection(&path).map_err(failed)?;
+        let db = open_database(data)?;
         let sql = |error: rusqlite::Error| Failure::other(format!("{}: {error}", path.display()));
         match self {
             Self::Add { id, name } => {

@@ -1,15 +1,15 @@
 //! `ems-cloud init`.
 
 use std::fs;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use data_encoding::BASE32_NOPAD;
 
+use super::secret::{random_password, read_password};
 use super::{Failure, say};
 use crate::auth::password;
 use crate::auth::role::Role;
+use crate::auth::user::{MAX_NAME, is_sound_name};
 use crate::certificates::{self, Certificates};
 use crate::clock;
 use crate::data_dir::{DataDir, write_new};
@@ -30,8 +30,8 @@ pub(super) struct Init {
 
 impl Init {
     pub(super) fn run(&self, data: &DataDir) -> Result<(), Failure> {
-        if self.admin.is_empty() || self.admin.len() > 64 || self.admin.chars().any(char::is_control) {
-            return Err(Failure::usage("--admin: a user name has 1 to 64 characters"));
+        if !is_sound_name(&self.admin) {
+            return Err(Failure::usage(format!("--admin: a user name has 1 to {MAX_NAME} characters")));
         }
         let failed = |error| Failure::config(format!("{}: {error}", data.path().display()));
         data.create().map_err(failed)?;
@@ -94,7 +94,7 @@ impl Init {
             return say("admin        there is one already");
         }
         let (secret, random) = match &self.admin_password_file {
-            Some(file) => (read_password(file)?, false),
+            Some(file) => (read_password("--admin-password-file", file)?, false),
             None => (random_password()?, true),
         };
         let hash = password::hash(&secret).map_err(Failure::usage)?;
@@ -130,25 +130,4 @@ fn restrict(path: &Path) -> Result<(), Failure> {
 
 fn write(path: &Path, content: &[u8], mode: u32) -> Result<(), Failure> {
     write_new(path, content, mode).map_err(|error| Failure::config(format!("{}: {error}", path.display())))
-}
-
-fn read_password(file: &Path) -> Result<String, Failure> {
-    let mut text = String::new();
-    if file == Path::new("-") {
-        io::stdin().take(64 * 1024).read_to_string(&mut text).map(|_| ())
-    } else {
-        fs::read_to_string(file).map(|content| text = content)
-    }
-    .map_err(|error| Failure::usage(format!("--admin-password-file {}: {error}", file.display())))?;
-    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
-}
-
-/// 120 bits in letters that are not mistaken for each other when read out.
-fn random_password() -> Result<String, Failure> {
-    let mut bytes = [0; 15];
-    getrandom::fill(&mut bytes).map_err(Failure::other)?;
-    let text = BASE32_NOPAD.encode(&bytes).to_lowercase();
-    let groups: Vec<&str> =
-        text.as_bytes().chunks(6).filter_map(|group| std::str::from_utf8(group).ok()).collect();
-    Ok(groups.join("-"))
 }

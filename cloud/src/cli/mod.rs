@@ -1,9 +1,12 @@
 //! The command line.
 
+mod backup;
 mod command;
 mod device;
 mod init;
+mod secret;
 mod serve;
+mod user;
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -11,8 +14,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use rusqlite::Connection;
 
 use crate::data_dir::DataDir;
+use crate::store::open_connection;
 
 /// The server of the battery telemetry system: devices report to it, dashboards watch.
 #[derive(Debug, Parser)]
@@ -34,6 +39,7 @@ struct Arguments {
 const EXAMPLE: &str = "Example:
   ems-cloud init --host ems.example.org
   ems-cloud device add ems_001 --name 'Garage'
+  ems-cloud user add ada --role operator
   ems-cloud serve --listen-plain 127.0.0.1:8080
   ems-cloud command send ems_001 PING
 
@@ -46,9 +52,14 @@ enum Command {
     /// Register devices and manage their tokens; also while the server runs
     #[command(subcommand)]
     Device(device::Device),
+    /// Add users, change their roles and passwords; also while the server runs
+    #[command(subcommand)]
+    User(user::User),
     /// Send commands to devices; while the server runs
     #[command(subcommand)]
     Command(command::Command),
+    /// Copy the data folder as it is at one moment; also while the server runs
+    Backup(backup::Backup),
     /// Run the server
     Serve(serve::Serve),
 }
@@ -93,6 +104,8 @@ pub fn run() -> ExitCode {
         Command::Init(init) => init.run(&data),
         Command::Device(device) => device.run(&data),
         Command::Command(command) => command.run(&data),
+        Command::Backup(backup) => backup.run(&data),
+        Command::User(user) => user.run(&data),
         Command::Serve(serve) => serve.run(data),
     };
     match result {
@@ -102,6 +115,18 @@ pub fn run() -> ExitCode {
             ExitCode::from(failure.status)
         }
     }
+}
+
+/// Opens the database of an existing data folder.
+fn open_database(data: &DataDir) -> Result<Connection, Failure> {
+    let path = data.database();
+    if !path.exists() {
+        return Err(Failure::config(format!(
+            "{}: there is no database; run `ems-cloud init` first, or name the folder with --data",
+            path.display()
+        )));
+    }
+    open_connection(&path).map_err(|error| Failure::config(format!("{}: {error}", path.display())))
 }
 
 /// Writes lines to standard output.

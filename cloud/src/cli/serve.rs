@@ -1,15 +1,20 @@
 //! `ems-cloud serve`.
 
 use std::io::IsTerminal;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use clap::Args;
+use ipnet::IpNet;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use super::{Failure, say};
+use crate::auth::sessions::Lifetimes;
 use crate::data_dir::DataDir;
+use crate::http::proxy::Proxies;
+use crate::limits::Maxima;
 use crate::server::{Config, Server, StartError};
 
 #[derive(Debug, Args)]
@@ -23,6 +28,27 @@ pub(super) struct Serve {
     /// Origin besides the server's own whose pages may use the session cookie, as `https://host[:port]`; may be repeated
     #[arg(long, value_name = "ORIGIN")]
     allow_origin: Vec<String>,
+    /// Address or network of a reverse proxy whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed; may be repeated
+    #[arg(long, value_name = "ADDR[/BITS]", value_parser = network)]
+    trust_proxy: Vec<IpNet>,
+    /// How long an access token is good for, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    access_lifetime: u64,
+    /// How long a session lives without a refresh, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 43_200, value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
+    session_lifetime: u64,
+    /// The most connections of all kinds
+    #[arg(long, value_name = "COUNT", default_value_t = 50_000)]
+    max_connections: usize,
+    /// The most WebSockets of one user
+    #[arg(long, value_name = "COUNT", default_value_t = 100)]
+    max_per_user: usize,
+    /// The most WebSockets of users from one address
+    #[arg(long, value_name = "COUNT", default_value_t = 1_000)]
+    max_per_address: usize,
+    /// The longest time over which open connections are closed when the server stops, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    drain: u64,
     /// What to log, for example `info` or `ems_cloud=debug`
     #[arg(long, value_name = "FILTER", env = "LOG_LEVEL", default_value = "info")]
     log: String,
@@ -38,8 +64,24 @@ impl Serve {
             .with_writer(std::io::stderr)
             .with_ansi(colours)
             .init();
-        let config =
-            Config { data, tls: self.listen, plain: self.listen_plain, allowed_origins: self.allow_origin };
+        let config = Config {
+            data,
+            tls: self.listen,
+            plain: self.listen_plain,
+            allowed_origins: self.allow_origin,
+            lifetimes: Lifetimes {
+                access: Duration::from_secs(self.access_lifetime),
+                session: Duration::from_secs(self.session_lifetime),
+            },
+            maxima: Maxima {
+                connections: self.max_connections,
+                per_user: self.max_per_user,
+                per_address: self.max_per_address,
+                ..Maxima::default()
+            },
+            proxies: Proxies::new(self.trust_proxy),
+            drain: Duration::from_secs(self.drain),
+        };
         raise_descriptor_limit();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
@@ -47,6 +89,13 @@ impl Serve {
             .map_err(|error| Failure::other(format!("no threads: {error}")))?;
         runtime.block_on(serve(config))
     }
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    let address = || text.parse::<IpAddr>().map(IpNet::from);
+    text.parse::<IpNet>()
+        .or_else(|_| address())
+        .map_err(|_| "expected an address or a network such as 10.0.0.0/8".to_owned())
 }
 
 async fn serve(config: Config) -> Result<(), Failure> {

@@ -8,13 +8,22 @@ use crate::auth::token;
 /// The cookie that carries a user's JWT.
 pub const COOKIE_NAME: &str = "ems_session";
 
+/// The cookie that carries a user's refresh token, to the API alone.
+pub const REFRESH_COOKIE_NAME: &str = "ems_refresh";
+
 /// The credential of a request, not yet checked.
 pub enum Credential {
     /// A bearer that begins with `sk_`.
     DeviceToken(String),
-    /// Any other bearer, or the cookie of a page of ours.
-    UserToken(String),
-    /// Nothing that any door takes.
+    /// Any other bearer: a user's.
+    Bearer(String),
+    /// The cookie of a user, sent by a page of ours.
+    Cookie(String),
+    /// A user's cookie that a page of another origin sent, or nobody knows which.
+    ForeignCookie,
+    /// An `Authorization` header of another scheme, or several of them.
+    Unusable,
+    /// Nothing at all.
     None,
 }
 
@@ -23,11 +32,12 @@ impl Credential {
     /// socket is ours, since browsers send cookies for any page.
     pub fn of(headers: &HeaderMap, allowed_origins: &[String]) -> Self {
         if headers.contains_key(AUTHORIZATION) {
-            return Self::of_header(headers).unwrap_or(Self::None);
+            return Self::of_header(headers).unwrap_or(Self::Unusable);
         }
         match cookie_token(headers) {
-            Some(token) if origin_is_ours(headers, allowed_origins) == Some(true) => Self::UserToken(token),
-            _ => Self::None,
+            Some(token) if origin_is_ours(headers, allowed_origins) == Some(true) => Self::Cookie(token),
+            Some(_) => Self::ForeignCookie,
+            None => Self::None,
         }
     }
 
@@ -44,19 +54,24 @@ impl Credential {
             return None;
         }
         let device = token.starts_with(token::PREFIX);
-        Some(if device { Self::DeviceToken(token.into()) } else { Self::UserToken(token.into()) })
+        Some(if device { Self::DeviceToken(token.into()) } else { Self::Bearer(token.into()) })
     }
 }
 
 /// The JWT in the session cookie.
 pub fn cookie_token(headers: &HeaderMap) -> Option<String> {
+    cookie(headers, COOKIE_NAME)
+}
+
+/// The value of a cookie.
+pub fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
     headers
         .get_all(COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, _)| *name == COOKIE_NAME)
+        .find(|(found, _)| *found == name)
         .map(|(_, token)| token.to_owned())
 }
 
@@ -101,7 +116,7 @@ mod tests {
                 all.insert(ORIGIN, HeaderValue::from_static(origin));
             }
             let credential = Credential::of(&all, &["https://listed.example".to_owned()]);
-            assert_eq!(matches!(credential, Credential::UserToken(t) if t == "jwt"), ours, "{origin:?}");
+            assert_eq!(matches!(credential, Credential::Cookie(t) if t == "jwt"), ours, "{origin:?}");
         }
     }
 
@@ -109,12 +124,12 @@ mod tests {
     fn other_schemes_and_several_headers_are_nothing() {
         for value in ["Basic abc", "Bearer", "Bearer ", "sk_live_x", ""] {
             assert!(
-                matches!(Credential::of(&headers(&[("authorization", value)]), &[]), Credential::None),
+                matches!(Credential::of(&headers(&[("authorization", value)]), &[]), Credential::Unusable),
                 "{value}"
             );
         }
         let twice = headers(&[("authorization", "Bearer sk_a"), ("authorization", "Bearer sk_b")]);
-        assert!(matches!(Credential::of(&twice, &[]), Credential::None));
+        assert!(matches!(Credential::of(&twice, &[]), Credential::Unusable));
         let device = headers(&[("authorization", "bearer sk_live_x")]);
         assert!(matches!(Credential::of(&device, &[]), Credential::DeviceToken(t) if t == "sk_live_x"));
     }

@@ -3,27 +3,20 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use ems_protocol::{CloseCode, DeviceId, Envelope, ErrorCode, ErrorMessage, Timestamp, encode, kind, limits};
-use serde::Serialize;
+use ems_protocol::{CloseCode, Envelope, ErrorCode, ErrorMessage, Timestamp, encode, kind, limits};
 
-use super::budget::Budget;
-use super::{HEARTBEAT_BEATS, PING_BEATS, beats, error_frame, heartbeat};
+use super::{HEARTBEAT_BEATS, PING_BEATS, beats, closing, error_frame, heartbeat, seats, stopping};
 use crate::app::App;
 use crate::auth::sessions::SessionWatch;
+use crate::budget::Budget;
 use crate::fleet::device::Device;
 use crate::fleet::subscriber::{Slot, Subscriber};
+use crate::http::Peer;
 use crate::metrics::Door;
+use crate::rooms::mailbox::Backfill;
 use crate::socket::{Gone, Incoming, Socket, Utf8Bytes};
 
 type End = Option<(CloseCode, &'static str)>;
-
-/// `telemetry.backfill`: late samples are in the history now.
-#[derive(Serialize)]
-struct Backfill<'a> {
-    device_id: &'a DeviceId,
-    from: Timestamp,
-    to: Timestamp,
-}
 
 struct Watching {
     app: Arc<App>,
@@ -39,9 +32,14 @@ pub(super) async fn serve(
     device: Arc<Device>,
     session: SessionWatch,
     typed: bool,
+    peer: Peer,
     socket: Socket,
 ) {
     let _connected = app.metrics.connected(Door::Dashboard);
+    let _seats = match seats(&app, session.user(), &peer) {
+        Ok(seats) => seats,
+        Err(reason) => return socket.close(CloseCode::TooMany, reason).await,
+    };
     let subscriber = Arc::new(Subscriber::new(typed));
     device.subscribe(subscriber.clone());
     let _subscription = Subscription { device: device.clone(), subscriber: subscriber.clone() };
@@ -67,6 +65,7 @@ impl Drop for Subscription {
 
 impl Watching {
     async fn run(&mut self, session: &SessionWatch) -> End {
+        let place = self.socket.place();
         let mut beats = beats();
         let mut count = 0;
         let app = self.app.clone();
@@ -79,12 +78,8 @@ impl Watching {
                     count += 1;
                     self.beat(count).await
                 }
-                () = session.ended() => {
-                    ControlFlow::Break(Some((CloseCode::SessionEnded, "the session ended: log in again")))
-                }
-                () = app.stop.cancelled() => {
-                    ControlFlow::Break(Some((CloseCode::ServiceRestart, "the server restarts")))
-                }
+                ended = session.ended() => ControlFlow::Break(Some(closing(ended))),
+                end = stopping(&app, place) => ControlFlow::Break(Some(end)),
             };
             if let ControlFlow::Break(end) = step {
                 return end;
@@ -117,6 +112,7 @@ impl Watching {
             self.send(encode(kind::BACKFILL, &message).into()).await?;
         }
         if slot.overflowed {
+            self.app.metrics.dropped("slow_consumer");
             return ControlFlow::Break(Some((
                 CloseCode::SlowConsumer,
                 "events came faster than they were read",
@@ -127,6 +123,7 @@ impl Watching {
 
     /// This door takes no messages yet: whatever comes is answered, and the socket stays open.
     async fn take(&mut self, incoming: Incoming) -> ControlFlow<End> {
+        let size = if let Incoming::Text(text) = &incoming { text.len() } else { 0 };
         let error = match incoming {
             Incoming::Closed => return ControlFlow::Break(None),
             Incoming::Broken(code, words) => return ControlFlow::Break(Some((code, words))),
@@ -157,7 +154,7 @@ impl Watching {
                 Err(error) => error,
             },
         };
-        self.app.metrics.received(Door::Dashboard);
+        self.app.metrics.received(Door::Dashboard, size);
         if self.errors.spend() {
             return self.send(error_frame(&error)).await;
         }
@@ -178,9 +175,10 @@ impl Watching {
     }
 
     async fn send(&mut self, text: Utf8Bytes) -> ControlFlow<End> {
+        let size = text.len();
         match self.socket.send(text).await {
             Ok(()) => {
-                self.app.metrics.sent(Door::Dashboard);
+                self.app.metrics.sent(Door::Dashboard, size);
                 ControlFlow::Continue(())
             }
             Err(Gone) => ControlFlow::Break(None),

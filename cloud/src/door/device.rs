@@ -6,10 +6,10 @@ use std::sync::Arc;
 use ems_protocol::{CloseCode, ErrorCode, ErrorMessage, TelemetryAck, encode, kind, limits};
 use tracing::{debug, info, warn};
 
-use super::budget::Budget;
-use super::{HEARTBEAT_BEATS, PING_BEATS, beats, error_frame, heartbeat};
+use super::{HEARTBEAT_BEATS, PING_BEATS, beats, error_frame, heartbeat, stopping};
 use crate::app::App;
 use crate::auth::token::TokenHash;
+use crate::budget::Budget;
 use crate::clock;
 use crate::commands;
 use crate::fleet::device::Device;
@@ -80,6 +80,7 @@ impl Drop for Presence {
 
 impl Connection {
     async fn run(&mut self) -> End {
+        let place = self.socket.place();
         let mut beats = beats();
         let mut count = 0;
         let app = self.app.clone();
@@ -97,9 +98,7 @@ impl Connection {
                     }
                     self.beat(count).await
                 }
-                () = app.stop.cancelled() => {
-                    ControlFlow::Break(Some((CloseCode::ServiceRestart, "the server restarts")))
-                }
+                end = stopping(&app, place) => ControlFlow::Break(Some(end)),
             };
             if let ControlFlow::Break(end) = step {
                 return end;
@@ -110,11 +109,11 @@ impl Connection {
     async fn take(&mut self, incoming: Incoming) -> ControlFlow<End> {
         match incoming {
             Incoming::Text(text) => {
-                self.app.metrics.received(Door::Device);
+                self.app.metrics.received(Door::Device, text.len());
                 self.frame(&text).await
             }
             Incoming::Binary => {
-                self.app.metrics.received(Door::Device);
+                self.app.metrics.received(Door::Device, 0);
                 let error = ErrorMessage::new(
                     ErrorCode::InvalidJson,
                     "binary frames are not taken: send JSON as a text frame",
@@ -218,9 +217,10 @@ impl Connection {
     }
 
     pub(super) async fn send(&mut self, text: Utf8Bytes) -> ControlFlow<End> {
+        let size = text.len();
         match self.socket.send(text).await {
             Ok(()) => {
-                self.app.metrics.sent(Door::Device);
+                self.app.metrics.sent(Door::Device, size);
                 ControlFlow::Continue(())
             }
             Err(Gone) => ControlFlow::Break(None),

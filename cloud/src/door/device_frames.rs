@@ -1,13 +1,15 @@
 //! What a device may say.
 
 use std::ops::ControlFlow;
+use std::time::Instant;
 
 use ems_protocol::{
     CloseCode, CommandAck, CommandStatus, DeviceEvent, DeviceId, Envelope, ErrorCode, ErrorMessage, Hello,
-    SeqRanges, Telemetry, Welcome, encode, kind, limits, parse,
+    SeqRanges, Telemetry, UwbDevice, UwbDeviceList, UwbLocation, Welcome, encode, kind, limits, parse,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 use tracing::{info, warn};
 
 use super::device::{Connection, End};
@@ -16,8 +18,10 @@ use crate::clock;
 use crate::commands;
 use crate::fleet::device::Refused;
 use crate::metrics::Outcome;
+use crate::rooms::Topic;
 use crate::socket::Utf8Bytes;
 use crate::store::{Arrival, Stored, commands as table, devices, events};
+use crate::uwb;
 
 const CONFLICT: (CloseCode, &str) =
     (CloseCode::Conflict, "another device uses this DEVICE_ID: give each its own id and token");
@@ -46,6 +50,14 @@ impl Connection {
             },
             kind::COMMAND_ACK => match checked_ack(&envelope, &self.device.id) {
                 Ok(ack) => self.command_ack(&ack, envelope.payload_text()).await,
+                Err(error) => self.complain(error).await,
+            },
+            kind::UWB_LOCATION => match envelope.payload() {
+                Ok(location) => self.uwb(vec![location]).await,
+                Err(error) => self.complain(error).await,
+            },
+            kind::UWB_DEVICES => match checked_tags(&envelope) {
+                Ok(locations) => self.uwb(locations).await,
                 Err(error) => self.complain(error).await,
             },
             // An answer to an error would be answered in turn.
@@ -127,7 +139,9 @@ impl Connection {
         let now = clock::now();
         let key = self.device.key;
         self.device.heard(now);
-        self.device.forward(&forwarded(kind::EVENT, text));
+        let message = forwarded(&self.device.id, text);
+        self.device.forward(&message);
+        self.app.hub.event(Topic::Events, Some(&self.device.id), &message);
         let stored = self.app.store.write(move |db| events::add(db, key, now.millis(), &event)).await;
         self.report(stored.is_err()).await
     }
@@ -159,6 +173,20 @@ impl Connection {
             commands::progressed(&self.app, &self.device, row);
         }
         self.report(failed).await
+    }
+
+    /// Where UWB tags are.
+    async fn uwb(&mut self, locations: Vec<UwbLocation>) -> ControlFlow<End> {
+        self.attach(None).await?;
+        self.device.heard(clock::now());
+        let pause = self.samples.debit(locations.len());
+        for location in locations {
+            if let Err(error) = uwb::report(&self.app, &self.device, location).await {
+                self.complain(error).await?;
+            }
+        }
+        tokio::time::sleep(pause).await;
+        ControlFlow::Continue(())
     }
 
     async fn report(&mut self, failed: bool) -> ControlFlow<End> {
@@ -216,6 +244,7 @@ impl Connection {
         let (link, device, metrics) = (self.link.clone(), self.device.clone(), self.app.metrics.clone());
         let arrival = Arrival { device: device.key, received_at: now.millis(), samples };
         link.begin();
+        let arrived = Instant::now();
         let done = move |result: Result<Stored, _>| {
             let Ok(stored) = result else {
                 metrics.samples(Outcome::Unavailable, count);
@@ -224,6 +253,7 @@ impl Connection {
             };
             metrics.samples(Outcome::Stored, stored.new);
             metrics.samples(Outcome::Duplicate, stored.duplicates);
+            metrics.acknowledged(arrived.elapsed());
             link.stored(acks);
             if let Some((from, to)) = stored.span.filter(|_| late) {
                 device.backfilled(from, to);
@@ -267,8 +297,11 @@ fn has_type(text: &str) -> bool {
         && serde_json::from_str::<Typed<'_>>(text).is_ok_and(|typed| typed.kind.is_some())
 }
 
-fn forwarded(kind: &str, payload: &str) -> Utf8Bytes {
-    format!("{{\"type\":\"{kind}\",\"payload\":{payload}}}").into()
+/// The event as users get it: with the device's name, as one socket may carry events of many.
+fn forwarded(device: &DeviceId, payload: &str) -> Utf8Bytes {
+    let mut event: Map<String, Value> = serde_json::from_str(payload).unwrap_or_default();
+    event.insert("device_id".to_owned(), device.as_str().into());
+    encode(kind::EVENT, &event).into()
 }
 
 fn broken_batch(text: &str) -> ErrorMessage {
@@ -311,6 +344,15 @@ fn checked_event(envelope: &Envelope<'_>) -> Result<DeviceEvent, ErrorMessage> {
         }
     }
     Ok(event)
+}
+
+fn checked_tags(envelope: &Envelope<'_>) -> Result<Vec<UwbLocation>, ErrorMessage> {
+    let UwbDeviceList { devices } = envelope.payload()?;
+    if devices.len() > limits::MAX_BATCH_SAMPLES {
+        let words = format!("devices: at most {} tags in one message", limits::MAX_BATCH_SAMPLES);
+        return Err(ErrorMessage::new(ErrorCode::TooLarge, words).with("limit", limits::MAX_BATCH_SAMPLES));
+    }
+    devices.into_iter().map(UwbDevice::into_location).collect()
 }
 
 fn by_boot(samples: &[Telemetry]) -> Vec<(String, SeqRanges)> {

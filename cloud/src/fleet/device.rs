@@ -10,9 +10,11 @@ use tracing::{info, warn};
 
 use super::frame::Frame;
 use super::link::Link;
-use super::subscriber::Subscriber;
+use super::watcher::Watcher;
 use crate::auth::token::TokenHash;
 use crate::clock;
+use crate::rooms::mailbox::What;
+use crate::rooms::{Hub, Topic};
 use crate::socket::Utf8Bytes;
 use crate::store::devices::DeviceRow;
 use crate::store::samples::StoredSample;
@@ -39,6 +41,8 @@ pub struct Device {
     pub id: DeviceId,
     /// Its key in the store.
     pub key: i64,
+    /// Where those are told who watch all devices.
+    hub: Arc<Hub>,
     state: Mutex<State>,
 }
 
@@ -61,7 +65,7 @@ struct State {
     newest: Option<(String, u64)>,
     since: Timestamp,
     last_seen: Option<Timestamp>,
-    subscribers: Vec<Arc<Subscriber>>,
+    subscribers: Vec<Arc<dyn Watcher>>,
 }
 
 /// Why a connection may not speak for its device.
@@ -102,7 +106,7 @@ pub struct Snapshot {
 }
 
 impl Device {
-    pub(super) fn new(registered: Registered) -> Self {
+    pub(super) fn new(registered: Registered, hub: Arc<Hub>) -> Self {
         let Registered { row, latest } = registered;
         let last_seen = latest.as_ref().map(|sample| Timestamp::from_millis(sample.received_at));
         let newest = latest.as_ref().and_then(|s| s.telemetry.boot_id.clone().zip(s.telemetry.seq));
@@ -111,6 +115,7 @@ impl Device {
         Self {
             id: row.id,
             key: row.key,
+            hub,
             state: Mutex::new(State {
                 name: row.name,
                 token: row.token_hash,
@@ -164,6 +169,11 @@ impl Device {
         }
     }
 
+    /// Tells those who watch all devices that there is one more.
+    pub(super) fn introduce(&self) {
+        self.announce(&self.state.locked());
+    }
+
     /// Takes over what the registry says now.
     pub(super) fn update(&self, row: &DeviceRow) {
         let mut state = self.state.locked();
@@ -191,6 +201,8 @@ impl Device {
         for subscriber in &state.subscribers {
             subscriber.removed();
         }
+        let gone = encode("device.removed", &serde_json::json!({ "device_id": self.id }));
+        self.hub.event(Topic::Devices, Some(&self.id), &gone.into());
     }
 
     /// A connection was authenticated. It does not speak for the device before [`Self::attach`].
@@ -229,7 +241,7 @@ impl Device {
                     warn!(device_id = %self.id, "two devices use this identity");
                     state.evict(new.to_owned());
                     state.conflict = Some(clock::now());
-                    state.announce(&self.id);
+                    self.announce(&state);
                     return Err(Refused::Conflict);
                 }
                 state.evict(old_boot);
@@ -241,7 +253,7 @@ impl Device {
         }
         state.live = Some((link.clone(), boot_id.map(str::to_owned)));
         state.last_seen = Some(clock::now());
-        state.announce(&self.id);
+        self.announce(&state);
         link.call();
         Ok(())
     }
@@ -253,7 +265,7 @@ impl Device {
         if state.is_live(link) {
             state.live = None;
             state.since = clock::now();
-            state.announce(&self.id);
+            self.announce(&state);
         }
     }
 
@@ -283,7 +295,7 @@ impl Device {
         }
         let frame = Arc::new(Frame::new(text));
         for subscriber in &state.subscribers {
-            subscriber.telemetry(&frame);
+            subscriber.telemetry(self.key, &frame);
         }
         state.latest = Some(frame);
         true
@@ -292,11 +304,11 @@ impl Device {
     /// Late samples are in the history now.
     pub fn backfilled(&self, from: i64, to: i64) {
         for subscriber in &self.state.locked().subscribers {
-            subscriber.backfill(from, to);
+            subscriber.backfill((self.key, &self.id), from, to);
         }
     }
 
-    /// Passes a typed message on to the subscribers that take them.
+    /// Passes a typed message on to the subscribers that take them. It must not be missed.
     pub fn forward(&self, message: &Utf8Bytes) {
         for subscriber in &self.state.locked().subscribers {
             subscriber.event(message);
@@ -304,11 +316,11 @@ impl Device {
     }
 
     /// Adds a subscriber, which finds the presence and the latest sample at once.
-    pub fn subscribe(&self, subscriber: Arc<Subscriber>) {
+    pub fn subscribe(&self, subscriber: Arc<dyn Watcher>) {
         let mut state = self.state.locked();
-        subscriber.status(&state.status_message(&self.id));
+        subscriber.status(self.key, &state.status_message(&self.id));
         if let Some(latest) = &state.latest {
-            subscriber.telemetry(latest);
+            subscriber.telemetry(self.key, latest);
         }
         if state.removed {
             subscriber.removed();
@@ -317,8 +329,24 @@ impl Device {
     }
 
     /// Takes a subscriber away.
-    pub fn unsubscribe(&self, subscriber: &Arc<Subscriber>) {
-        self.state.locked().subscribers.retain(|other| !Arc::ptr_eq(other, subscriber));
+    pub fn unsubscribe<W: Watcher>(&self, subscriber: &Arc<W>) {
+        let place = Arc::as_ptr(subscriber).cast::<()>();
+        self.state.locked().subscribers.retain(|other| Arc::as_ptr(other).cast::<()>() != place);
+    }
+}
+
+impl Device {
+    fn announce(&self, state: &State) {
+        let message = state.status_message(&self.id);
+        for subscriber in &state.subscribers {
+            subscriber.status(self.key, &message);
+        }
+        self.hub.latest(Topic::Devices, Some(&self.id), (What::Status, self.key), &message);
+    }
+
+    /// The present `device.status`.
+    pub fn status_message(&self) -> Utf8Bytes {
+        self.state.locked().status_message(&self.id)
     }
 }
 
@@ -356,13 +384,6 @@ impl State {
     fn status_message(&self, id: &DeviceId) -> Utf8Bytes {
         encode(kind::STATUS, &self.status(id)).into()
     }
-
-    fn announce(&self, id: &DeviceId) {
-        let message = self.status_message(id);
-        for subscriber in &self.subscribers {
-            subscriber.status(&message);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -379,7 +400,7 @@ mod tests {
             enabled: true,
             created_at: Timestamp::from_millis(0),
         };
-        Device::new(Registered { row, latest: None })
+        Device::new(Registered { row, latest: None }, Arc::default())
     }
 
     fn link(device: &Device) -> Arc<Link> {

@@ -4,6 +4,7 @@ pub mod device;
 pub mod frame;
 pub mod link;
 pub mod subscriber;
+pub mod watcher;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -13,6 +14,7 @@ use ems_protocol::DeviceId;
 use tracing::{info, warn};
 
 use crate::auth::token::TokenHash;
+use crate::rooms::Hub;
 use crate::store::{Store, StoreError, devices, samples};
 use crate::sync::Locked;
 use device::{Device, Registered};
@@ -23,6 +25,7 @@ const WATCH: Duration = Duration::from_millis(500);
 /// All registered devices.
 pub struct Fleet {
     store: Store,
+    hub: Arc<Hub>,
     known: Mutex<Known>,
 }
 
@@ -34,8 +37,8 @@ struct Known {
 
 impl Fleet {
     /// Reads the registry.
-    pub async fn open(store: Store) -> Result<Self, StoreError> {
-        let fleet = Self { store, known: Mutex::default() };
+    pub async fn open(store: Store, hub: Arc<Hub>) -> Result<Self, StoreError> {
+        let fleet = Self { store, hub, known: Mutex::default() };
         fleet.refresh().await?;
         Ok(fleet)
     }
@@ -101,7 +104,7 @@ impl Fleet {
         else {
             return Ok(());
         };
-        self.known.locked().apply(revision, rows);
+        self.known.locked().apply(revision, rows, &self.hub);
         Ok(())
     }
 
@@ -139,11 +142,11 @@ fn read_registry(
 }
 
 impl Known {
-    fn apply(&mut self, revision: i64, rows: Vec<Registered>) {
+    fn apply(&mut self, revision: i64, rows: Vec<Registered>, hub: &Arc<Hub>) {
         if self.revision.is_some_and(|current| revision < current) {
             return;
         }
-        self.revision = Some(revision);
+        let first = self.revision.replace(revision).is_none();
         let mut gone = std::mem::take(&mut self.devices);
         for registered in rows {
             // A device that was removed and registered again is another one: its key differs.
@@ -155,7 +158,11 @@ impl Known {
                 }
                 old => {
                     old.inspect(|old| old.remove());
-                    Arc::new(Device::new(registered))
+                    let new = Arc::new(Device::new(registered, hub.clone()));
+                    if !first {
+                        new.introduce();
+                    }
+                    new
                 }
             };
             self.devices.insert(device.id.clone(), device);

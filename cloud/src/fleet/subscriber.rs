@@ -3,9 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
+use ems_protocol::DeviceId;
 use tokio::sync::Notify;
 
 use super::frame::Frame;
+use super::watcher::Watcher;
 use crate::socket::Utf8Bytes;
 use crate::sync::Locked;
 
@@ -54,8 +56,10 @@ impl Subscriber {
     pub fn take(&self) -> Slot {
         std::mem::take(&mut *self.slot.locked())
     }
+}
 
-    pub(super) fn telemetry(&self, frame: &Arc<Frame>) {
+impl Watcher for Subscriber {
+    fn telemetry(&self, _: i64, frame: &Arc<Frame>) {
         let mut slot = self.slot.locked();
         if slot.telemetry.replace(frame.clone()).is_some() {
             slot.skipped += 1;
@@ -64,7 +68,7 @@ impl Subscriber {
         self.wake.notify_one();
     }
 
-    pub(super) fn backfill(&self, from: i64, to: i64) {
+    fn backfill(&self, _: (i64, &DeviceId), from: i64, to: i64) {
         if self.typed {
             let mut slot = self.slot.locked();
             slot.backfill = Some(slot.backfill.map_or((from, to), |(f, t)| (f.min(from), t.max(to))));
@@ -73,14 +77,14 @@ impl Subscriber {
         }
     }
 
-    pub(super) fn status(&self, message: &Utf8Bytes) {
+    fn status(&self, _: i64, message: &Utf8Bytes) {
         if self.typed {
             self.slot.locked().status = Some(message.clone());
             self.wake.notify_one();
         }
     }
 
-    pub(super) fn event(&self, message: &Utf8Bytes) {
+    fn event(&self, message: &Utf8Bytes) {
         if self.typed {
             let mut slot = self.slot.locked();
             if slot.events.len() < MAX_EVENTS {
@@ -93,7 +97,7 @@ impl Subscriber {
         }
     }
 
-    pub(super) fn removed(&self) {
+    fn removed(&self) {
         self.slot.locked().removed = true;
         self.wake.notify_one();
     }
@@ -107,7 +111,7 @@ mod tests {
     fn a_slow_reader_finds_the_latest_sample_and_how_many_it_missed() {
         let subscriber = Subscriber::new(true);
         for n in 0..10 {
-            subscriber.telemetry(&Arc::new(Frame::new(format!("{{\"n\":{n}}}").into())));
+            subscriber.telemetry(1, &Arc::new(Frame::new(format!("{{\"n\":{n}}}").into())));
         }
         let slot = subscriber.take();
         assert_eq!((slot.telemetry.unwrap().bare().as_str(), slot.skipped), (r#"{"n":9}"#, 9));

@@ -26,6 +26,21 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     }
 }
 
+/// The same, where nothing at all stands for an empty object.
+pub(super) struct MaybeJsonBody<T>(pub(super) T);
+
+impl<S: Sync, T: DeserializeOwned + Default> FromRequest<S> for MaybeJsonBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let text = read(request.into_body()).await?;
+        if text.trim_ascii().is_empty() {
+            return Ok(Self(T::default()));
+        }
+        Ok(Self(ems_protocol::parse(&text)?))
+    }
+}
+
 async fn read(body: Body) -> Result<String, Problem> {
     let collected = timeout(TIME_LIMIT, Limited::new(body, MAX_BODY).collect()).await;
     let bytes = match collected.map_err(|_| Problem::too_slow())? {

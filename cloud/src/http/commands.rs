@@ -1,10 +1,9 @@
 //! `/api/devices/{id}/commands`, `/api/commands`, `/api/audit`.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -12,9 +11,10 @@ use serde_json::{Map, Value, json};
 
 use super::body::JsonBody;
 use super::devices::find;
-use super::id::RawId;
+use super::guard::LoggedIn;
+use super::id::{RawId, RawIds};
 use super::problem::Problem;
-use super::user::{Admin, LoggedIn, Operator};
+use super::query::Parameters;
 use crate::app::App;
 use crate::commands::{self, Refused, Request, View};
 use crate::store::{audit, commands as table};
@@ -48,7 +48,7 @@ struct Part {
 
 pub(super) async fn send(
     State(app): State<Arc<App>>,
-    Operator(user): Operator,
+    LoggedIn(user): LoggedIn,
     RawId(id): RawId,
     JsonBody(request): JsonBody<Request>,
 ) -> Result<Response, Problem> {
@@ -59,7 +59,7 @@ pub(super) async fn send(
 
 pub(super) async fn send_to_many(
     State(app): State<Arc<App>>,
-    Operator(user): Operator,
+    LoggedIn(user): LoggedIn,
     JsonBody(bulk): JsonBody<Bulk>,
 ) -> Result<Response, Problem> {
     let Bulk { mut device_ids, action, payload, ttl_s } = bulk;
@@ -77,11 +77,13 @@ pub(super) async fn send_to_many(
     let mut parts = Vec::with_capacity(device_ids.len());
     for device_id in device_ids {
         let asked = match find(&app, &device_id).await {
-            Ok(device) => commands::ask(&app, &device, &user.username, request.clone())
-                .await
-                .map(|row| View::of(device.id.as_str(), row))
-                .map_err(|refused| refused.to_string()),
-            Err(_) => Err("there is no such device".to_owned()),
+            Ok(device) if user.may_see(&device.id) => {
+                commands::ask(&app, &device, &user.username, request.clone())
+                    .await
+                    .map(|row| View::of(device.id.as_str(), row))
+                    .map_err(|refused| refused.to_string())
+            }
+            _ => Err("there is no such device".to_owned()),
         };
         let device_id = device_id.chars().take(64).collect();
         parts.push(match asked {
@@ -94,12 +96,11 @@ pub(super) async fn send_to_many(
 
 pub(super) async fn list(
     State(app): State<Arc<App>>,
-    _: LoggedIn,
     RawId(id): RawId,
-    Query(query): Query<HashMap<String, String>>,
+    query: Parameters,
 ) -> Result<Response, Problem> {
     let device = find(&app, &id).await?;
-    let (key, limit) = (device.key, limit(&query)?);
+    let (key, limit) = (device.key, query.limit(DEFAULT_LISTED, MAX_LISTED)?);
     let rows = app.store.read(move |db| table::list(db, key, limit)).await?;
     let views: Vec<_> = rows.into_iter().map(|row| View::of(device.id.as_str(), row)).collect();
     Ok(Json(json!({ "device_id": device.id, "commands": views })).into_response())
@@ -107,8 +108,7 @@ pub(super) async fn list(
 
 pub(super) async fn show(
     State(app): State<Arc<App>>,
-    _: LoggedIn,
-    Path((id, command_id)): Path<(String, String)>,
+    RawIds(id, command_id): RawIds,
 ) -> Result<Response, Problem> {
     let device = find(&app, &id).await?;
     let key = device.key;
@@ -117,20 +117,10 @@ pub(super) async fn show(
     Ok(Json(View::of(device.id.as_str(), row)).into_response())
 }
 
-pub(super) async fn audit(
-    State(app): State<Arc<App>>,
-    _: Admin,
-    Query(query): Query<HashMap<String, String>>,
-) -> Result<Response, Problem> {
-    let limit = limit(&query)?;
+pub(super) async fn audit(State(app): State<Arc<App>>, query: Parameters) -> Result<Response, Problem> {
+    let limit = query.limit(DEFAULT_LISTED, MAX_LISTED)?;
     let entries = app.store.read(move |db| audit::list(db, limit)).await?;
     Ok(Json(json!({ "audit": entries })).into_response())
-}
-
-fn limit(query: &HashMap<String, String>) -> Result<usize, Problem> {
-    let Some(text) = query.get("limit") else { return Ok(DEFAULT_LISTED) };
-    let limit = text.parse().ok().filter(|limit| (1..=MAX_LISTED).contains(limit));
-    limit.ok_or_else(|| Problem::bad_field("limit", format!("limit: expected 1 to {MAX_LISTED}")))
 }
 
 impl From<Refused> for Problem {

@@ -8,14 +8,16 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use ems_protocol::{DeviceId, Timestamp};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use serde_json::value::RawValue;
 use tracing::info;
 
 use super::body::JsonBody;
+use super::guard::LoggedIn;
 use super::id::RawId;
 use super::problem::Problem;
-use super::user::{Admin, LoggedIn};
 use crate::app::App;
+use crate::audit;
 use crate::auth::token::Token;
 use crate::fleet::device::Device;
 use crate::store::devices;
@@ -54,22 +56,20 @@ struct Secret {
     token: String,
 }
 
-pub(super) async fn list(State(app): State<Arc<App>>, _: LoggedIn) -> Response {
-    let devices = app.fleet.all().await.iter().map(|device| DeviceView::of(device)).collect();
+pub(super) async fn list(State(app): State<Arc<App>>, LoggedIn(user): LoggedIn) -> Response {
+    let all = app.fleet.all().await;
+    let devices =
+        all.iter().filter(|device| user.may_see(&device.id)).map(|device| DeviceView::of(device)).collect();
     Json(DeviceList { devices }).into_response()
 }
 
-pub(super) async fn show(
-    State(app): State<Arc<App>>,
-    _: LoggedIn,
-    RawId(id): RawId,
-) -> Result<Response, Problem> {
+pub(super) async fn show(State(app): State<Arc<App>>, RawId(id): RawId) -> Result<Response, Problem> {
     Ok(Json(DeviceView::of(&*find(&app, &id).await?)).into_response())
 }
 
 pub(super) async fn add(
     State(app): State<Arc<App>>,
-    Admin(user): Admin,
+    LoggedIn(user): LoggedIn,
     JsonBody(new): JsonBody<NewDevice>,
 ) -> Result<Response, Problem> {
     if new.name.as_ref().is_some_and(|name| name.len() > MAX_NAME) {
@@ -83,13 +83,14 @@ pub(super) async fn add(
     }
     app.fleet.refresh().await?;
     info!(device_id = %new.device_id, user = user.username, "device registered");
+    audit::note(&app, &user, "device registered", new.device_id.as_str(), json!({})).await;
     Ok((StatusCode::CREATED, Json(Secret { device_id: new.device_id, token: token.reveal().into() }))
         .into_response())
 }
 
 pub(super) async fn new_token(
     State(app): State<Arc<App>>,
-    Admin(user): Admin,
+    LoggedIn(user): LoggedIn,
     RawId(id): RawId,
 ) -> Result<Response, Problem> {
     let device = find(&app, &id).await?;
@@ -100,13 +101,14 @@ pub(super) async fn new_token(
     }
     app.fleet.refresh().await?;
     info!(device_id = %device.id, user = user.username, "token replaced");
+    audit::note(&app, &user, "token replaced", device.id.as_str(), json!({})).await;
     Ok((StatusCode::CREATED, Json(Secret { device_id: device.id.clone(), token: token.reveal().into() }))
         .into_response())
 }
 
 pub(super) async fn remove(
     State(app): State<Arc<App>>,
-    Admin(user): Admin,
+    LoggedIn(user): LoggedIn,
     RawId(id): RawId,
 ) -> Result<StatusCode, Problem> {
     let device = find(&app, &id).await?;
@@ -116,6 +118,7 @@ pub(super) async fn remove(
     }
     app.fleet.refresh().await?;
     info!(device_id = %device.id, user = user.username, "device removed");
+    audit::note(&app, &user, "device removed", device.id.as_str(), json!({})).await;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -1,10 +1,9 @@
 //! `GET /api/devices/{id}/telemetry` and `/events`.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use ems_protocol::{DeviceEvent, DeviceId, Telemetry, Timestamp};
 use serde::Serialize;
@@ -12,7 +11,7 @@ use serde::Serialize;
 use super::devices::find;
 use super::id::RawId;
 use super::problem::Problem;
-use super::user::LoggedIn;
+use super::query::Parameters;
 use crate::app::App;
 use crate::clock;
 use crate::store::{events, samples};
@@ -50,17 +49,16 @@ struct Events {
 
 pub(super) async fn telemetry(
     State(app): State<Arc<App>>,
-    _: LoggedIn,
     RawId(id): RawId,
-    Query(query): Query<HashMap<String, String>>,
+    query: Parameters,
 ) -> Result<Response, Problem> {
     let device = find(&app, &id).await?;
-    let to = time(&query, "to")?.unwrap_or_else(|| clock::now().millis());
-    let from = time(&query, "from")?.unwrap_or(to - DEFAULT_SPAN_MS);
+    let to = query.time("to")?.unwrap_or_else(|| clock::now().millis());
+    let from = query.time("from")?.unwrap_or(to - DEFAULT_SPAN_MS);
     if from > to {
         return Err(Problem::bad_field("from", "from is after to"));
     }
-    let limit = limit(&query, DEFAULT_SAMPLES, MAX_SAMPLES)?;
+    let limit = query.limit(DEFAULT_SAMPLES, MAX_SAMPLES)?;
     let (key, id) = (device.key, device.id.clone());
     let history = app.store.read(move |db| samples::range(db, key, &id, from, to, limit)).await?;
     let samples = history.samples.into_iter().map(|stored| Sample {
@@ -74,29 +72,12 @@ pub(super) async fn telemetry(
 
 pub(super) async fn events(
     State(app): State<Arc<App>>,
-    _: LoggedIn,
     RawId(id): RawId,
-    Query(query): Query<HashMap<String, String>>,
+    query: Parameters,
 ) -> Result<Response, Problem> {
     let device = find(&app, &id).await?;
-    let limit = limit(&query, DEFAULT_EVENTS, MAX_EVENTS)?;
+    let limit = query.limit(DEFAULT_EVENTS, MAX_EVENTS)?;
     let key = device.key;
     let events = app.store.read(move |db| events::list(db, key, limit)).await?;
     Ok(Json(Events { device_id: device.id.clone(), events }).into_response())
-}
-
-fn time(query: &HashMap<String, String>, name: &str) -> Result<Option<i64>, Problem> {
-    query
-        .get(name)
-        .map(|text| text.parse::<Timestamp>().map(Timestamp::millis))
-        .transpose()
-        .map_err(|error| Problem::bad_field(name, format!("{name}: {error}")))
-}
-
-fn limit(query: &HashMap<String, String>, default: usize, max: usize) -> Result<usize, Problem> {
-    match query.get("limit").map(|text| text.parse::<usize>()) {
-        None => Ok(default),
-        Some(Ok(limit)) if (1..=max).contains(&limit) => Ok(limit),
-        Some(_) => Err(Problem::bad_field("limit", format!("limit is a number from 1 to {max}"))),
-    }
 }

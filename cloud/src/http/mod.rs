@@ -3,14 +3,20 @@
 mod body;
 mod commands;
 mod devices;
+mod guard;
 mod headers;
 mod history;
 pub mod id;
 mod page;
 mod probes;
 pub mod problem;
+pub mod proxy;
+mod query;
+pub mod route;
+mod routes;
 mod session;
-mod user;
+mod users;
+mod uwb;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,11 +24,10 @@ use std::sync::Arc;
 use axum::Router;
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 
 use crate::app::App;
-use crate::door;
 use problem::Problem;
+pub use routes::routes;
 
 /// The longest name of a device for people, in bytes.
 pub const MAX_DEVICE_NAME: usize = devices::MAX_NAME;
@@ -38,39 +43,12 @@ pub struct Peer {
 
 /// All routes.
 pub fn router(app: Arc<App>) -> Router {
-    let api = Router::new()
-        .route("/login", post(session::login))
-        .route("/logout", post(session::logout))
-        .route("/refresh", post(session::refresh))
-        .route("/me", get(session::me))
-        .route("/devices", get(devices::list).post(devices::add))
-        .route("/devices/{id}", get(devices::show).delete(devices::remove))
-        .route("/devices/{id}/token", post(devices::new_token))
-        .route("/devices/{id}/telemetry", get(history::telemetry))
-        .route("/devices/{id}/events", get(history::events))
-        .route("/devices/{id}/commands", get(commands::list).post(commands::send))
-        .route("/devices/{id}/commands/{command_id}", get(commands::show))
-        .route("/commands", post(commands::send_to_many))
-        .route("/audit", get(commands::audit))
-        .fallback(not_found);
-    let sockets = Router::new()
-        .route("/device/{id}", get(door::device_or_user))
-        .route("/dashboard/{id}", get(door::user))
-        .fallback(not_found);
-    Router::new()
-        .nest("/api", api)
-        .nest("/ws", sockets)
-        .route("/healthz", get(probes::healthz))
-        .route("/readyz", get(probes::readyz))
-        .route("/metrics", get(probes::metrics))
+    let router = routes::routes().into_iter().fold(Router::new(), |router, route| route.add_to(router, &app));
+    router
         .fallback_service(page::router())
         .method_not_allowed_fallback(method_not_allowed)
         .layer(map_response(headers::secure))
         .with_state(app)
-}
-
-async fn not_found() -> Response {
-    Problem::not_found("there is nothing at this address").into_response()
 }
 
 async fn method_not_allowed() -> Response {

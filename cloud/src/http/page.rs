@@ -30,10 +30,13 @@ pub(super) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
 }
 
 async fn serve(request: Request) -> Response {
+    let path = request.uri().path().trim_start_matches('/');
+    if ["api/", "ws/"].iter().any(|prefix| path.starts_with(prefix)) {
+        return Problem::not_found("there is nothing at this address").into_response();
+    }
     if request.method() != Method::GET && request.method() != Method::HEAD {
         return Problem::method_not_allowed().into_response();
     }
-    let path = request.uri().path().trim_start_matches('/');
     if let Some(file) = Dist::get(path).filter(|_| path != "index.html") {
         // Vite puts the content's hash into the names under assets/.
         let forever = path.starts_with("assets/");
@@ -43,8 +46,8 @@ async fn serve(request: Request) -> Response {
             if forever { "public, max-age=31536000, immutable" } else { "no-cache" },
         );
     }
-    // A missing asset must not be answered with a page, nor must a mistyped address of the API or of a socket.
-    if ["assets/", "api/", "ws/"].iter().any(|prefix| path.starts_with(prefix)) {
+    // A missing asset must not be answered with a page.
+    if path.starts_with("assets/") {
         return Problem::not_found("there is nothing at this address").into_response();
     }
     // The page's own addresses are all the page.

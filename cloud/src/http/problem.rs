@@ -88,11 +88,8 @@ impl Problem {
     }
 
     /// 429.
-    pub fn too_many(wait: Duration) -> Self {
-        let mut problem = Self::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "too many attempts to log in: wait a moment and try again",
-        );
+    pub fn too_many(detail: impl Into<String>, wait: Duration) -> Self {
+        let mut problem = Self::new(StatusCode::TOO_MANY_REQUESTS, detail);
         problem.retry_after = Some(wait);
         problem
     }

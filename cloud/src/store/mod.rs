@@ -15,6 +15,7 @@ pub mod samples;
 mod schema;
 mod seen;
 pub mod users;
+pub mod uwb;
 mod writer;
 
 use std::path::Path;

@@ -113,9 +113,15 @@ impl Protection {
         self.verdict()
     }
 
-    /// Forgets the faults whose cause is gone.
-    pub fn reset(&mut self) {
-        self.latched = Flags::NONE;
+    /// Forgets the faults that stay until somebody forgets them. Those of the temperature go by themselves; those that
+    /// the last reading shows stay.
+    pub fn reset(&mut self) -> Verdict {
+        for flag in [Flag::OverVoltage, Flag::OverCurrent] {
+            if !self.present.has(flag) {
+                self.latched.clear(flag);
+            }
+        }
+        self.verdict()
     }
 
     /// What must outlive a restart: full and empty.

@@ -111,18 +111,18 @@ impl Session<'_> {
         let device_id = &self.context.identity.device_id;
         match self.context.commands.offer(command, device_id, self.context.clock.now()) {
             Ok(()) => Ok(()),
-            Err(busy) => self.wire.queue(Message::text(encode(kind::COMMAND_ACK, &busy))),
+            Err(busy) => self.wire.reply(Message::text(encode(kind::COMMAND_ACK, &busy))),
         }
     }
 
     fn refuse_command(&mut self, text: &str) -> Result<(), tungstenite::Error> {
         let ack = command::refuse(text, &self.context.identity.device_id, self.context.clock.now());
-        self.wire.queue(Message::text(encode(kind::COMMAND_ACK, &ack)))
+        self.wire.reply(Message::text(encode(kind::COMMAND_ACK, &ack)))
     }
 
     fn answer_error(&mut self, error: &ErrorMessage) -> Result<(), tungstenite::Error> {
         self.grumble(&format!("a frame of the server cannot be used: {}", printable(&error.message)));
-        self.wire.queue(Message::text(encode(kind::ERROR, error)))
+        self.wire.reply(Message::text(encode(kind::ERROR, error)))
     }
 
     /// A line about the server's nonsense: the first, and then ever fewer.

@@ -41,14 +41,15 @@ impl Session<'_> {
             }
         }
         self.send_answers()?;
-        self.send_event()
+        self.send_event()?;
+        self.send_positions()
     }
 
     /// All answers that wait, in both modes.
     fn send_answers(&mut self) -> Result<(), tungstenite::Error> {
         let mut any = false;
         while let Some(ack) = self.answers.next() {
-            self.wire.queue(Message::text(encode(kind::COMMAND_ACK, ack)))?;
+            self.wire.reply(Message::text(encode(kind::COMMAND_ACK, ack)))?;
             any = true;
         }
         if any { self.barrier(Sent::Answers(self.answers.mark())) } else { Ok(()) }
@@ -62,7 +63,20 @@ impl Session<'_> {
         {
             let event = event.device_event(&self.context.identity.boot_id, &self.context.clock);
             self.wire.queue(Message::text(encode(kind::EVENT, &event)))?;
-            self.wire.queue(Message::Ping(barrier.to_vec().into()))?;
+            // A peer may answer the last Ping alone (RFC 6455 section 5.5.3): this one stands for those before it, too.
+            let payload = [&barrier[..], &self.pings.to_be_bytes()].concat();
+            self.wire.queue(Message::Ping(payload.into()))?;
+        }
+        Ok(())
+    }
+
+    /// Where UWB tags are: the latest of each, when the wire is free. There is no confirmation of these.
+    fn send_positions(&mut self) -> Result<(), tungstenite::Error> {
+        while self.mode == Mode::Typed
+            && self.wire.is_idle()
+            && let Some(location) = self.context.positions.next(&self.context.clock)
+        {
+            self.wire.queue(Message::text(encode(kind::UWB_LOCATION, &location)))?;
         }
         Ok(())
     }
@@ -118,7 +132,7 @@ impl Session<'_> {
 
     /// One Pong may answer several Pings: it then stands for all of them.
     pub(super) fn passed_barrier(&mut self, payload: &[u8]) {
-        let Ok(number) = payload.try_into().map(u64::from_be_bytes) else { return };
+        let Some(number) = payload.last_chunk().map(|bytes| u64::from_be_bytes(*bytes)) else { return };
         let boot_id = &self.context.identity.boot_id;
         while let Some((_, sent)) = self.barriers.pop_front_if(|(ping, _)| *ping <= number) {
             match sent {

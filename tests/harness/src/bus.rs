@@ -46,7 +46,7 @@ impl Bus {
         fs::write(self.node(), "").expect("a device node");
     }
 
-    fn control(&self) -> PathBuf {
+    pub(crate) fn control(&self) -> PathBuf {
         self.dir.path().join("control")
     }
 

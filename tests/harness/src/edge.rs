@@ -114,6 +114,13 @@ impl Edge {
         self.wait_ready();
     }
 
+    /// As [`Self::start_again`], from now on under another wrapper.
+    #[track_caller]
+    pub fn start_again_under(&mut self, wrapper: &Wrapper) {
+        self.wrapper = wrapper.clone();
+        self.start_again();
+    }
+
     /// Starts it anew on the same folders.
     #[track_caller]
     pub fn launch_again(&mut self) {
@@ -153,6 +160,12 @@ impl Edge {
     /// The command that was started: a second one would share identity and folders.
     pub fn command(&self) -> Command {
         command(&self.dir.path().join("config.env"))
+    }
+
+    /// What the service manager does after each end of the daemon.
+    #[track_caller]
+    pub fn make_outputs_safe(&self) {
+        run(self.wrapper.around(&self.subcommand("outputs-safe"))).expect_success("ems-edge outputs-safe");
     }
 
     /// Another subcommand of `ems-edge` with the same configuration, in a clean environment: `status --json`.

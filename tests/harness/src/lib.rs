@@ -14,10 +14,13 @@
     reason = "a harness that cannot do its part fails the test"
 )]
 
+mod allocations;
 mod api;
+mod bench;
 mod bus;
 mod certificates;
 mod cloud;
+mod dwm1001;
 mod edge;
 mod fake_clock;
 mod faults;
@@ -26,6 +29,7 @@ mod handshake;
 mod impostor;
 mod namespace;
 mod notify;
+mod pins;
 mod process;
 mod programs;
 mod proxy;
@@ -34,13 +38,17 @@ mod sample;
 mod settings;
 mod socket;
 mod tls_server;
+mod trap;
 mod wait;
 mod wrapper;
 
+pub use allocations::CountedAllocator;
 pub use api::{Answer, Api};
+pub use bench::Bench;
 pub use bus::Bus;
 pub use certificates::{Certificates, Flaw};
 pub use cloud::{ADMIN, Cloud, Device};
+pub use dwm1001::Dwm1001;
 pub use edge::Edge;
 pub use fake_clock::FakeClock;
 pub use faults::{FAULTS, Fault, assert_whole, numbers};
@@ -49,6 +57,7 @@ pub use handshake::{Handshake, Refusal};
 pub use impostor::Impostor;
 pub use namespace::Namespace;
 pub use notify::Notify;
+pub use pins::{Edge as PinEdge, Pins};
 pub use process::{Finished, Process, run};
 pub use programs::{chromium, program, repository, target_dir};
 pub use proxy::{Cut, Proxy};
@@ -57,5 +66,6 @@ pub use sample::Sample;
 pub use settings::Settings;
 pub use socket::{Frame, Received, Socket};
 pub use tls_server::TlsServer;
+pub use trap::{Trap, Witness};
 pub use wait::{PATIENCE, poll, until, until_within, wall_clock_ms};
 pub use wrapper::{Wrapper, tool};

@@ -15,6 +15,12 @@ impl Wrapper {
         Self([program].into_iter().chain(arguments.iter().map(|&word| word.to_owned())).collect())
     }
 
+    /// A program at that path, likewise.
+    pub(crate) fn program(path: &Path, arguments: &[&str]) -> Self {
+        let path = path.to_str().expect("a plain path").to_owned();
+        Self([path].into_iter().chain(arguments.iter().map(|&word| word.to_owned())).collect())
+    }
+
     /// A script of sh(1), run in a mount namespace of its own, that prepares the way for the program.
     #[track_caller]
     pub fn with_mounts(script: &str) -> Self {

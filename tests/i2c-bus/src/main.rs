@@ -4,6 +4,7 @@ mod adapter;
 mod bench;
 mod control;
 mod control_file;
+mod gpio_chip;
 mod i2c_dev;
 mod kernel;
 mod memory;

@@ -1,6 +1,6 @@
 //! The kernel's side of the tool: a seccomp filter that hands I2C ioctls to us (`seccomp_unotify(2)`).
 //!
-//! The filter is nine instructions of classic BPF, written out here: `seccompiler` has no user
+//! The filter is ten instructions of classic BPF, written out here: `seccompiler` has no user
 //! notification, and `libseccomp` would make a C library a requirement for building the workspace.
 
 #![expect(unsafe_code, reason = "seccomp(2) and its notification ioctls have no safe wrapper")]
@@ -24,8 +24,10 @@ compile_error!("i2c-bus knows the system calls of x86_64 and aarch64 only");
 /// `linux/i2c-dev.h` numbers its requests from 0x0701; the block up to 0x073f is the device's.
 const I2C_REQUEST_MASK: u32 = !0x3f;
 const I2C_REQUESTS: u32 = 0x0700;
+/// `linux/gpio.h`: GPIO_GET_CHIPINFO_IOCTL.
+pub(crate) const GPIO_CHIP_INFO: u32 = 0x8044_b401;
 
-/// Hands the I2C ioctls of this thread, and of every process it starts from now on, to the returned listener.
+/// Hands the I2C ioctls and the question for a GPIO chip's name of this thread, and of every process it starts from now on, to the returned listener.
 ///
 /// Without `CAP_SYS_ADMIN` the kernel demands `no_new_privs`; with it that is left alone, because a booted
 /// container needs its set-uid programs.
@@ -149,9 +151,9 @@ fn install_filter() -> io::Result<Listener> {
     }
 }
 
-const FILTER_LENGTH: u16 = 9;
+const FILTER_LENGTH: u16 = 10;
 
-/// `ioctl(_, 0x0700..=0x073f, _)` in our own calling convention notifies; everything else is allowed.
+/// `ioctl(_, 0x0700..=0x073f, _)` and `ioctl(_, GPIO_GET_CHIPINFO_IOCTL, _)` in our own calling convention notifies; everything else is allowed.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "offsets in a struct of 64 bytes and a small call number"
@@ -169,10 +171,12 @@ fn filter() -> [sock_filter; FILTER_LENGTH as usize] {
     let unless_equal = |k, skip| sock_filter { code: JUMP_IF_EQUAL, jt: 0, jf: skip, k };
     [
         step(LOAD, offset_of!(seccomp_data, arch) as u32),
-        unless_equal(AUDIT_ARCH, 6),
+        unless_equal(AUDIT_ARCH, 7),
         step(LOAD, offset_of!(seccomp_data, nr) as u32),
-        unless_equal(libc::SYS_ioctl as u32, 4),
+        unless_equal(libc::SYS_ioctl as u32, 5),
         step(LOAD, REQUEST as u32),
+        // On equality: skip two, to the notification.
+        sock_filter { code: JUMP_IF_EQUAL, jt: 2, jf: 0, k: GPIO_CHIP_INFO },
         step(AND, I2C_REQUEST_MASK),
         unless_equal(I2C_REQUESTS, 1),
         step(RETURN, libc::SECCOMP_RET_USER_NOTIF),

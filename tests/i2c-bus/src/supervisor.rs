@@ -9,9 +9,10 @@ use std::thread;
 use rustix::io::Errno;
 
 use crate::complain;
+use crate::gpio_chip;
 use crate::i2c_dev::I2cDev;
 use crate::memory::Memory;
-use crate::seccomp::{Listener, Notification, Reply};
+use crate::seccomp::{GPIO_CHIP_INFO, Listener, Notification, Reply};
 
 /// Answers until the process ends.
 pub(crate) fn serve(listener: Listener, device: I2cDev) {
@@ -32,13 +33,15 @@ pub(crate) fn serve(listener: Listener, device: I2cDev) {
 }
 
 fn answer(listener: &Listener, device: &I2cDev, call: &Notification) {
-    if !is_i2c(call) {
+    let is_gpio = call.request == GPIO_CHIP_INFO;
+    if !is_open_on(call, if is_gpio { "gpiochip" } else { "i2c-" }) {
         return send(listener, call, Reply::Continue);
     }
     let still_waits = || listener.still_waits(call.id);
     let reply = match Memory::of(call.thread) {
         // Opened by number: only now is it known whose it is.
         Ok(_) if !still_waits() => return,
+        Ok(memory) if is_gpio => gpio_chip::tell_name(&memory, call.argument),
         Ok(memory) => device.ioctl(call, &memory, &still_waits).map_or_else(Reply::Fail, Reply::Return),
         Err(error) => {
             complain(format_args!(
@@ -57,14 +60,14 @@ fn send(listener: &Listener, call: &Notification, reply: Reply) {
     }
 }
 
-/// Whether the descriptor is open on a file named `i2c-` and a number: the device, or a stand-in for it.
-fn is_i2c(call: &Notification) -> bool {
+/// Whether the descriptor is open on a file named so and a number: the device, or a stand-in for it.
+fn is_open_on(call: &Notification, prefix: &str) -> bool {
     let Ok(path) = fs::read_link(format!("/proc/{}/fd/{}", call.thread, call.fd)) else { return false };
-    names_a_bus(&path)
+    is_called(&path, prefix)
 }
 
-fn names_a_bus(path: &Path) -> bool {
-    let number = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_prefix("i2c-"));
+fn is_called(path: &Path, prefix: &str) -> bool {
+    let number = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_prefix(prefix));
     number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
@@ -75,10 +78,10 @@ mod tests {
     #[test]
     fn only_a_file_called_i2c_and_a_number_is_a_bus() {
         for bus in ["/dev/i2c-1", "/dev/i2c-22", "/tmp/x/i2c-0"] {
-            assert!(names_a_bus(Path::new(bus)), "{bus}");
+            assert!(is_called(Path::new(bus), "i2c-"), "{bus}");
         }
         for other in ["/dev/i2c-", "/dev/i2c-x", "/dev/i2c/1", "/tmp/i2c-1/notes", "socket:[7]"] {
-            assert!(!names_a_bus(Path::new(other)), "{other}");
+            assert!(!is_called(Path::new(other), "i2c-"), "{other}");
         }
     }
 }

@@ -232,8 +232,13 @@ pub(crate) struct User {
 impl User {
     /// Logs the admin in.
     pub(crate) async fn login(server: &Server) -> Self {
+        Self::login_as(server, "admin").await
+    }
+
+    /// Logs a user in.
+    pub(crate) async fn login_as(server: &Server, name: &str) -> Self {
         let http = reqwest::Client::builder().cookie_store(true).no_proxy().build().unwrap();
-        let login = json!({"username": "admin", "password": PASSWORD});
+        let login = json!({"username": name, "password": PASSWORD});
         let response = http.post(server.url("/api/login")).json(&login).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
         let cookie = response.headers()["set-cookie"].to_str().unwrap();
@@ -264,6 +269,18 @@ impl User {
     /// Watches a device as a page of ours does.
     pub(crate) async fn watch(&self, server: &Server, id: &str, typed: bool) -> Client {
         self.watch_slowly(server, id, typed, None).await
+    }
+
+    /// Opens the event door as a page of ours does.
+    pub(crate) async fn enter(&self, server: &Server, path: &str) -> Client {
+        let origin = format!("http://{}", server.http);
+        let headers = [("cookie", self.cookie.as_str()), ("origin", origin.as_str())];
+        Client::open_plain(server, path, &headers, None).await.unwrap()
+    }
+
+    /// The access token.
+    pub(crate) fn token(&self) -> &str {
+        self.cookie.trim_start_matches("ems_session=")
     }
 
     pub(crate) async fn watch_slowly(

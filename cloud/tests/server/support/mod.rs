@@ -51,6 +51,23 @@ impl Site {
         self.token_from(&["device", "add", id])
     }
 
+    /// Adds a user with [`PASSWORD`].
+    pub(crate) fn add_user(&self, name: &str, role: &str, devices: &[&str]) {
+        let file = self.dir.path().join("password");
+        let mut arguments =
+            vec!["user", "add", name, "--role", role, "--password-file", file.to_str().unwrap()];
+        arguments.extend(devices.iter().flat_map(|device| ["--device", device]));
+        let output = self.run(&arguments);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    }
+
+    /// Starts the server with more options.
+    pub(crate) fn serve_as(&self, options: &[&str]) -> Server {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ems-cloud"));
+        command.arg("serve").arg("--data").arg(self.data()).args(options);
+        self.serve_with(command)
+    }
+
     /// Replaces a device's token.
     pub(crate) fn rotate(&self, id: &str) -> String {
         self.token_from(&["device", "token", id])

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// A bucket that refills with time.
-pub(super) struct Budget {
+pub struct Budget {
     left: f64,
     capacity: f64,
     per_second: f64,
@@ -13,21 +13,22 @@ pub(super) struct Budget {
 impl Budget {
     /// Errors that are answered: all of a hundred broken frames, then ten a second. The answers would otherwise help
     /// a peer that sends nonsense to fill the line.
-    pub(super) fn of_errors() -> Self {
+    pub fn of_errors() -> Self {
         Self::new(100.0, 10.0)
     }
 
     /// Samples: a day of backlog passes in under 20 s, a device gone wild is slowed down.
-    pub(super) fn of_samples() -> Self {
+    pub fn of_samples() -> Self {
         Self::new(20_000.0, 5_000.0)
     }
 
-    fn new(capacity: f64, per_second: f64) -> Self {
+    /// A full bucket of `capacity` that gains `per_second`.
+    pub fn new(capacity: f64, per_second: f64) -> Self {
         Self { left: capacity, capacity, per_second, filled: Instant::now() }
     }
 
     /// Spends one if there is one.
-    pub(super) fn spend(&mut self) -> bool {
+    pub fn spend(&mut self) -> bool {
         self.fill();
         let enough = self.left >= 1.0;
         if enough {
@@ -37,7 +38,7 @@ impl Budget {
     }
 
     /// Spends `count` whether they are there or not; how long to pause for what is owed.
-    pub(super) fn debit(&mut self, count: usize) -> Duration {
+    pub fn debit(&mut self, count: usize) -> Duration {
         self.fill();
         self.left -= count as f64;
         Duration::from_secs_f64((-self.left).max(0.0) / self.per_second)

@@ -1,0 +1,172 @@
+//! What handlers of messages have in their hands: the user, the rooms, and a place for their answers.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use ems_protocol::{ErrorCode, ErrorMessage, encode};
+use serde::Serialize;
+
+use super::tracking::Tracking;
+use crate::app::App;
+use crate::auth::sessions::User;
+use crate::fleet::device::Device;
+use crate::rooms::mailbox::Mailbox;
+use crate::rooms::{Hub, Room};
+use crate::socket::Utf8Bytes;
+
+/// Rooms that one connection may be in.
+pub(super) const MAX_ROOMS: usize = 5_000;
+
+/// One user's connection, without its socket.
+pub struct Conversation {
+    /// The server.
+    pub app: Arc<App>,
+    /// Who it is.
+    pub user: User,
+    /// Positions of tags that the user asked for.
+    pub tracking: Tracking,
+    mailbox: Arc<Mailbox>,
+    membership: Membership,
+    answers: Vec<Utf8Bytes>,
+}
+
+/// The rooms, left when it is dropped.
+struct Membership {
+    hub: Arc<Hub>,
+    mailbox: Arc<Mailbox>,
+    rooms: HashMap<Room, Option<Arc<Device>>>,
+}
+
+impl Conversation {
+    pub(super) fn new(app: Arc<App>, user: User) -> Self {
+        let mailbox = app.hub.mailbox(user.devices.clone());
+        let membership = Membership { hub: app.hub.clone(), mailbox: mailbox.clone(), rooms: HashMap::new() };
+        Self { app, user, tracking: Tracking::default(), mailbox, membership, answers: Vec::new() }
+    }
+
+    /// Answers the message that is handled.
+    pub fn answer<T: Serialize>(&mut self, kind: &str, payload: &T) {
+        self.answers.push(encode(kind, payload).into());
+    }
+
+    /// What is to be sent.
+    pub(super) fn take_answers(&mut self) -> Vec<Utf8Bytes> {
+        std::mem::take(&mut self.answers)
+    }
+
+    pub(super) fn mailbox(&self) -> Arc<Mailbox> {
+        self.mailbox.clone()
+    }
+
+    /// The device of that name, if the user may see it.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Forbidden`], also for devices that do not exist if the user does not see all;
+    /// [`ErrorCode::NotFound`].
+    pub async fn device(&self, id: &str) -> Result<Arc<Device>, ErrorMessage> {
+        let parsed = id.parse().ok();
+        if self.user.devices.is_some() && !parsed.as_ref().is_some_and(|id| self.user.may_see(id)) {
+            return Err(forbidden("this user may not see this device"));
+        }
+        let device = match parsed {
+            Some(id) => self.app.fleet.find(&id).await,
+            None => None,
+        };
+        let name: String = id.chars().take(64).collect();
+        device.ok_or_else(|| {
+            ErrorMessage::new(ErrorCode::NotFound, format!("there is no device {name:?}"))
+                .with("device_id", name)
+        })
+    }
+
+    /// Joins a room; what is known already waits in the mailbox.
+    ///
+    /// # Errors
+    /// Why the user may not.
+    pub async fn join(&mut self, name: &str) -> Result<Room, ErrorMessage> {
+        let room = known(name)?;
+        if self.user.role < room.needs() {
+            return Err(forbidden("this role may not join this room").with("room", name));
+        }
+        if self.membership.rooms.contains_key(&room) {
+            return Ok(room);
+        }
+        if self.membership.rooms.len() >= MAX_ROOMS {
+            let words = format!("a connection is in at most {MAX_ROOMS} rooms");
+            return Err(ErrorMessage::new(ErrorCode::TooMany, words).with("limit", MAX_ROOMS));
+        }
+        let device = match &room {
+            Room::Topic(_) => None,
+            Room::Device(id) => Some(self.device(id.as_str()).await?),
+        };
+        self.membership.enter(room.clone(), device);
+        if room == Room::Topic(crate::rooms::Topic::Devices) {
+            self.tell_presence().await;
+        }
+        Ok(room)
+    }
+
+    /// Leaves a room; it is no mistake not to be in it.
+    ///
+    /// # Errors
+    /// There is no such room.
+    pub fn leave(&mut self, name: &str) -> Result<Room, ErrorMessage> {
+        let room = known(name)?;
+        self.membership.exit(&room);
+        Ok(room)
+    }
+
+    async fn tell_presence(&self) {
+        use crate::fleet::watcher::Watcher;
+        for device in self.app.fleet.all().await {
+            if self.user.may_see(&device.id) {
+                self.mailbox.status(device.key, &device.status_message());
+            }
+        }
+    }
+}
+
+impl Membership {
+    fn enter(&mut self, room: Room, device: Option<Arc<Device>>) {
+        if let Room::Topic(topic) = room {
+            self.hub.join(topic, &self.mailbox);
+        }
+        if let Some(device) = &device {
+            device.subscribe(self.mailbox.clone());
+        }
+        self.rooms.insert(room, device);
+    }
+
+    fn exit(&mut self, room: &Room) {
+        let Some(device) = self.rooms.remove(room) else { return };
+        if let Room::Topic(topic) = room {
+            self.hub.leave(*topic, &self.mailbox);
+        }
+        if let Some(device) = device {
+            device.unsubscribe(&self.mailbox);
+            self.mailbox.forget(device.key);
+        }
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        for room in self.rooms.keys().cloned().collect::<Vec<_>>() {
+            self.exit(&room);
+        }
+    }
+}
+
+/// The user may not.
+pub(super) fn forbidden(words: &str) -> ErrorMessage {
+    ErrorMessage::new(ErrorCode::Forbidden, words)
+}
+
+fn known(name: &str) -> Result<Room, ErrorMessage> {
+    Room::named(name).ok_or_else(|| {
+        let name: String = name.chars().take(80).collect();
+        let words =
+            format!("room: there is no room {name:?}; rooms are devices, device/ID, uwb, events, alarms");
+        ErrorMessage::new(ErrorCode::NotFound, words).with("field", "room")
+    })
+}

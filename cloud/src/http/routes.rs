@@ -1,0 +1,62 @@
+//! The table of all routes. The router, the OpenAPI document and the test of who may do what are made from it.
+
+use axum::http::Method;
+use axum::routing::{delete, get, patch, post};
+
+use super::route::{Access, Route};
+use super::{commands, devices, history, probes, session, users, uwb};
+use crate::auth::role::Role::{Admin, Operator, Viewer};
+use crate::door;
+use Access::{Door, Open, Role};
+
+const GET: Method = Method::GET;
+const POST: Method = Method::POST;
+const PATCH: Method = Method::PATCH;
+const DELETE: Method = Method::DELETE;
+
+const LIMIT: (&str, &str) = ("limit", "Limit");
+const SPAN: &[(&str, &str)] = &[("from", "Timestamp"), ("to", "Timestamp"), LIMIT];
+
+/// All routes but the page.
+#[rustfmt::skip]
+pub fn routes() -> Vec<Route> {
+    vec![
+        Route::new(POST, "/api/login", Open, "Log in", post(session::login)).takes("Login").gives(200, "Me").fails(&[401, 403, 429]),
+        Route::new(POST, "/api/refresh", Open, "Exchange the refresh token for new tokens", post(session::refresh)).takes("Refresh").gives(200, "Me").fails(&[401, 403]),
+        Route::new(POST, "/api/logout", Open, "End the session", post(session::logout)).takes("Refresh").answers(204).fails(&[401, 403]),
+        Route::new(GET, "/api/me", Role(Viewer), "Who is logged in", get(session::me)).gives(200, "Me"),
+        Route::new(POST, "/api/me/password", Role(Viewer), "Change one's own password", post(users::set_own_password)).takes("NewPassword").answers(204).fails(&[404, 409, 429]),
+
+        Route::new(GET, "/api/users", Role(Admin), "All users", get(users::list)).gives(200, "Users"),
+        Route::new(POST, "/api/users", Role(Admin), "Add a user", post(users::add)).takes("NewUser").gives(201, "User").fails(&[409]),
+        Route::new(PATCH, "/api/users/{name}", Role(Admin), "Change a user's role, password or devices", patch(users::change)).takes("UserChange").gives(200, "User").fails(&[404, 409]),
+        Route::new(DELETE, "/api/users/{name}", Role(Admin), "Remove a user", delete(users::remove)).answers(204).fails(&[404, 409]),
+        Route::new(GET, "/api/sessions", Role(Admin), "Who is logged in where", get(users::sessions)).gives(200, "Sessions"),
+        Route::new(DELETE, "/api/sessions/{session}", Role(Admin), "End a session and its sockets", delete(users::end_session)).answers(204).fails(&[404]),
+        Route::new(GET, "/api/audit", Role(Admin), "Who did what, newest first", get(commands::audit)).query(&[LIMIT]).gives(200, "Audit").fails(&[400]),
+
+        Route::new(GET, "/api/devices", Role(Viewer), "The devices that the user may see", get(devices::list)).gives(200, "Devices"),
+        Route::new(POST, "/api/devices", Role(Admin), "Register a device; its token is shown once", post(devices::add)).takes("NewDevice").gives(201, "Secret").fails(&[409]),
+        Route::new(GET, "/api/devices/{id}", Role(Viewer), "One device", get(devices::show)).gives(200, "Device").fails(&[404]),
+        Route::new(DELETE, "/api/devices/{id}", Role(Admin), "Remove a device", delete(devices::remove)).answers(204).fails(&[404]),
+        Route::new(POST, "/api/devices/{id}/token", Role(Admin), "Replace a device's token; it is shown once", post(devices::new_token)).gives(201, "Secret").fails(&[404]),
+        Route::new(GET, "/api/devices/{id}/telemetry", Role(Viewer), "Samples, oldest first", get(history::telemetry)).query(SPAN).gives(200, "History").fails(&[400, 404]),
+        Route::new(GET, "/api/devices/{id}/events", Role(Viewer), "Events, newest first", get(history::events)).query(&[LIMIT]).gives(200, "Events").fails(&[400, 404]),
+        Route::new(GET, "/api/devices/{id}/commands", Role(Viewer), "Commands, newest first", get(commands::list)).query(&[LIMIT]).gives(200, "Commands").fails(&[400, 404]),
+        Route::new(POST, "/api/devices/{id}/commands", Role(Operator), "Send a command", post(commands::send)).takes("NewCommand").gives(201, "Command").fails(&[404, 409]),
+        Route::new(GET, "/api/devices/{id}/commands/{command_id}", Role(Viewer), "One command", get(commands::show)).gives(200, "Command").fails(&[404]),
+        Route::new(POST, "/api/commands", Role(Operator), "Send a command to several devices", post(commands::send_to_many)).takes("BulkCommand").gives(207, "BulkResult").fails(&[409]),
+
+        Route::new(GET, "/api/uwb/devices", Role(Viewer), "UWB tags and where each was last", get(uwb::list)).gives(200, "UwbDeviceList"),
+        Route::new(GET, "/api/uwb/devices/{tag}/locations", Role(Viewer), "Where a UWB tag was, oldest first", get(uwb::history)).query(SPAN).gives(200, "LocationHistory").fails(&[400, 404]),
+
+        Route::new(GET, "/ws", Door, "Typed messages, in rooms", get(door::events::lobby)).answers(101),
+        Route::new(GET, "/ws/{room}", Door, "The same, in this room from the beginning", get(door::events::room)).answers(101),
+        Route::new(GET, "/ws/device/{id}", Door, "A device that publishes, or a user who watches it", get(door::device_or_user)).answers(101),
+        Route::new(GET, "/ws/dashboard/{id}", Door, "A user who watches a device", get(door::user)).answers(101),
+
+        Route::new(GET, "/healthz", Open, "Whether the process answers", get(probes::healthz)),
+        Route::new(GET, "/readyz", Open, "Whether samples are stored and acknowledged", get(probes::readyz)).fails(&[503]),
+        Route::new(GET, "/metrics", Open, "Counters for Prometheus", get(probes::metrics)),
+    ]
+}

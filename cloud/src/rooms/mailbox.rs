@@ -1,0 +1,272 @@
+//! What waits for one user of the event door. Of values that are replaced it holds the latest of each kind, however
+//! slow the reader is; events it holds up to a bound, and says so when one is lost.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use ems_protocol::{DeviceId, Timestamp, encode, kind};
+use serde::Serialize;
+use tokio::sync::Notify;
+
+use crate::fleet::frame::Frame;
+use crate::fleet::watcher::Watcher;
+use crate::socket::Utf8Bytes;
+use crate::sync::Locked;
+
+/// Bytes of events that may wait for one reader.
+const MAX_BYTES: usize = 1 << 20;
+/// Events that may wait for one reader.
+const MAX_EVENTS: usize = 1024;
+/// Bytes of events that may wait for all readers together.
+const MAX_HELD: usize = 64 << 20;
+
+/// The devices that a user may see; all without it.
+pub type Visible = Option<Arc<BTreeSet<DeviceId>>>;
+
+/// What a value that replaces its predecessor is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum What {
+    /// A device's latest sample.
+    Telemetry,
+    /// A device's presence.
+    Status,
+    /// The span of late samples of a device.
+    Backfill,
+    /// A UWB tag's position.
+    Location,
+}
+
+/// A value that replaces its predecessor.
+pub enum Latest {
+    /// A message.
+    Text(Utf8Bytes),
+    /// A sample, and how many were replaced by it.
+    Sample(Arc<Frame>, u64),
+    /// Late samples between these times, ms since 1970.
+    Span(DeviceId, i64, i64),
+}
+
+/// What all mailboxes hold together.
+#[derive(Default)]
+pub struct Held(AtomicUsize);
+
+/// What waits for one user.
+pub struct Mailbox {
+    devices: Visible,
+    held: Arc<Held>,
+    waiting: Mutex<Waiting>,
+    wake: Notify,
+}
+
+#[derive(Default)]
+struct Waiting {
+    latest: HashMap<(What, i64), Latest>,
+    order: VecDeque<(What, i64)>,
+    events: VecDeque<Utf8Bytes>,
+    bytes: usize,
+    lost: Option<&'static str>,
+}
+
+/// The next thing to send.
+pub enum Next {
+    /// A message, and how many samples its receiver missed before it.
+    Message(Utf8Bytes, u64),
+    /// An event was lost: the connection must be closed, with this reason.
+    Lost(&'static str),
+}
+
+/// `telemetry.backfill`: late samples are in the history now.
+#[derive(Serialize)]
+pub struct Backfill<'a> {
+    /// Whose.
+    pub device_id: &'a DeviceId,
+    /// The first of them.
+    pub from: Timestamp,
+    /// The last.
+    pub to: Timestamp,
+}
+
+impl Held {
+    pub(super) fn bytes(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Mailbox {
+    pub(super) fn new(devices: Visible, held: Arc<Held>) -> Self {
+        Self { devices, held, waiting: Mutex::default(), wake: Notify::new() }
+    }
+
+    /// Whether its user may see this device.
+    pub fn may_see(&self, device: &DeviceId) -> bool {
+        self.devices.as_ref().is_none_or(|devices| devices.contains(device))
+    }
+
+    /// Returns when there may be something.
+    pub async fn woken(&self) {
+        self.wake.notified().await;
+    }
+
+    /// Takes the next thing: events in order, then values, the longest unsent first.
+    pub fn next(&self) -> Option<Next> {
+        let mut waiting = self.waiting.locked();
+        if let Some(text) = waiting.events.pop_front() {
+            waiting.bytes -= text.len();
+            self.held.0.fetch_sub(text.len(), Ordering::Relaxed);
+            return Some(Next::Message(text, 0));
+        }
+        if let Some(reason) = waiting.lost {
+            return Some(Next::Lost(reason));
+        }
+        let key = waiting.order.pop_front()?;
+        let latest = waiting.latest.remove(&key)?;
+        drop(waiting);
+        Some(match latest {
+            Latest::Text(text) => Next::Message(text, 0),
+            Latest::Sample(frame, 0) => Next::Message(frame.typed().clone(), 0),
+            Latest::Sample(frame, skipped) => Next::Message(frame.typed_after(skipped), skipped),
+            Latest::Span(device_id, from, to) => {
+                let (from, to) = (Timestamp::from_millis(from), Timestamp::from_millis(to));
+                let message = Backfill { device_id: &device_id, from, to };
+                Next::Message(encode(kind::BACKFILL, &message).into(), 0)
+            }
+        })
+    }
+
+    /// Adds something that must not be missed.
+    pub fn event(&self, text: &Utf8Bytes) {
+        let mut waiting = self.waiting.locked();
+        let held = self.held.0.load(Ordering::Relaxed);
+        if waiting.events.len() >= MAX_EVENTS || waiting.bytes + text.len() > MAX_BYTES {
+            waiting.lost.get_or_insert("events came faster than they were read");
+        } else if held + text.len() > MAX_HELD {
+            waiting.lost.get_or_insert("the server holds too much for slow readers");
+        } else {
+            waiting.bytes += text.len();
+            self.held.0.fetch_add(text.len(), Ordering::Relaxed);
+            waiting.events.push_back(text.clone());
+        }
+        drop(waiting);
+        self.wake.notify_one();
+    }
+
+    /// Puts a value in the place of its predecessor.
+    pub fn latest(&self, key: (What, i64), new: Latest) {
+        let mut waiting = self.waiting.locked();
+        let waiting = &mut *waiting;
+        match waiting.latest.get_mut(&key) {
+            None => {
+                waiting.latest.insert(key, new);
+                waiting.order.push_back(key);
+            }
+            Some(old) => old.replace(new),
+        }
+        self.wake.notify_one();
+    }
+
+    /// Drops what waits about a device that is no longer wanted.
+    pub fn forget(&self, device: i64) {
+        let mut waiting = self.waiting.locked();
+        let about = |what: What| matches!(what, What::Telemetry | What::Status | What::Backfill);
+        waiting.order.retain(|(what, key)| *key != device || !about(*what));
+        waiting.latest.retain(|(what, key), _| *key != device || !about(*what));
+    }
+}
+
+impl Latest {
+    fn replace(&mut self, new: Self) {
+        *self = match (&*self, new) {
+            (Self::Sample(_, missed), Self::Sample(frame, more)) => Self::Sample(frame, missed + more + 1),
+            (Self::Span(_, f, t), Self::Span(id, from, to)) => Self::Span(id, from.min(*f), to.max(*t)),
+            (_, new) => new,
+        }
+    }
+}
+
+impl Drop for Mailbox {
+    fn drop(&mut self) {
+        let waiting = self.waiting.locked();
+        self.held.0.fetch_sub(waiting.bytes, Ordering::Relaxed);
+    }
+}
+
+impl Watcher for Mailbox {
+    fn telemetry(&self, device: i64, frame: &Arc<Frame>) {
+        self.latest((What::Telemetry, device), Latest::Sample(frame.clone(), 0));
+    }
+
+    fn backfill(&self, (device, id): (i64, &DeviceId), from: i64, to: i64) {
+        self.latest((What::Backfill, device), Latest::Span(id.clone(), from, to));
+    }
+
+    fn status(&self, device: i64, message: &Utf8Bytes) {
+        self.latest((What::Status, device), Latest::Text(message.clone()));
+    }
+
+    fn event(&self, message: &Utf8Bytes) {
+        Self::event(self, message);
+    }
+
+    /// The room of all devices tells it.
+    fn removed(&self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mailbox(held: &Arc<Held>) -> Mailbox {
+        Mailbox::new(None, held.clone())
+    }
+
+    #[test]
+    fn a_slow_reader_finds_the_latest_of_each_device_and_how_many_it_missed() {
+        let mailbox = mailbox(&Arc::default());
+        for n in 0..10 {
+            for device in [1, 2] {
+                let frame = Frame::new(format!("{{\"n\":{n},\"device\":{device}}}").into());
+                mailbox.telemetry(device, &Arc::new(frame));
+            }
+        }
+        for device in [1, 2] {
+            let Some(Next::Message(text, skipped)) = mailbox.next() else { panic!("nothing") };
+            assert!(
+                text.contains(&format!(r#""payload":{{"n":9,"device":{device}}},"skipped":9"#)),
+                "{text}"
+            );
+            assert_eq!(skipped, 9);
+        }
+        assert!(mailbox.next().is_none());
+    }
+
+    #[test]
+    fn lost_events_are_never_silent_and_what_came_before_them_is_still_told() {
+        let held = Arc::new(Held::default());
+        let mailbox = mailbox(&held);
+        for _ in 0..=MAX_EVENTS {
+            mailbox.event(&Utf8Bytes::from_static("{}"));
+        }
+        for _ in 0..MAX_EVENTS {
+            assert!(matches!(mailbox.next(), Some(Next::Message(..))));
+        }
+        assert!(matches!(mailbox.next(), Some(Next::Lost(_))));
+        assert_eq!(held.bytes(), 0);
+    }
+
+    #[test]
+    fn all_slow_readers_together_are_bounded_and_give_back_what_they_held() {
+        let held = Arc::new(Held::default());
+        let text = Utf8Bytes::from("x".repeat(MAX_BYTES / 2));
+        let all: Vec<_> = (0..100).map(|_| mailbox(&held)).collect();
+        for mailbox in &all {
+            mailbox.event(&text);
+            mailbox.event(&text);
+        }
+        assert!(held.bytes() <= MAX_HELD);
+        let last = all.last().unwrap();
+        assert!(matches!(last.next(), Some(Next::Lost(reason)) if reason.contains("server")));
+        drop(all);
+        assert_eq!(held.bytes(), 0);
+    }
+}

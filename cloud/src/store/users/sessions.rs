@@ -1,0 +1,140 @@
+//! Sessions of users.
+
+use std::collections::BTreeSet;
+
+use ems_protocol::{DeviceId, Timestamp};
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::Serialize;
+
+use super::devices_of;
+use crate::auth::role::Role;
+use crate::auth::sessions::Period;
+
+/// A session that is neither revoked nor expired, of a user who is not disabled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionRow {
+    /// Whose it is.
+    pub username: String,
+    /// What that user may do now.
+    pub role: Role,
+    /// The devices that the user may see; all without it.
+    pub devices: Option<BTreeSet<DeviceId>>,
+    /// When the newest access token ends, ms since 1970.
+    pub access_expires_at: i64,
+}
+
+/// What became of a request to prolong a session.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Extended {
+    /// It goes on.
+    Done(SessionRow),
+    /// The token had been used before: the session is over.
+    Reused,
+    /// The session has ended.
+    Ended,
+}
+
+/// A session as admins see it.
+#[derive(Debug, Serialize)]
+pub struct OpenSession {
+    /// Names it.
+    pub id: String,
+    /// Whose it is.
+    pub username: String,
+    /// When the login was.
+    pub created_at: Timestamp,
+    /// When it ends without a refresh.
+    pub expires_at: Timestamp,
+}
+
+/// Begins a session, and forgets those that ended more than a day ago.
+pub fn open_session(db: &Connection, id: &str, user: i64, period: &Period) -> rusqlite::Result<()> {
+    const DAY: i64 = 86_400_000;
+    db.execute("DELETE FROM sessions WHERE expires_at < ?", [period.now - DAY])?;
+    db.execute(
+        "INSERT INTO sessions (id, user, created_at, expires_at, access_expires_at) VALUES (?, ?, ?, ?, ?)",
+        params![id, user, period.now, period.session_until, period.access_until],
+    )?;
+    Ok(())
+}
+
+/// Prolongs a session for whoever has its refresh token of this generation.
+pub fn extend_session(
+    db: &Connection,
+    id: &str,
+    generation: u64,
+    period: &Period,
+) -> rusqlite::Result<Extended> {
+    let Some(row) = session(db, id, period.now)? else { return Ok(Extended::Ended) };
+    let changed = db.execute(
+        "UPDATE sessions SET generation = generation + 1, expires_at = ?3, access_expires_at = ?4 \
+         WHERE id = ?1 AND generation = ?2",
+        params![id, generation, period.session_until, period.access_until],
+    )?;
+    if changed == 1 {
+        return Ok(Extended::Done(row));
+    }
+    revoke_session(db, id, period.now)?;
+    Ok(Extended::Reused)
+}
+
+/// Ends a session; false when there is none.
+pub fn revoke_session(db: &Connection, id: &str, now: i64) -> rusqlite::Result<bool> {
+    let changed = db.execute(
+        "UPDATE sessions SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL",
+        params![now, id],
+    )?;
+    Ok(changed == 1)
+}
+
+/// Ends all sessions of a user.
+pub fn revoke_sessions_of(db: &Connection, username: &str, now: i64) -> rusqlite::Result<()> {
+    db.execute(
+        "UPDATE sessions SET revoked_at = ? WHERE revoked_at IS NULL \
+         AND user IN (SELECT key FROM users WHERE username = ?)",
+        params![now, username],
+    )
+    .map(drop)
+}
+
+/// The session, unless it has ended.
+pub fn session(db: &Connection, id: &str, now: i64) -> rusqlite::Result<Option<SessionRow>> {
+    let found = db
+        .prepare_cached(
+            "SELECT username, role, access_expires_at, restricted, users.key FROM sessions \
+             JOIN users ON users.key = sessions.user \
+             WHERE sessions.id = ? AND revoked_at IS NULL AND expires_at > ? AND disabled_at IS NULL",
+        )?
+        .query_row(params![id, now], |row| {
+            let session = SessionRow {
+                username: row.get(0)?,
+                role: Role::from_name(&row.get::<_, String>(1)?),
+                devices: None,
+                access_expires_at: row.get(2)?,
+            };
+            Ok((session, row.get::<_, bool>(3)?, row.get::<_, i64>(4)?))
+        })
+        .optional()?;
+    let Some((mut session, restricted, user)) = found else { return Ok(None) };
+    if restricted {
+        session.devices = Some(devices_of(db, user)?);
+    }
+    Ok(Some(session))
+}
+
+/// The sessions that go on, the newest first.
+pub fn open_sessions(db: &Connection, now: i64, limit: usize) -> rusqlite::Result<Vec<OpenSession>> {
+    db.prepare_cached(
+        "SELECT id, username, sessions.created_at, expires_at FROM sessions JOIN users ON users.key = sessions.user \
+         WHERE revoked_at IS NULL AND expires_at > ? AND disabled_at IS NULL ORDER BY sessions.created_at DESC LIMIT ?",
+    )?
+    .query_map(params![now, limit], |row| {
+        Ok(OpenSession {
+            id: row.get(0)?,
+            username: row.get(1)?,
+            created_at: Timestamp::from_millis(row.get(2)?),
+            expires_at: Timestamp::from_millis(row.get(3)?),
+        })
+    })?
+    .collect()
+}

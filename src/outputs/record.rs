@@ -1,0 +1,82 @@
+//! Which pins a daemon drives, on the runtime directory: so that they are made safe after its end whatever has become of
+//! the configuration.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use super::gpio::{Chip, GpioError, Line};
+use super::plan::Plan;
+
+const FILE: &str = "outputs";
+/// How long a pin may take to follow: a shorted one never does.
+const FOLLOW_LIMIT: Duration = Duration::from_millis(250);
+
+/// Writes down the outputs that are about to be driven by the daemon whose folder in RAM this is.
+pub(super) fn write(folder: &Path, plan: &Plan) -> io::Result<()> {
+    let words: Vec<String> = plan
+        .iter()
+        .map(|output| {
+            let level = if output.is_low_active { "low" } else { "high" };
+            format!("{}:{}:{level}", output.name, output.gpio)
+        })
+        .collect();
+    let (new, path) = (folder.join("outputs.new"), folder.join(FILE));
+    fs::write(&new, words.join(","))?;
+    // Renamed: a crash leaves the old list or the new one.
+    fs::rename(new, path)
+}
+
+/// The outputs that the daemon whose folder in RAM this is has driven in this boot.
+pub(super) fn of(folder: &Path) -> Vec<Plan> {
+    let text = fs::read_to_string(folder.join(FILE)).ok();
+    text.and_then(|text| Plan::parse(&text).ok()).into_iter().collect()
+}
+
+/// The same of all daemons with folders in `runtime_dir`.
+pub fn recorded(runtime_dir: &Path) -> Vec<Plan> {
+    let folders = fs::read_dir(runtime_dir).into_iter().flatten().flatten();
+    folders.flat_map(|folder| of(&folder.path())).collect()
+}
+
+/// Switches all outputs of these plans off; how many. None of them may be a running daemon's.
+///
+/// # Errors
+/// The first that could not be, after all others were.
+pub fn make_safe(plans: &[Plan]) -> Result<usize, GpioError> {
+    let outputs = || plans.iter().flat_map(Plan::iter);
+    if outputs().next().is_none() {
+        return Ok(0);
+    }
+    let chip = Chip::open()?;
+    let mut done = std::collections::BTreeSet::new();
+    let mut failed = None;
+    for output in outputs().filter(|output| done.insert(output.gpio)) {
+        let level = output.level(false);
+        match chip.output(output.gpio, level) {
+            Ok(line) if follows(&line, level) => {}
+            Ok(_) => failed = Some(GpioError::Other(stays(output.gpio))),
+            Err(error) => failed = Some(error),
+        }
+    }
+    failed.map_or(Ok(done.len()), Err)
+}
+
+/// Waits until the pin has the level; false if it does not get there.
+pub(super) fn follows(line: &Line, is_high: bool) -> bool {
+    let end = Instant::now() + FOLLOW_LIMIT;
+    while line.is_high() != is_high {
+        if Instant::now() >= end {
+            return false;
+        }
+        sleep(Duration::from_micros(200));
+    }
+    true
+}
+
+/// What is said of a pin that does not follow.
+pub(super) fn stays(gpio: u8) -> String {
+    format!("GPIO {gpio} does not follow: it is shorted, or something else drives it")
+}

@@ -1,0 +1,304 @@
+//! The stage that drives the outputs: verdicts and wishes in, levels out, each change an event.
+
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+use ems_protocol::{Mode, Severity};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep, sleep_until};
+use tracing::{error, info};
+
+use super::gpio::{Chip, GpioError, Line};
+use super::plan::{Plan, Role};
+use super::policy::{Forbidden, Permission, Policy, Target};
+use super::record;
+use crate::battery::protection::Verdict;
+use crate::events::{Incident, Reporter, code};
+use crate::health::Progress;
+
+/// Without a frame of the server for so long, nobody is there who could take a MANUAL mode back.
+const SILENCE: Duration = Duration::from_mins(1);
+/// Wishes that wait; the commands are fewer.
+const WISHES: usize = 4;
+/// How long a pin may take to follow, and how often it is looked at.
+const FOLLOW_LOOKS: u32 = 250;
+const FOLLOW_PAUSE: Duration = Duration::from_millis(1);
+
+/// The outputs at work. All are off before it runs and after it was dropped.
+pub struct Outputs {
+    plan: Rc<Plan>,
+    lines: Lines,
+    policy: Policy,
+    start: Instant,
+    verdict: watch::Receiver<Option<Verdict>>,
+    heard: Progress,
+    wishes: mpsc::Receiver<Wish>,
+    mode: watch::Sender<Option<Mode>>,
+    reporter: Reporter,
+}
+
+/// What the stage looks at and whom it tells.
+pub struct Situation {
+    /// The protection's last word; nothing is on before the first.
+    pub verdict: watch::Receiver<Option<Verdict>>,
+    /// Marked with each frame of the server.
+    pub heard: Progress,
+    /// Who decides, for the samples; nothing where no output does anything to the battery.
+    pub mode: watch::Sender<Option<Mode>>,
+    /// The event record.
+    pub reporter: Reporter,
+}
+
+/// The commands' way to the outputs.
+#[derive(Debug, Clone)]
+pub struct Handle(Result<(Rc<Plan>, mpsc::Sender<Wish>), Rc<str>>);
+
+/// What an operator wants.
+#[derive(Debug)]
+pub(super) struct Wish {
+    what: What,
+    answer: oneshot::Sender<Result<(), Forbidden>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum What {
+    Mode(Target),
+    Output { place: usize, is_on: bool, time: Option<Duration> },
+}
+
+/// The pins, each with its safe level.
+struct Lines(Vec<(Line, bool)>);
+
+impl Outputs {
+    /// Takes the pins, all off. Without outputs, or on a machine without GPIO, there is no stage, and the handle says
+    /// so. `folder` is this identity's in RAM.
+    pub fn open(
+        plan: &Plan,
+        least: (Duration, Duration),
+        folder: Option<&Path>,
+        situation: Situation,
+    ) -> (Option<Self>, Handle) {
+        if plan.is_empty() {
+            return (
+                None,
+                Handle::without("this device has no outputs: OUTPUTS in its configuration names none"),
+            );
+        }
+        let lines = match take(plan, folder) {
+            Ok(lines) => lines,
+            Err(problem) => {
+                let words = format!("the outputs cannot be driven: {problem}");
+                error!(ems_code = code::OUTPUT_FAULT, "{words}");
+                situation.reporter.report(Incident::new(Severity::Error, code::OUTPUT_FAULT, words.clone()));
+                return (None, Handle::without(&words));
+            }
+        };
+        let plan = Rc::new(plan.clone());
+        let (sender, wishes) = mpsc::channel(WISHES);
+        let policy = Policy::new(plan.iter().map(super::Output::role), least, Duration::ZERO);
+        let Situation { verdict, heard, mode, reporter } = situation;
+        let start = Instant::now();
+        let handle = Handle(Ok((Rc::clone(&plan), sender)));
+        let outputs = Self { plan, lines, policy, start, verdict, heard, wishes, mode, reporter };
+        outputs.tell_mode();
+        (Some(outputs), handle)
+    }
+
+    /// Runs until it is dropped, or nobody takes measurements any more.
+    pub async fn run(mut self) {
+        loop {
+            self.apply().await;
+            let next = self.next();
+            tokio::select! {
+                changed = self.verdict.changed() => if changed.is_err() { return },
+                Some(wish) = self.wishes.recv() => {
+                    let granted = self.grant(wish.what);
+                    let follow = self.apply().await;
+                    let granted = granted.and(if follow { Ok(()) } else { Err(Forbidden::DoesNotFollow) });
+                    // Gone: the daemon stops.
+                    let _ = wish.answer.send(granted);
+                }
+                () = sleep_until(next.unwrap_or(self.start)), if next.is_some() => {}
+            }
+        }
+    }
+
+    /// Drives what has to be driven now; false if a pin does not follow.
+    async fn apply(&mut self) -> bool {
+        let permission =
+            self.verdict.borrow_and_update().as_ref().map_or_else(Permission::default, Into::into);
+        self.policy.permit(permission);
+        if self.policy.target() != Target::Auto && self.heard.age() >= SILENCE {
+            let words = format!("nothing was heard of the server for {} s", SILENCE.as_secs());
+            self.turn(Target::Auto, &words);
+        }
+        let mut follow = true;
+        for (place, is_on) in self.policy.step(self.start.elapsed()) {
+            follow &= self.switch(place, is_on, permission).await;
+        }
+        follow
+    }
+
+    fn next(&self) -> Option<Instant> {
+        let silence = (self.policy.target() != Target::Auto)
+            .then(|| Instant::now() + SILENCE.saturating_sub(self.heard.age()));
+        let now = self.start.elapsed();
+        let policy = self.policy.next(now).map(|at| self.start + at);
+        silence.into_iter().chain(policy).min()
+    }
+
+    fn grant(&mut self, what: What) -> Result<(), Forbidden> {
+        let permission = self.verdict.borrow().as_ref().map_or_else(Permission::default, Into::into);
+        self.policy.permit(permission);
+        match what {
+            What::Output { place, is_on, time } => {
+                self.policy.set_output(place, is_on, time, self.start.elapsed())
+            }
+            What::Mode(target) => {
+                let before = self.policy.target();
+                self.policy.set_target(target)?;
+                if before != target {
+                    self.tell_turn(before, target, "an operator wants it so");
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn turn(&mut self, target: Target, why: &str) {
+        let before = self.policy.target();
+        if self.policy.set_target(target).is_ok() {
+            self.tell_turn(before, target, why);
+        }
+    }
+
+    fn tell_turn(&self, before: Target, target: Target, why: &str) {
+        let words = format!("mode {} instead of {}: {why}", target.name(), before.name());
+        info!(ems_code = code::MODE_CHANGED, "{words}");
+        let incident = Incident::new(Severity::Info, code::MODE_CHANGED, words).with("mode", target.name());
+        self.reporter.report(incident);
+        self.tell_mode();
+    }
+
+    fn tell_mode(&self) {
+        let drives_battery = self.plan.has(Role::Charge) || self.plan.has(Role::Load);
+        self.mode.send_replace(drives_battery.then(|| self.policy.target().mode()));
+    }
+
+    /// Drives a pin; false if it does not follow: the level at the pad is not what was written where it is shorted.
+    async fn switch(&mut self, place: usize, is_on: bool, permission: Permission) -> bool {
+        let (Some(output), Some((line, safe))) = (self.plan.iter().nth(place), self.lines.0.get_mut(place))
+        else {
+            return false;
+        };
+        let level = output.level(is_on);
+        line.drive(level);
+        let mut looks = 0;
+        while line.is_high() != level && looks < FOLLOW_LOOKS {
+            looks += 1;
+            sleep(FOLLOW_PAUSE).await;
+        }
+        if line.is_high() != level {
+            // Not against a short.
+            line.drive(*safe);
+            let words = format!("output {}: {}", output.name, record::stays(output.gpio));
+            error!(ems_code = code::OUTPUT_FAULT, "{words}");
+            self.reporter.report(
+                Incident::new(Severity::Error, code::OUTPUT_FAULT, words)
+                    .with("output", output.name.as_str()),
+            );
+            return false;
+        }
+        if output.role() == Role::Identify {
+            return true;
+        }
+        let is_forbidden = match output.role() {
+            Role::Charge => !permission.charge,
+            Role::Load => !permission.load,
+            Role::Identify | Role::Other => false,
+        };
+        let why = if !is_on && is_forbidden { ": the protection forbids it" } else { "" };
+        let words = format!("output {} is {}{why}", output.name, if is_on { "on" } else { "off" });
+        info!(ems_code = code::OUTPUT_CHANGED, "{words}");
+        let incident = Incident::new(Severity::Info, code::OUTPUT_CHANGED, words);
+        self.reporter.report(incident.with("output", output.name.as_str()).with("on", is_on));
+        true
+    }
+}
+
+impl Handle {
+    /// Without outputs: why.
+    pub fn without(why: &str) -> Self {
+        Self(Err(why.into()))
+    }
+
+    /// What there is to be driven.
+    ///
+    /// # Errors
+    /// Why nothing is, in a sentence.
+    pub fn plan(&self) -> Result<&Plan, &str> {
+        self.0.as_ref().map(|(plan, _)| plan.as_ref()).map_err(AsRef::as_ref)
+    }
+
+    /// Whether anything can be driven.
+    pub fn is_there(&self) -> bool {
+        self.0.is_ok()
+    }
+
+    /// Takes another mode.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn set_mode(&self, target: Target) -> Result<(), Forbidden> {
+        self.wish(What::Mode(target)).await
+    }
+
+    /// Switches the output at that place of the plan.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn set_output(
+        &self,
+        place: usize,
+        is_on: bool,
+        time: Option<Duration>,
+    ) -> Result<(), Forbidden> {
+        self.wish(What::Output { place, is_on, time }).await
+    }
+
+    async fn wish(&self, what: What) -> Result<(), Forbidden> {
+        let (answer, granted) = oneshot::channel();
+        let Ok((_, wishes)) = &self.0 else { return Err(Forbidden::NoOutput) };
+        if wishes.send(Wish { what, answer }).await.is_err() {
+            return Err(Forbidden::NoOutput);
+        }
+        granted.await.unwrap_or(Err(Forbidden::NoOutput))
+    }
+}
+
+/// The list is on the runtime directory before the first pin is driven.
+fn take(plan: &Plan, folder: Option<&Path>) -> Result<Lines, GpioError> {
+    let chip = Chip::open()?;
+    if let Some(folder) = folder {
+        // Pins of an earlier configuration, which a crash may have left on.
+        record::make_safe(&record::of(folder))?;
+        record::write(folder, plan)
+            .map_err(|error| GpioError::Other(format!("{} cannot be written: {error}", folder.display())))?;
+    }
+    let line = |output: &super::Output| {
+        let safe = output.level(false);
+        chip.output(output.gpio, safe).map(|line| (line, safe))
+    };
+    plan.iter().map(line).collect::<Result<_, _>>().map(Lines)
+}
+
+impl Drop for Lines {
+    /// However the daemon ends in order.
+    fn drop(&mut self) {
+        for (line, safe) in &mut self.0 {
+            line.drive(*safe);
+            record::follows(line, *safe);
+        }
+    }
+}
