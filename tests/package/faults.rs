@@ -36,7 +36,7 @@ fn stuck_executor() {
 /// The thread that owns the card, while it writes.
 fn stuck_disk() {
     let (cloud, mut machine) = publishing();
-    machine.write(CONFIG, &reaching(&cloud).with("FLUSH_INTERVAL", "5s").text());
+    machine.write(CONFIG, &reaching(&cloud).with("FLUSH_INTERVAL", "1s").text());
     machine.succeed("systemctl restart ems-edge");
     machine.wait_property("StatusText", |status| status.contains("; connected"));
     // Without a connection samples go to the card.

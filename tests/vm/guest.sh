@@ -126,9 +126,10 @@ begin=$(seconds)
 kill -STOP "$(property MainPID)"
 restarted() { [ "$(property NRestarts)" -gt "$restarts" ]; }
 expect "a daemon that stands still is restarted" wait_for 60 restarted
-took=$(($(seconds) - begin))
-echo "TEST restarted after $took s"
-expect "within 35 s" test "$took" -le 35
+# systemd's own time stamp: an emulated machine takes seconds to be asked.
+noticed=$(journalctl --no-pager --unit=ems-edge --output=short-monotonic | sed -n 's/^\[ *\([0-9]*\)\..*Watchdog timeout.*/\1/p' | tail -n 1)
+echo "TEST the watchdog bit after $((noticed - begin)) s"
+expect "within 35 s" test "$((noticed - begin))" -le 35
 expect "and runs again" wait_for 60 says "; connected"
 
 systemd-analyze security --no-pager ems-edge | tail -n 1
