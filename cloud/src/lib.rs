@@ -15,6 +15,7 @@ pub mod certificates;
 pub mod cli;
 pub mod clock;
 pub mod commands;
+pub mod contract;
 pub mod data_dir;
 pub mod door;
 pub mod drain;

@@ -90,7 +90,7 @@ fn a_command_is_done_at_most_once_and_always_ends_whoever_is_killed() {
         let done = count() - before;
         assert!(done <= 1, "done {done} times: {command}");
         let end = format!("{action} {} {}", command["status"], command["reason_code"]);
-        assert!(command["status"] != "REJECTED", "{command}");
+        assert!(command["status"] != "REJECTED" || command["reason_code"] == "EXPIRED", "{command}");
         *ends.entry((end, done)).or_insert(0) += 1;
         until("the output off", || (!pins.is_high(PUMP)).then_some(()));
     }

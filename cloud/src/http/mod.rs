@@ -3,6 +3,7 @@
 mod body;
 mod commands;
 mod devices;
+mod documents;
 mod guard;
 mod headers;
 mod history;

@@ -38,6 +38,8 @@ pub struct Route {
     pub takes: Option<&'static str>,
     /// The status of success, and the schema of what is answered.
     pub gives: (u16, Option<&'static str>),
+    /// The media type of an answer that is not JSON.
+    pub text: Option<&'static str>,
     /// Statuses of failure beyond those that its access, its body and its path bring.
     pub fails: &'static [u16],
     handler: MethodRouter<Arc<App>>,
@@ -52,8 +54,8 @@ impl Route {
         summary: &'static str,
         handler: MethodRouter<Arc<App>>,
     ) -> Self {
-        let (query, takes, gives, fails) = (&[][..], None, (200, None), &[][..]);
-        Self { method, path, access, summary, query, takes, gives, fails, handler }
+        let (query, takes, gives, text, fails) = (&[][..], None, (200, None), None, &[][..]);
+        Self { method, path, access, summary, query, takes, gives, text, fails, handler }
     }
 
     pub(super) fn query(self, query: &'static [(&'static str, &'static str)]) -> Self {
@@ -70,6 +72,10 @@ impl Route {
 
     pub(super) fn answers(self, status: u16) -> Self {
         Self { gives: (status, None), ..self }
+    }
+
+    pub(super) fn text(self, kind: &'static str) -> Self {
+        Self { text: Some(kind), ..self }
     }
 
     pub(super) fn fails(self, fails: &'static [u16]) -> Self {

@@ -4,7 +4,7 @@ use axum::http::Method;
 use axum::routing::{delete, get, patch, post};
 
 use super::route::{Access, Route};
-use super::{commands, devices, history, probes, session, users, uwb};
+use super::{commands, devices, documents, history, probes, session, users, uwb};
 use crate::auth::role::Role::{Admin, Operator, Viewer};
 use crate::door;
 use Access::{Door, Open, Role};
@@ -55,8 +55,11 @@ pub fn routes() -> Vec<Route> {
         Route::new(GET, "/ws/device/{id}", Door, "A device that publishes, or a user who watches it", get(door::device_or_user)).answers(101),
         Route::new(GET, "/ws/dashboard/{id}", Door, "A user who watches a device", get(door::user)).answers(101),
 
-        Route::new(GET, "/healthz", Open, "Whether the process answers", get(probes::healthz)),
-        Route::new(GET, "/readyz", Open, "Whether samples are stored and acknowledged", get(probes::readyz)).fails(&[503]),
-        Route::new(GET, "/metrics", Open, "Counters for Prometheus", get(probes::metrics)),
+        Route::new(GET, "/healthz", Open, "Whether the process answers", get(probes::healthz)).text("text/plain"),
+        Route::new(GET, "/readyz", Open, "Whether samples are stored and acknowledged", get(probes::readyz)).text("text/plain").fails(&[503]),
+        Route::new(GET, "/metrics", Open, "Counters for Prometheus", get(probes::metrics)).text("application/openmetrics-text"),
+        Route::new(GET, "/api/openapi.json", Open, "This document", get(documents::openapi)).gives(200, "Empty"),
+        Route::new(GET, "/api/asyncapi.json", Open, "The contract of the sockets", get(documents::asyncapi)).gives(200, "Empty"),
+        Route::new(GET, "/api/docs", Open, "Both for people", get(documents::page)).text("text/html"),
     ]
 }

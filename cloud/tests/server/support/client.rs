@@ -67,6 +67,19 @@ impl Client {
         upgraded(client_async_with_config(request, Box::new(stream) as Box<dyn Stream>, Some(config)).await)
     }
 
+    /// A socket, unless the server closes the connection without an answer.
+    pub(crate) async fn try_plain(
+        server: &Server,
+        path: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Option<Self> {
+        let stream = TcpStream::connect(server.http).await.ok()?;
+        let mut request = format!("ws://{}{path}", server.http).into_client_request().unwrap();
+        add(request.headers_mut(), headers);
+        let opened = client_async(request, Box::new(stream) as Box<dyn Stream>).await;
+        opened.ok().map(|(socket, _)| Self(socket))
+    }
+
     /// A device in plain mode.
     pub(crate) async fn device(site: &Site, server: &Server, id: &str, token: &str) -> Self {
         let bearer = format!("Bearer {token}");
