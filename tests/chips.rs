@@ -57,10 +57,10 @@ fn a_value_at_the_end_of_the_range_is_believed_and_one_beyond_it_is_not() {
     for (chip, settings, last, volts, amps, beyond) in [
         (
             "0x40 ina219",
-            small("ina219", "100A/75mV", "7"),
+            small("ina219", "100A/200mV", "7"),
             "volts=25.9 shunt_mv=-319.9",
             (25.9, 4e-3),
-            Some((-426.53, 14e-3)),
+            Some((-159.95, 5e-3)),
             vec!["volts=26.1 shunt_mv=0", "volts=24 shunt_mv=330", "volts=24 shunt_mv=-330"],
         ),
         (

@@ -21,8 +21,6 @@ const GAP_INTERVALS: f64 = 3.0;
 /// The hypotheses are looked at after so long, in s, or after so much charge, in %.
 const LOOK_SECONDS: f64 = 10.0;
 const LOOK_PERCENT: f64 = 0.05;
-/// More than any battery can give, as a multiple of the capacity per hour: a fault of the reading.
-const MAX_C_RATE: f64 = 50.0;
 /// A gap longer than this is not bridged by the currents at its ends, in h.
 const BRIDGED_HOURS: f64 = 1.0;
 /// What may flow unseen, in % of the capacity per hour, at least.
@@ -112,7 +110,7 @@ impl StateOfCharge {
     pub fn update(&mut self, voltage: f64, current: f64, dt: Duration) -> Estimate {
         let c_rate = (current - self.setup.standby_amps) / self.setup.pack.capacity_ah;
         let cell_volts = match plausible_cell_volts(&self.setup.pack, voltage) {
-            Some(volts) if c_rate.abs() <= MAX_C_RATE => volts,
+            Some(volts) if self.setup.pack.can_give(current) => volts,
             _ => return self.gap(dt),
         };
         let seconds = dt.as_secs_f64();
