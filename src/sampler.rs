@@ -151,7 +151,7 @@ impl Sampler {
     /// After a reading: what the outputs may do, and the answer to who wants to leave ERROR. A reading that failed says
     /// nothing of a battery of which nothing is known yet.
     fn tell_verdict(&mut self, reset: Option<Reset>, trouble: Option<&str>) {
-        let mut verdict = self.battery.details().verdict;
+        let mut verdict = self.battery.verdict();
         if let Some(asker) = reset {
             let outcome = trouble.map_or_else(|| Ok(self.battery.reset_error()), |why| Err(why.to_owned()));
             verdict = *outcome.as_ref().unwrap_or(&verdict);

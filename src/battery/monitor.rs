@@ -153,6 +153,11 @@ impl Battery {
         self.soc.syncs()
     }
 
+    /// What holds since the last reading or gap.
+    pub fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+
     /// Forgets the faults whose cause is gone, by the last reading; what holds then.
     pub fn reset_error(&mut self) -> Verdict {
         self.verdict = self.protection.reset();
