@@ -30,6 +30,7 @@ const TO_USERS: &[(&str, &str, &str)] = &[
     (kind::UWB_LOCATION, "UwbLocation", "In uwb, and while tags are tracked: where a tag is"),
     (kind::UWB_HISTORY, "LocationHistory", "Answers get_location_history"),
     ("uwb.tracking", "Tracking", "The tags that are tracked now"),
+    ("alarm", "Alarm", "In alarms: it was raised, acknowledged or cleared"),
     ("audit", "AuditEntry", "In audit: somebody did something, or was not let do it"),
 ];
 
