@@ -6,6 +6,8 @@
 
 # Tests wait for networks, clocks and machines far longer than they compute.
 export RUST_TEST_THREADS ?= 4
+# Where scripts/need puts Node.js on a machine that has none, or an old one.
+export PATH := $(CURDIR)/.cache/node/bin:$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo dashboard build lint unit test test-fast test-release test-package deb bench audit screenshot clean

@@ -1,36 +1,15 @@
 //! What the estimator costs: one step as in the daemon, and a replay of a week. `cargo bench --bench estimator`.
 #![allow(clippy::print_stdout, reason = "it prints its figures")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use ems_edge::battery::protection::Limits;
 use ems_edge::battery::{Battery, Chemistry, Measured, Pack, SensorErrors, Setup, sensing};
-
-/// Counts what is allocated.
-struct Counting;
-
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-#[expect(unsafe_code, reason = "hands over to the system's allocator as it is")]
-// SAFETY: every call goes to `System` unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
+use ems_test_harness::CountedAllocator;
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: CountedAllocator = CountedAllocator::new();
 
 /// A week at 1 Hz.
 const STEPS: u32 = 7 * 86_400;
@@ -43,7 +22,7 @@ fn main() {
         let setup = Setup { pack, errors, full_cell_volts, standby_amps: 0.0, interval_seconds: 1.0 };
         let mut battery = Battery::new(setup, Limits::usual(&pack, full_cell_volts));
         battery.start_at(60.0);
-        let (allocated, began) = (ALLOCATIONS.load(Ordering::Relaxed), Instant::now());
+        let (allocated, began) = (ALLOCATOR.count(), Instant::now());
         let mut longest = Duration::ZERO;
         for second in 0..STEPS {
             let hour = f64::from(second) / 3600.0;
@@ -56,7 +35,7 @@ fn main() {
             longest = longest.max(step.elapsed());
         }
         let each = began.elapsed().as_secs_f64() / f64::from(STEPS);
-        let allocated = ALLOCATIONS.load(Ordering::Relaxed) - allocated;
+        let allocated = ALLOCATOR.count() - allocated;
         println!(
             "{chemistry:?}: {:.2} µs a step with its clock ({longest:?} the longest), {allocated} allocations in {STEPS} steps",
             each * 1e6

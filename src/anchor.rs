@@ -1,10 +1,12 @@
 //! What is known of the battery, kept over restarts and power cuts.
 //!
-//! With each sample it is written to a file on the runtime directory (RAM), so a restart loses nothing. The card gets an
-//! anchor when the battery was full or empty, when the daemon stops, and otherwise every half hour at most: so
-//! a power cut loses half an hour of counting, and the time without power widens the interval like any gap.
+//! With each sample it is written into a file on the runtime directory (RAM), so a restart loses nothing. The card gets an
+//! anchor when the battery was full or empty, when the daemon stops, each time that another percent has flowed, and
+//! otherwise every half hour at most: so a power cut loses one percent of counting, less than the narrowest interval
+//! leaves, and the time without power widens the interval like any gap.
 
-use std::fs;
+mod slots;
+
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
@@ -14,7 +16,7 @@ use tracing::{info, warn};
 
 use crate::battery::Battery;
 use crate::clock::{BootTime, Clock};
-use crate::store::Pen;
+use slots::Slots;
 
 /// The name of the anchor, on the card and on the runtime directory.
 pub const NAME: &str = "battery";
@@ -22,18 +24,26 @@ pub const NAME: &str = "battery";
 const CARD_MS: u64 = 30 * 60 * 1000;
 /// How soon after the start it is written first, in ms.
 const FIRST_CARD_MS: u64 = 5 * 60 * 1000;
+/// A change in % that is written before that.
+const CARD_PERCENT: f64 = 1.0;
 /// Version of the layout.
 const VERSION: u8 = 1;
 
+/// Keeps an anchor on the card.
+pub type Card = Box<dyn Fn(Vec<u8>)>;
+
 /// Keeps the battery's state.
 pub struct Anchor {
-    file: Option<PathBuf>,
-    pen: Option<Pen>,
+    path: Option<PathBuf>,
+    /// Opened with the first sample.
+    file: Option<Slots>,
+    card: Option<Card>,
     clock: Rc<Clock>,
     boot_id: String,
-    /// When the card is written next, and how many syncs there had been when it was last.
+    /// When the card is written next, and syncs and state of charge in % when it was last.
     card_due: BootTime,
     syncs: u32,
+    soc: f64,
     /// What an earlier boot left, while nobody knows how long ago.
     waiting: Option<Saved>,
     bytes: Vec<u8>,
@@ -51,18 +61,29 @@ struct Saved {
 }
 
 impl Anchor {
-    /// Keeps the state in the folder `runtime` and by `pen`; `boot_id` is the kernel's name of this boot.
-    pub fn new(runtime: Option<&Path>, pen: Option<Pen>, clock: Rc<Clock>, boot_id: String) -> Self {
+    /// Keeps the state in the folder `runtime` and by `card`; `boot_id` is the kernel's name of this boot.
+    pub fn new(runtime: Option<&Path>, card: Option<Card>, clock: Rc<Clock>, boot_id: String) -> Self {
         // The first one comes soon: a battery that was learned for an hour must not be lost with the second.
         let card_due = BootTime(clock.boottime().0.saturating_add(FIRST_CARD_MS));
-        let file = runtime.map(|folder| folder.join(NAME));
-        Self { file, pen, clock, boot_id, card_due, syncs: 0, waiting: None, bytes: Vec::new() }
+        let path = runtime.map(|folder| folder.join(NAME));
+        Self {
+            path,
+            file: None,
+            card,
+            clock,
+            boot_id,
+            card_due,
+            syncs: 0,
+            soc: f64::NAN,
+            waiting: None,
+            bytes: Vec::new(),
+        }
     }
 
     /// Takes up what earlier runs have left: of this boot from the runtime directory, else `card`, the anchor of an
     /// earlier one.
     pub fn restore(&mut self, battery: &mut Battery, card: Option<&[u8]>) {
-        let file = self.file.as_deref().and_then(|path| fs::read(path).ok());
+        let file = self.path.as_deref().and_then(slots::read);
         let of_this_boot = |saved: &Saved| saved.boot_id == self.boot_id;
         let in_ram = file.as_deref().and_then(Saved::read).filter(of_this_boot);
         let Some(saved) = in_ram.or_else(|| card.and_then(Saved::read)) else { return };
@@ -91,19 +112,16 @@ impl Anchor {
             }
         }
         self.write_down(battery, now);
-        if let Some(path) = &self.file
-            && let Err(error) = replace(path, &self.bytes)
-        {
-            warn!(
-                "cannot write {}: {error}; after a restart the state of charge is uncertain",
-                path.display()
-            );
-            self.file = None;
-        }
+        self.keep_in_ram();
         // While it waits, what is on the card is worth more.
-        let due = battery.syncs() != self.syncs || now >= self.card_due;
+        let soc = battery.estimate().soc;
+        if self.soc.is_nan() {
+            self.soc = soc;
+        }
+        let has_moved = (soc - self.soc).abs() >= CARD_PERCENT;
+        let due = has_moved || battery.syncs() != self.syncs || now >= self.card_due;
         if due && self.waiting.is_none() {
-            self.keep_on_card(battery.syncs(), now);
+            self.keep_on_card(battery, now);
         }
     }
 
@@ -112,14 +130,30 @@ impl Anchor {
         if self.waiting.is_none() {
             let now = self.clock.boottime();
             self.write_down(battery, now);
-            self.keep_on_card(battery.syncs(), now);
+            self.keep_on_card(battery, now);
         }
     }
 
-    fn keep_on_card(&mut self, syncs: u32, now: BootTime) {
-        (self.card_due, self.syncs) = (BootTime(now.0.saturating_add(CARD_MS)), syncs);
-        if let Some(pen) = &self.pen {
-            pen.remember(NAME, self.bytes.clone());
+    fn keep_in_ram(&mut self) {
+        let Some(path) = &self.path else { return };
+        let written = match &mut self.file {
+            Some(file) => file.write(&self.bytes),
+            None => Slots::open(path).and_then(|file| self.file.insert(file).write(&self.bytes)),
+        };
+        if let Err(error) = written {
+            warn!(
+                "cannot write {}: {error}; after a restart the state of charge is uncertain",
+                path.display()
+            );
+            (self.path, self.file) = (None, None);
+        }
+    }
+
+    fn keep_on_card(&mut self, battery: &Battery, now: BootTime) {
+        self.card_due = BootTime(now.0.saturating_add(CARD_MS));
+        (self.syncs, self.soc) = (battery.syncs(), battery.estimate().soc);
+        if let Some(card) = &self.card {
+            card(self.bytes.clone());
         }
     }
 
@@ -152,13 +186,6 @@ impl Anchor {
 
 fn is_known(quality: ClockQuality) -> bool {
     matches!(quality, ClockQuality::Synced | ClockQuality::Server)
-}
-
-/// Whole or not at all: a crash between the two leaves the old one.
-fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let new = path.with_extension("new");
-    fs::write(&new, bytes)?;
-    fs::rename(&new, path)
 }
 
 impl Saved {

@@ -1,6 +1,8 @@
 //! The composition root: builds the parts, starts them, waits for the signal, stops them in order.
 
 mod machine;
+#[cfg(test)]
+mod outage;
 mod reload;
 
 use std::cell::{Cell, RefCell};
@@ -17,7 +19,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, spawn_local};
 use tracing::{info, warn};
 
-use crate::anchor::Anchor;
+use crate::anchor::{self, Anchor, Card};
 use crate::battery::Battery;
 use crate::board::Board;
 use crate::clock::{Clock, SystemTime, TimeSource as _};
@@ -86,14 +88,14 @@ pub fn run(config: &Config, origin: Origin) -> Result<(), DaemonError> {
         // Its tasks wake each other through a queue; a LocalSet would write to an eventfd each time.
         .build_local(LocalOptions::default())
         .map_err(|e| DaemonError::System("an event loop", e))?;
-    runtime.block_on(serve(config, origin))?;
+    runtime.block_on(serve(config, origin, Pulse::default()))?;
     // The resolver may still be waiting for an answer: nobody waits for it.
     runtime.shutdown_background();
     Ok(())
 }
 
 #[expect(clippy::too_many_lines, reason = "one list of parts, each made once and in order")]
-async fn serve(config: &Config, origin: Origin) -> Result<(), DaemonError> {
+async fn serve(config: &Config, origin: Origin, pulse: Pulse) -> Result<(), DaemonError> {
     let mut signals = Signals::catch()?;
     let folder = machine::claim(config)?;
     let state = folder.path().to_owned();
@@ -116,7 +118,7 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), DaemonError> {
         sequence.begin_at_least_at(next);
     }
     let dialer = dialer(config, opened.last_good)?.with_spare(origin.spare_token.clone());
-    let pulse = Pulse { store: opened.work.clone(), ..Pulse::default() };
+    let pulse = Pulse { store: opened.work.clone(), ..pulse };
     let sensor =
         sensor::open(&config.wiring(), pulse.bus.clone()).map_err(|e| DaemonError::System("a thread", e))?;
     let identity = Identity { device_id: config.device_id.clone(), boot_id: sequence.boot_id().to_owned() };
@@ -161,8 +163,9 @@ async fn serve(config: &Config, origin: Origin) -> Result<(), DaemonError> {
         errors: error_sender,
     };
     let mut battery = Battery::new(config.setup(), config.limits());
-    let mut anchor =
-        Anchor::new(runtime.as_deref(), opened.pen.clone(), Rc::clone(&clock), machine::kernel_boot_id());
+    let card =
+        opened.pen.clone().map(|pen| -> Card { Box::new(move |bytes| pen.remember(anchor::NAME, bytes)) });
+    let mut anchor = Anchor::new(runtime.as_deref(), card, Rc::clone(&clock), machine::kernel_boot_id());
     anchor.restore(&mut battery, opened.anchor.as_deref());
     let sampler = Sampler {
         sensor,

@@ -61,7 +61,7 @@ const STALLED: Duration = Duration::from_secs(20);
 
 impl Pulse {
     /// The parts that must make progress: all but the bus, which has a rule of its own.
-    const PARTS: usize = 4;
+    pub(crate) const PARTS: usize = 4;
 
     /// The part that makes no progress.
     pub fn stalled(&self) -> Option<&'static str> {
@@ -70,12 +70,13 @@ impl Pulse {
         stalled.or_else(|| self.store.under_way().is_some_and(|lasts| lasts > STALLED).then_some("store"))
     }
 
-    fn counts(&self) -> [u64; Self::PARTS] {
+    /// How often each has come round.
+    pub(crate) fn counts(&self) -> [u64; Self::PARTS] {
         [self.executor.count(), self.sampler.count(), self.uplink.count(), self.store.count()]
     }
 
     /// The first part that stood still between `before` and `now`. Without the event loop no other can go on.
-    fn without_progress(
+    pub(crate) fn without_progress(
         &self,
         before: &[u64; Self::PARTS],
         now: &[u64; Self::PARTS],

@@ -98,11 +98,10 @@ impl Sample {
             ..SystemStatus::default()
         };
         match self.outcome {
-            Outcome::Measured { reading, estimate, state, totals } => {
+            Outcome::Measured { state, totals, .. } => {
                 status.state = state;
-                telemetry.battery = battery(reading, estimate);
+                telemetry.battery = self.outcome.battery();
                 if let Some(totals) = totals {
-                    totals.write(&mut telemetry.battery);
                     status.mode = totals.mode;
                     status.error_flags.extend(totals.faults.names().map(str::to_owned));
                 }
@@ -111,6 +110,20 @@ impl Sample {
         }
         telemetry.system_status = Some(status);
         telemetry
+    }
+}
+
+impl Outcome {
+    /// What is known of the battery, as it is sent.
+    pub fn battery(&self) -> Battery {
+        match self {
+            Self::Measured { reading, estimate, totals, .. } => {
+                let mut battery = battery(*reading, *estimate);
+                totals.iter().for_each(|totals| totals.write(&mut battery));
+                battery
+            }
+            Self::Gap(_) => Battery::default(),
+        }
     }
 }
 

@@ -8,107 +8,52 @@
     reason = "a test fails by panicking"
 )]
 
-use std::collections::BTreeSet;
+use ems_test_harness::{Bench, Bus, Sample};
 
-use ems_test_harness::{Bus, Cloud, Edge, Sample, Settings};
-
-/// A daemon that measures with a chip on a bus, and the cloud it reports to.
-struct Bench {
-    cloud: Cloud,
-    bus: Bus,
-    edge: Edge,
+/// A daemon that measures so many LFP cells with a chip and a shunt of 100 A/75 mV.
+fn bench(bus: Bus, chip: &str, cells: u16, more: &[(&str, &str)]) -> Bench {
+    let cells = cells.to_string();
+    let pack = [("SENSOR", chip), ("SHUNT", "100A/75mV"), ("CHEMISTRY", "lfp"), ("CELLS_SERIES", &cells)];
+    Bench::on(bus, &[&pack, [("CAPACITY_AH", "100")].as_slice(), more].concat())
 }
 
-impl Bench {
-    fn new(bus: Bus, chip: &str, cells: u16, change: impl FnOnce(Settings) -> Settings) -> Self {
-        let cloud = Cloud::start();
-        let settings = Settings::of(cloud.device())
-            .to(cloud.tls(), &cloud.ca_file())
-            .measuring(chip, &bus.node(), cells)
-            .with("SAMPLE_INTERVAL", "200ms");
-        let edge = Edge::start_on(&bus, &change(settings));
-        Self { cloud, bus, edge }
-    }
-
-    /// An INA226 at a pack of 8 cells, measuring 26.6 V.
-    fn ina226(control: &str) -> Self {
-        Self::new(Bus::new(control), "ina226", 8, |settings| settings)
-    }
-
-    /// Waits for samples with these values and gives the last one.
-    fn measures(&self, volts: f64, amps: f64) -> Sample {
-        let fits = |sample: &Sample| near(sample.voltage(), volts) && near(sample.current(), amps);
-        let what = format!("two samples of {volts} V, {amps} A");
-        let samples = self.cloud.api().wait_for("ems_001", &what, |samples| {
-            samples.len() >= 2 && samples[samples.len() - 2..].iter().all(fits)
-        });
-        samples.last().unwrap().clone()
-    }
-
-    /// Waits for samples without values that say `flag`, and gives the number of the last one.
-    fn loses_the_sensor(&self, flag: &str) -> u64 {
-        let what = format!("three samples with {flag}");
-        let samples = self.cloud.api().wait_for("ems_001", &what, |samples| {
-            let end = &samples[samples.len().saturating_sub(3)..];
-            end.len() == 3 && end.iter().all(|sample| is_gap(sample) && sample.flags() == [flag])
-        });
-        samples.last().unwrap().seq()
-    }
-
-    /// Every sample so far obeys the rule: values, or a flag that says why there are none; and no number is missing.
-    fn is_honest(&self) {
-        let samples = self.cloud.api().samples("ems_001");
-        for sample in &samples {
-            let values =
-                ["voltage", "current", "power", "soc"].map(|key| sample.0["battery"].get(key).is_some());
-            let whole = values == [true; 4] && sample.flags().is_empty();
-            assert!(whole || is_gap(sample), "{sample:?}");
-        }
-        let numbers: BTreeSet<u64> = samples.iter().map(Sample::seq).collect();
-        let (first, last) = (numbers.first().unwrap(), numbers.last().unwrap());
-        assert_eq!(numbers.len() as u64, last - first + 1, "a failed reading takes a number like any other");
-    }
-
-    /// The voltages of the samples after number `seq`.
-    fn voltages_after(&self, seq: u64) -> Vec<f64> {
-        let samples = self.cloud.api().samples("ems_001");
-        samples.iter().filter(|sample| sample.seq() > seq).filter_map(Sample::voltage).collect()
-    }
+/// An INA226 at a pack of 8 cells.
+fn ina226(control: &str) -> Bench {
+    bench(Bus::new(control), "ina226", 8, &[])
 }
 
-fn is_gap(sample: &Sample) -> bool {
-    let battery = &sample.0["battery"];
-    ["voltage", "current", "power", "soc"].iter().all(|key| battery.get(key).is_none())
-        && !sample.flags().is_empty()
+/// A step of an INA219's bus voltage is 4 mV, of its shunt 10 µV, which is 13 mA here.
+const STEP: f64 = 0.02;
+
+fn measures(bench: &Bench, volts: f64, amps: f64) -> Sample {
+    bench.measures((volts, STEP), Some((amps, STEP)))
 }
 
-fn near(value: Option<f64>, expected: f64) -> bool {
-    // A step of an INA219's bus voltage is 4 mV, of its shunt 10 µV, which is 13 mA here.
-    value.is_some_and(|value| (value - expected).abs() < 0.02)
+fn near(value: f64, expected: f64) -> bool {
+    (value - expected).abs() < STEP
 }
 
 #[test]
 fn an_ina219_gives_the_volts_and_amps_of_a_12_volt_pack() {
-    let bench = Bench::new(Bus::new("chip 0x40 ina219 volts=13.3 shunt_mv=15"), "ina219", 4, |s| s);
-    let sample = bench.measures(13.3, 20.0);
+    let bench = bench(Bus::new("chip 0x40 ina219 volts=13.3 shunt_mv=15"), "ina219", 4, &[]);
+    let sample = measures(&bench, 13.3, 20.0);
     assert_eq!(sample.0["system_status"]["state"], "CHARGING");
     let power = sample.0["battery"]["power"].as_f64().unwrap();
     assert!((power - 266.0).abs() < 1.0, "{power} W");
     bench.bus.set("chip 0x40 ina219 volts=12.8 shunt_mv=-37.5");
-    assert_eq!(bench.measures(12.8, -50.0).0["system_status"]["state"], "DISCHARGING");
+    assert_eq!(measures(&bench, 12.8, -50.0).0["system_status"]["state"], "DISCHARGING");
     bench.bus.set("chip 0x40 ina219 volts=13.1 shunt_mv=0");
-    assert_eq!(bench.measures(13.1, 0.0).0["system_status"]["state"], "IDLE");
+    assert_eq!(measures(&bench, 13.1, 0.0).0["system_status"]["state"], "IDLE");
     bench.is_honest();
 }
 
 #[test]
 fn an_ina226_behind_a_divider_gives_the_volts_and_amps_of_a_48_volt_pack() {
     let bus = Bus::new("chip 0x44 ina226 volts=26.6 shunt_mv=30");
-    let bench =
-        Bench::new(bus, "ina226", 16, |settings| settings.with("I2C_ADDRESS", "0x44").with("DIVIDER", "2.0"));
-    bench.measures(53.2, 40.0);
+    let bench = bench(bus, "ina226", 16, &[("I2C_ADDRESS", "0x44"), ("DIVIDER", "2.0")]);
+    measures(&bench, 53.2, 40.0);
     bench.bus.set("chip 0x44 ina226 volts=26.0 shunt_mv=-30");
-    bench.measures(52.0, -40.0);
+    measures(&bench, 52.0, -40.0);
     bench.is_honest();
 }
 
@@ -116,8 +61,8 @@ fn an_ina226_behind_a_divider_gives_the_volts_and_amps_of_a_48_volt_pack() {
 fn an_inverted_shunt_is_turned_round() {
     for (chip, cells, volts) in [("ina219", 4, 13.3), ("ina226", 8, 26.6)] {
         let bus = Bus::new(&format!("chip 0x40 {chip} volts={volts} shunt_mv=-7.5"));
-        let bench = Bench::new(bus, chip, cells, |settings| settings.with("CURRENT_SIGN", "inverted"));
-        bench.measures(volts, 10.0);
+        let bench = bench(bus, chip, cells, &[("CURRENT_SIGN", "inverted")]);
+        measures(&bench, volts, 10.0);
     }
 }
 
@@ -126,7 +71,7 @@ fn a_bus_that_takes_more_than_one_read_a_transfer_gives_the_same_values() {
     // The other tests run on a bus that refuses them, as the Pi's does.
     for (chip, cells, volts) in [("ina219", 4, 13.3), ("ina226", 8, 26.6)] {
         let control = format!("reject_read_not_last off\nchip 0x40 {chip} volts={volts} shunt_mv=7.5");
-        Bench::new(Bus::new(&control), chip, cells, |settings| settings).measures(volts, 10.0);
+        measures(&bench(Bus::new(&control), chip, cells, &[]), volts, 10.0);
     }
 }
 
@@ -139,21 +84,18 @@ fn each_failure_of_a_transfer_is_a_gap_with_its_flag_and_the_values_after_it_are
         (5, "COMM_LOSS", "i2c_arm_baudrate"),
         (16, "SENSOR_LOST", "kernel driver"),
     ] {
-        let bench = Bench::ina226("chip 0x40 ina226 volts=26.6 shunt_mv=-7.5");
-        bench.measures(26.6, -10.0);
+        let bench = ina226("chip 0x40 ina226 volts=26.6 shunt_mv=-7.5");
+        measures(&bench, 26.6, -10.0);
         bench.bus.set(&format!("chip 0x40 ina226 volts=26.6 shunt_mv=-7.5\nfault {errno}"));
         let lost = bench.loses_the_sensor(flag);
         // The pack goes on while nobody looks.
         bench.bus.set(&format!("chip 0x40 ina226 volts=25.1 shunt_mv=15\nfault {errno}"));
         bench.loses_the_sensor(flag);
         bench.bus.set("chip 0x40 ina226 volts=25.1 shunt_mv=15");
-        bench.measures(25.1, 20.0);
+        measures(&bench, 25.1, 20.0);
 
         let voltages = bench.voltages_after(lost);
-        assert!(
-            voltages.iter().all(|&volts| near(Some(volts), 25.1)),
-            "errno {errno}: old values: {voltages:?}"
-        );
+        assert!(voltages.iter().all(|&volts| near(volts, 25.1)), "errno {errno}: old values: {voltages:?}");
         bench.is_honest();
         let log = bench.edge.log();
         let said = log.contains("INA226 at 0x40") && log.contains(&errno.to_string()) && log.contains(words);
@@ -164,11 +106,11 @@ fn each_failure_of_a_transfer_is_a_gap_with_its_flag_and_the_values_after_it_are
 
 #[test]
 fn a_wrong_address_is_a_lost_sensor_until_a_chip_is_there() {
-    let bench = Bench::ina226("chip 0x41 ina226 volts=26.6 shunt_mv=7.5");
+    let bench = ina226("chip 0x41 ina226 volts=26.6 shunt_mv=7.5");
     bench.loses_the_sensor("SENSOR_LOST");
     assert!(bench.edge.log().contains("INA226 at 0x40"), "{}", bench.edge.log());
     bench.bus.set("chip 0x40 ina226 volts=26.6 shunt_mv=7.5");
-    bench.measures(26.6, 10.0);
+    measures(&bench, 26.6, 10.0);
     bench.is_honest();
 }
 
@@ -176,11 +118,11 @@ fn a_wrong_address_is_a_lost_sensor_until_a_chip_is_there() {
 fn a_missing_device_node_is_a_lost_sensor_until_it_appears() {
     let bus = Bus::new("chip 0x40 ina226 volts=26.6 shunt_mv=7.5");
     bus.unplug();
-    let bench = Bench::new(bus, "ina226", 8, |settings| settings);
+    let bench = bench(bus, "ina226", 8, &[]);
     bench.loses_the_sensor("SENSOR_LOST");
     assert!(bench.edge.log().contains("dtparam=i2c_arm=on"), "{}", bench.edge.log());
     bench.bus.plug_in();
-    bench.measures(26.6, 10.0);
+    measures(&bench, 26.6, 10.0);
     bench.is_honest();
 }
 
@@ -190,19 +132,19 @@ fn a_chip_that_lost_its_configuration_is_noticed_told_and_configured_again() {
         let control = |volts: f64, count: usize| {
             format!("chip 0x40 {chip} volts={volts} shunt_mv=-7.5\nreset 0x40 {count}")
         };
-        let bench = Bench::new(Bus::new(&control(13.3, 0)), chip, cells, |settings| settings);
-        bench.measures(13.3, -10.0);
+        let bench = bench(Bus::new(&control(13.3, 0)), chip, cells, &[]);
+        measures(&bench, 13.3, -10.0);
         for count in 1..=3usize {
             let volts = [13.2, 13.1, 13.0][count - 1];
             bench.bus.set(&control(volts, count));
-            bench.measures(volts, -10.0);
-            let samples = bench.cloud.api().samples("ems_001");
+            measures(&bench, volts, -10.0);
+            let samples = bench.samples();
             let resets = samples.iter().filter(|sample| sample.flags() == ["SENSOR_RESET"]).count();
             assert_eq!(resets, count, "{chip}: a sample says that the chip was reset");
         }
-        let samples = bench.cloud.api().samples("ems_001");
+        let samples = bench.samples();
         let wrong: Vec<_> =
-            samples.iter().filter(|s| s.current().is_some_and(|amps| !near(Some(amps), -10.0))).collect();
+            samples.iter().filter(|s| s.current().is_some_and(|amps| !near(amps, -10.0))).collect();
         assert!(wrong.is_empty(), "{chip}: a chip without its configuration was believed: {wrong:?}");
         bench.is_honest();
     }
@@ -210,37 +152,37 @@ fn a_chip_that_lost_its_configuration_is_noticed_told_and_configured_again() {
 
 #[test]
 fn a_clone_with_another_id_is_not_believed() {
-    let bench = Bench::ina226("chip 0x40 ina226 volts=26.6 shunt_mv=7.5\nid 0x40 0x5449 0x2270");
+    let bench = ina226("chip 0x40 ina226 volts=26.6 shunt_mv=7.5\nid 0x40 0x5449 0x2270");
     bench.loses_the_sensor("COMM_LOSS");
     let log = bench.edge.log();
     assert!(log.contains("0x2270") && log.contains("SENSOR"), "{log}");
-    let samples = bench.cloud.api().samples("ems_001");
-    assert!(samples.iter().all(is_gap), "{samples:?}");
+    let samples = bench.samples();
+    assert!(samples.iter().all(Sample::is_gap), "{samples:?}");
     bench.bus.set("chip 0x40 ina226 volts=26.6 shunt_mv=7.5");
-    bench.measures(26.6, 10.0);
+    measures(&bench, 26.6, 10.0);
 }
 
 #[test]
 fn a_bus_that_hangs_delays_no_sample_and_recovers() {
-    let bench = Bench::ina226("chip 0x40 ina226 volts=26.6 shunt_mv=7.5");
-    bench.measures(26.6, 10.0);
+    let bench = ina226("chip 0x40 ina226 volts=26.6 shunt_mv=7.5");
+    measures(&bench, 26.6, 10.0);
     bench.bus.set("chip 0x40 ina226 volts=25.5 shunt_mv=7.5\nhang");
     let lost = bench.loses_the_sensor("SENSOR_LOST");
     bench.bus.set("chip 0x40 ina226 volts=25.5 shunt_mv=7.5");
-    bench.measures(25.5, 10.0);
-    assert!(bench.voltages_after(lost).iter().all(|&volts| near(Some(volts), 25.5)));
+    measures(&bench, 25.5, 10.0);
+    assert!(bench.voltages_after(lost).iter().all(|&volts| near(volts, 25.5)));
     bench.is_honest();
 }
 
 #[test]
 fn a_slow_bus_gives_gaps_not_late_values() {
     // Slower than the part of the interval that a reading has.
-    let bench = Bench::ina226("chip 0x40 ina226 volts=26.6 shunt_mv=7.5\ndelay_ms 500");
+    let bench = ina226("chip 0x40 ina226 volts=26.6 shunt_mv=7.5\ndelay_ms 500");
     bench.loses_the_sensor("SENSOR_LOST");
     bench.bus.set("chip 0x40 ina226 volts=25.5 shunt_mv=7.5");
-    bench.measures(25.5, 10.0);
-    let samples = bench.cloud.api().samples("ems_001");
-    assert!(samples.iter().filter_map(Sample::voltage).all(|volts| near(Some(volts), 25.5)), "{samples:?}");
+    measures(&bench, 25.5, 10.0);
+    let samples = bench.samples();
+    assert!(samples.iter().filter_map(Sample::voltage).all(|volts| near(volts, 25.5)), "{samples:?}");
 }
 
 #[test]
@@ -249,12 +191,12 @@ fn voltages_beyond_the_range_of_the_chip_are_not_believed() {
         ("chip 0x40 ina226 volts=26.6 shunt_mv=90", "the shunt above 81.92 mV"),
         ("chip 0x40 ina226 volts=26.6 shunt_mv=-90", "the shunt below -81.92 mV"),
     ] {
-        let bench = Bench::ina226("chip 0x40 ina226 volts=26.6 shunt_mv=7.5");
-        bench.measures(26.6, 10.0);
+        let bench = ina226("chip 0x40 ina226 volts=26.6 shunt_mv=7.5");
+        measures(&bench, 26.6, 10.0);
         bench.bus.set(control);
         bench.loses_the_sensor("COMM_LOSS");
         assert!(bench.edge.log().contains("range"), "{what}: {}", bench.edge.log());
         bench.bus.set("chip 0x40 ina226 volts=26.6 shunt_mv=-7.5");
-        bench.measures(26.6, -10.0);
+        measures(&bench, 26.6, -10.0);
     }
 }

@@ -155,6 +155,7 @@ fn start(config: &Config) -> Stages {
         backlog_pace: Duration::ZERO,
         commands: channels.commands,
         board: RefCell::new(Board::new(Path::new("/"))),
+        positions: Rc::default(),
         remembered: Cell::new(None),
         reporter: reporter.clone(),
     };

@@ -123,6 +123,8 @@ fn at_a_terminal_each_answer_is_tested_the_token_is_not_shown_and_the_daemon_can
     terminal.answers("DEVICE_ID [ems_001]: ", "");
     terminal.answers("API_TOKEN: ", &site.cloud.device().token);
     terminal.shows("ok       token");
+    terminal.shows("waveshare-ups-hat-b");
+    terminal.answers("BOARD [none]: ", "");
     // The chip is found by its ids.
     terminal.shows("0x44  INA226");
     terminal.answers("SENSOR [ina226]: ", "");
@@ -138,6 +140,7 @@ fn at_a_terminal_each_answer_is_tested_the_token_is_not_shown_and_the_daemon_can
     terminal.answers("CAPACITY_AH: ", "100");
     terminal.shows("FAILED   reading");
     terminal.answers("Keep it all the same? [y/N] ", "");
+    terminal.answers("BOARD [none]: ", "");
     terminal.answers("SENSOR [ina226]: ", "");
     for question in [
         "I2C_BUS [",
@@ -163,6 +166,31 @@ fn at_a_terminal_each_answer_is_tested_the_token_is_not_shown_and_the_daemon_can
     assert!(shown.contains("[secret]") && shown.contains("config.env:"), "{shown}");
     assert_eq!(fs::metadata(site.config()).unwrap().permissions().mode() & 0o7777, 0o600);
     assert!(site.text().contains("# Cells in series"), "the explanations stay: {}", site.text());
+}
+
+#[test]
+fn a_board_answers_for_the_chip_and_its_wiring_and_only_the_capacity_is_asked_for() {
+    let site = Site::new();
+    site.bus.set("chip 0x43 ina219 volts=3.9 shunt_mv=-5");
+    let server = format!("SERVER_URL={}", site.server());
+    let ca = format!("CA_FILE={}", site.cloud.ca_file().display());
+    let bus = format!("I2C_BUS={}", site.bus.node().display());
+    let given = ["DEVICE_ID=ems_001", &server, &ca, &bus];
+    let words: Vec<&str> = given.iter().flat_map(|pair| ["--set", pair]).collect();
+    let mut terminal = Pty::start(&mut site.setup(&words));
+    terminal.answers("API_TOKEN: ", &site.cloud.device().token);
+    terminal.answers("BOARD [none]: ", "waveshare-d");
+    terminal.shows("for example waveshare-ups-hat-d");
+    terminal.answers("BOARD [none]: ", "waveshare-ups-hat-d");
+    terminal.answers("DIVIDER [1]: ", "");
+    terminal.answers("CAPACITY_AH: ", "5");
+    terminal.shows("ok       reading");
+    terminal.shows("config.env is written");
+    assert_eq!(terminal.end(), 0, "{}", terminal.screen());
+    for unasked in ["SENSOR [", "SENSOR:", "I2C_ADDRESS", "SHUNT:", "CURRENT_SIGN", "CELLS_SERIES"] {
+        assert!(!terminal.screen().contains(unasked), "{unasked}: {}", terminal.screen());
+    }
+    assert!(site.text().lines().any(|line| line == "BOARD=waveshare-ups-hat-d"), "{}", site.text());
 }
 
 #[test]

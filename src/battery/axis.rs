@@ -50,8 +50,7 @@ impl Axis {
     /// Anything up to ± `limit`.
     pub(super) fn uniform(len: usize, limit: f64) -> Self {
         let mut axis = Self::blank(len, (-limit, limit), limit / 3.0_f64.sqrt());
-        let outermost = limit * (1.0 - 1.0 / len as f64);
-        axis.spread_out((-outermost, outermost));
+        axis.spread_out((-limit, limit));
         axis.weigh(|_| 0.0);
         axis
     }

@@ -17,7 +17,9 @@ pub(super) const SIZE: usize = 128;
 /// a lead-acid battery takes near full depends on more than one factor.
 const MISS_SIGMA: (f64, f64) = (2.5, 10.0);
 /// A hypothesis less plausible than this share of the best does not widen the interval.
-const IGNORED: f64 = 0.05;
+const IGNORED: f64 = 0.02;
+/// A curve stays at least so likely beside the likeliest.
+const LEAST_CURVE: f64 = 0.2;
 /// What the middles of the bands count for in the interval: they share one systematic error.
 const HEARSAY: f64 = 0.2;
 /// The spread of an estimate of which nothing is known, in %.
@@ -63,7 +65,7 @@ impl Axes {
         let kind = if lead { Axis::normal(4, 1.0, 0.45, (0.1, 2.2)) } else { Axis::choices(CURVES.len()) };
         Self {
             // Few packs hold more than their label, and many less.
-            kappa: Axis::skewed(LONGEST, 1.0, (0.02 + 0.5 * gain, 0.075), (0.955, 1.265)),
+            kappa: Axis::skewed(LONGEST, 1.0, (0.02 + 0.5 * gain, 0.080), (0.955, 1.265)),
             offset: Axis::uniform(offsets, offset),
             kind,
             lead,
@@ -164,6 +166,9 @@ impl Bank {
             axis.learn(learned);
             axis.focus();
         }
+        // No curve is given up: the next discharge may tell more of it than this one.
+        let most = kinds.iter().fold(0.0_f64, |a, &b| a.max(b));
+        kinds.iter_mut().for_each(|kind| *kind = kind.max(LEAST_CURVE * most));
         kind.learn(kinds);
         for hypothesis in &mut self.hypotheses {
             (hypothesis.slid, hypothesis.miss, hypothesis.doubt) = (0.0, 0.0, 0.0);

@@ -6,8 +6,8 @@ use super::forecast::Forecast;
 use super::meter::Meter;
 use super::protection::{Limits, Observation, Protection, Verdict};
 use super::saved::{self, SavedError};
-use super::voltage_only::VoltageOnly;
-use super::{Estimate, Setup, StateOfCharge};
+use super::voltage_only::{VoltageOnly, plausible_cell_volts};
+use super::{Estimate, Response, Setup, StateOfCharge, StepResponse};
 
 /// One reading of the sensor.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -50,6 +50,7 @@ pub struct Battery {
     meter: Meter,
     forecast: Forecast,
     protection: Protection,
+    response: StepResponse,
     last: Option<(f64, f64)>,
     verdict: Verdict,
 }
@@ -69,6 +70,7 @@ impl Battery {
             meter: Meter::default(),
             forecast: Forecast::default(),
             protection,
+            response: StepResponse::default(),
             last: None,
             verdict,
         }
@@ -100,12 +102,20 @@ impl Battery {
             Some(amps) => self.last = Some((voltage * amps, amps)),
             None => self.lose_current(),
         }
+        self.response.note(current.map(|amps| (voltage, amps)), &pack);
+        let Some(cell_volts) =
+            plausible_cell_volts(&pack, voltage).filter(|_| current.is_none_or(|amps| pack.can_give(amps)))
+        else {
+            self.verdict = self.protection.implausible(seconds);
+            return estimate;
+        };
         let seen = Observation {
-            cell_volts: voltage / f64::from(pack.cells_series),
+            cell_volts,
             amps: current,
             celsius: temperature,
             estimate,
             is_full: self.soc.is_full(),
+            answers: matches!(self.response.judge(&pack), Response::Unknown | Response::Plausible { .. }),
         };
         self.verdict = self.protection.update(&seen, seconds.min(LONGEST_SECONDS));
         estimate
@@ -116,6 +126,11 @@ impl Battery {
         self.lose_current();
         self.verdict = self.protection.gap(dt.as_secs_f64());
         if self.counts { self.soc.gap(dt) } else { self.blind.gap(dt) }
+    }
+
+    /// What is known now.
+    pub fn estimate(&self) -> Estimate {
+        if self.counts { self.soc.estimate() } else { self.blind.estimate() }
     }
 
     /// What is known beside the state of charge.

@@ -51,7 +51,15 @@ impl Chemistry {
     }
 }
 
+/// More than any battery can give, as a multiple of the capacity per hour.
+const MAX_C_RATE: f64 = 50.0;
+
 impl Pack {
+    /// Whether a battery of this capacity can give or take so many A; false for what is no number.
+    pub fn can_give(&self, amps: f64) -> bool {
+        amps.abs() <= MAX_C_RATE * self.capacity_ah
+    }
+
     /// The highest voltage that the pack's terminals reach while charging, in V.
     pub fn max_volts(&self) -> f64 {
         self.chemistry.max_cell_volts() * f64::from(self.cells_series)

@@ -36,9 +36,9 @@ pub(super) struct Cell {
 impl Cell {
     pub(super) fn of(chemistry: Chemistry) -> Self {
         match chemistry {
-            Chemistry::Lfp => Self { ohmic: (0.050, 0.15, 0.60), ahead: 14.0, doubt: 0.018 },
-            Chemistry::Nmc => Self { ohmic: (0.070, 0.20, 0.90), ahead: 16.0, doubt: 0.013 },
-            Chemistry::LeadAcid => Self { ohmic: (0.040, 0.15, 0.60), ahead: 10.0, doubt: 0.012 },
+            Chemistry::Lfp => Self { ohmic: (0.050, 0.15, 1.00), ahead: 14.0, doubt: 0.018 },
+            Chemistry::Nmc => Self { ohmic: (0.070, 0.20, 1.20), ahead: 16.0, doubt: 0.013 },
+            Chemistry::LeadAcid => Self { ohmic: (0.040, 0.15, 1.00), ahead: 10.0, doubt: 0.012 },
         }
     }
 }
@@ -122,14 +122,17 @@ impl Polarisation {
     /// Least and largest resistance that it may be now, V per cell at one capacity per hour.
     pub(super) fn ohmic_range(&self, chemistry: Chemistry) -> (f64, f64) {
         let (least, _, most) = Cell::of(chemistry).ohmic;
-        if self.steps < ENOUGH_STEPS {
-            return (least, most);
-        }
+        let (below, above) = match self.steps {
+            0 => return (least, most),
+            1 => (0.55, 1.7),
+            2 => (0.6, 1.6),
+            _ => (0.65, 1.5),
+        };
         // A night without steps may have cooled the cells.
         let age = 1.0 + self.step_age / 12.0;
         (
-            (0.65 * self.ohmic / age).max(least.min(0.5 * self.ohmic)),
-            (1.5 * self.ohmic * age).min(most.max(2.0 * self.ohmic)),
+            (below * self.ohmic / age).max(least.min(0.5 * self.ohmic)),
+            (above * self.ohmic * age).min(most.max(2.0 * self.ohmic)),
         )
     }
 

@@ -65,6 +65,10 @@ impl StepResponse {
             self.last = None;
             return;
         };
+        if !(volts.is_finite() && pack.can_give(amps)) {
+            self.last = None;
+            return;
+        }
         let Some((last_volts, last_amps)) = self.last.replace((volts, amps)) else { return };
         let (v, i) = (volts - last_volts, amps - last_amps);
         let cells = f64::from(pack.cells_series);

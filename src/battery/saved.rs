@@ -8,7 +8,7 @@ use super::meter::Meter;
 use super::{Pack, StateOfCharge};
 
 /// Version of the layout.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// Steps of states of charge in 16 bits, in %: up to ± 163 %.
 const STEP: f64 = 0.005;
 /// Steps of misses and doubts.
@@ -32,6 +32,10 @@ pub enum SavedError {
 
 /// Appends the state of the estimator and the meter.
 pub(super) fn save(soc: &StateOfCharge, meter: &Meter, ends: (bool, bool), out: &mut Vec<u8>) {
+    // What was counted since the hypotheses were looked at belongs to them.
+    let mut soc = soc.clone();
+    soc.settle();
+    let soc = &soc;
     out.push(VERSION);
     let pack = &soc.setup.pack;
     out.push(pack.chemistry as u8);
@@ -52,6 +56,9 @@ pub(super) fn save(soc: &StateOfCharge, meter: &Meter, ends: (bool, bool), out: 
     }
     let p = &soc.polarisation;
     for value in [p.ohmic, p.step_age, soc.usual, soc.since_sync.0, soc.since_sync.1, soc.since_refined] {
+        put(out, value);
+    }
+    for value in [p.c_rate, p.lag[0], p.lag[1], p.unseen] {
         put(out, value);
     }
     out.extend_from_slice(&p.steps.to_le_bytes());
@@ -101,6 +108,12 @@ pub(super) fn restore(soc: &mut StateOfCharge, bytes: &[u8]) -> Result<(Meter, (
     ] {
         *value = input.number()?.clamp(0.0, 1e9);
     }
+    let [short, long] = &mut p.lag;
+    for value in [&mut p.c_rate, short, long, &mut p.unseen] {
+        *value = input.number()?.clamp(-100.0, 100.0);
+    }
+    // What flowed last may have left the cells polarised, and nobody knows what flowed since.
+    p.gap();
     p.steps = u32::from_le_bytes(input.take()?).min(1000);
     let flags = input.byte()?;
     new.synced = flags & 1 != 0;

@@ -21,13 +21,13 @@ const GAP_INTERVALS: f64 = 3.0;
 /// The hypotheses are looked at after so long, in s, or after so much charge, in %.
 const LOOK_SECONDS: f64 = 10.0;
 const LOOK_PERCENT: f64 = 0.05;
-/// More than any battery can give, as a multiple of the capacity per hour: a fault of the reading.
-const MAX_C_RATE: f64 = 50.0;
 /// A gap longer than this is not bridged by the currents at its ends, in h.
 const BRIDGED_HOURS: f64 = 1.0;
 /// What may flow unseen, in % of the capacity per hour, at least.
 const UNSEEN_PERCENT_PER_HOUR: f64 = 1.0;
 const OFF_PERCENT_PER_HOUR: f64 = 5.0;
+/// How far the state of charge usually is from what was kept, after a time without power, in %.
+const OFF_SPREAD: f64 = 1.5;
 /// Time constant of the pack's usual current, in h.
 const USUAL_HOURS: f64 = 12.0;
 /// What nothing accounts for (drift of the sensor, self-discharge), in % per hour.
@@ -35,7 +35,7 @@ const DRIFT_PERCENT_PER_HOUR: f64 = 0.02;
 /// Misses are forgotten in this time, in h.
 const FORGET_HOURS: f64 = 120.0;
 /// A state of charge from elsewhere is believed within so many %.
-const GIVEN_WITHIN: f64 = 3.0;
+const GIVEN_WITHIN: f64 = 2.3;
 /// The narrowest interval that is stated, in % to either side.
 const NARROWEST: f64 = 1.2;
 /// Time constant with which an open-circuit voltage pulls, in h.
@@ -110,7 +110,7 @@ impl StateOfCharge {
     pub fn update(&mut self, voltage: f64, current: f64, dt: Duration) -> Estimate {
         let c_rate = (current - self.setup.standby_amps) / self.setup.pack.capacity_ah;
         let cell_volts = match plausible_cell_volts(&self.setup.pack, voltage) {
-            Some(volts) if c_rate.abs() <= MAX_C_RATE => volts,
+            Some(volts) if self.setup.pack.can_give(current) => volts,
             _ => return self.gap(dt),
         };
         let seconds = dt.as_secs_f64();
@@ -207,17 +207,28 @@ impl StateOfCharge {
         self.settle();
         let hours = seconds / 3600.0;
         let before = self.last_c_rate.unwrap_or(c_rate);
-        let (mut least, mut most) = (before.min(c_rate).min(0.0), before.max(c_rate).max(0.0));
+        let (lower, upper) = (before.min(c_rate), before.max(c_rate));
+        let (mut least, mut most) = (lower.min(0.0), upper.max(0.0));
         let mut mean = f64::midpoint(before, c_rate);
+        // A load that comes and goes may be off at both ends: then what flowed of late tells more.
+        let [recent, long] = self.polarisation.lag;
+        let beyond = recent - recent.clamp(lower, upper);
+        mean += 0.5 * beyond;
+        (least, most) = (least.min(recent).min(long), most.max(recent).max(long));
         if hours > BRIDGED_HOURS || self.last_c_rate.is_none() {
             mean = 0.0;
             (least, most) = (least.min(-self.unseen_rate() / 100.0), most.max(self.unseen_rate() / 100.0));
         }
-        let doubt = 0.25 * self.usual;
+        let doubt = 0.25 * self.usual + 0.5 * beyond.abs();
         self.bank.advance(mean * 100.0 * hours, 0.0, 0.0);
         let percent = 100.0 * hours;
         let (below, above) = ((mean - least + doubt) * percent, (most - mean + doubt) * percent);
+        let spread = self.bank.spread;
         self.bank.widen(below.min(200.0), above.min(200.0));
+        if self.last_c_rate.is_none() {
+            // Whatever may have happened meanwhile, what was kept is the best guess.
+            self.bank.spread = spread.hypot(OFF_SPREAD).min(self.bank.spread);
+        }
         self.confine();
     }
 
@@ -237,7 +248,7 @@ impl StateOfCharge {
     }
 
     /// Brings the hypotheses up to now.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         let (percent, hours, gas) = std::mem::take(&mut self.pending);
         self.bank.advance(percent, hours, gas);
         let drift = DRIFT_PERCENT_PER_HOUR * hours;

@@ -17,6 +17,12 @@ const CHARGED_PERCENT: f64 = 0.5;
 const NO_DISCHARGE: f64 = 0.004;
 /// How exactly chargers hold their voltage, in V per cell.
 const CHARGER_ERROR: f64 = 0.012;
+/// By how much less than the highest voltage of the charge a charger that goes on can hold, in V per cell.
+const SWITCHED_OFF: f64 = 0.008;
+/// A lead-acid battery is full when its current, if that small, has stayed within this share for so long, in s.
+const STEADY_C_RATE: f64 = 0.08;
+const STEADY_SHARE: f64 = 0.93;
+const STEADY_SECONDS: f64 = 3.0 * 3600.0;
 /// The largest current at which an end of discharge tells anything.
 const EMPTY_C_RATE: f64 = 0.5;
 
@@ -36,6 +42,10 @@ pub(super) struct Watch {
     /// Charged since it was last discharged for good, in %.
     charged: f64,
     noted: bool,
+    /// The highest voltage of this charge, in V per cell.
+    highest: f64,
+    /// Lead-acid: the current that has not fallen any more, as a multiple of the capacity per hour, and for how long, in s.
+    steady: (f64, f64),
 }
 
 impl Watch {
@@ -51,8 +61,17 @@ impl Watch {
         let (volts, c) = (polarisation.volts, polarisation.c_rate);
         self.charged = (self.charged + c * seconds / 36.0).clamp(0.0, 2.0 * CHARGED_PERCENT);
         let least = (full_volts - error - 0.005).max(floor(chemistry, full_volts));
-        let tail = c < tail(chemistry) && c > -NO_DISCHARGE;
-        let held = chemistry != Chemistry::LeadAcid || c > 0.0005;
+        if self.charged <= 0.0 {
+            (self.noted, self.highest) = (false, 0.0);
+        }
+        self.highest = self.highest.max(volts);
+        // A charger that was switched off early leaves a small current too, but its voltage falls at once.
+        let held = match chemistry {
+            Chemistry::LeadAcid => c > 0.0005,
+            _ => volts >= self.highest - SWITCHED_OFF,
+        };
+        let tail = (c < tail(chemistry) && c > -NO_DISCHARGE)
+            || self.is_steady(chemistry, volts >= least, c, seconds);
         let full = volts >= least && tail && held && (self.charged >= CHARGED_PERCENT || self.noted);
         // A refrigerator that starts meanwhile does not undo it.
         self.full_for = if full {
@@ -62,9 +81,6 @@ impl Watch {
         };
         let empty = volts <= end_volts(chemistry) && c <= 0.0 && c > -EMPTY_C_RATE;
         self.empty_for = if empty { self.empty_for + seconds } else { 0.0 };
-        if self.charged <= 0.0 {
-            self.noted = false;
-        }
         if self.full_for >= FULL_SECONDS {
             self.full_for =
                 if self.noted { FULL_SECONDS - AGAIN_SECONDS } else { self.full_for - AGAIN_SECONDS };
@@ -76,6 +92,15 @@ impl Watch {
             return Some(End::Empty);
         }
         None
+    }
+
+    /// Whether a lead-acid battery at its charging voltage takes no less than hours ago: all of it is gas, which a hot
+    /// one makes more of than the tail.
+    fn is_steady(&mut self, chemistry: Chemistry, charges: bool, c: f64, seconds: f64) -> bool {
+        let (from, time) = self.steady;
+        let falls = c < from * STEADY_SHARE || c > from / STEADY_SHARE;
+        self.steady = if !charges || falls { (c, 0.0) } else { (from, time + seconds) };
+        chemistry == Chemistry::LeadAcid && c > 0.0 && c < STEADY_C_RATE && self.steady.1 >= STEADY_SECONDS
     }
 
     /// Takes up what an earlier run left.

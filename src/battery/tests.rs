@@ -128,6 +128,31 @@ fn a_reading_no_such_pack_gives_is_a_gap() {
 }
 
 #[test]
+fn a_reversed_current_and_values_of_no_battery_are_told_as_implausible() {
+    use protection::{Flag, Limits};
+    let setup = setup(Chemistry::Lfp, 16, 100.0);
+    let mut battery = Battery::new(setup, Limits::usual(&setup.pack, 3.5));
+    let mut take = |voltage, amps| {
+        battery.update(Measured { voltage, current: Some(amps), temperature: None }, SECOND);
+        battery.details().verdict
+    };
+    let mut verdict = take(52.0, 0.0);
+    for second in 0..40 {
+        let amps = if second / 2 % 2 == 0 { 30.0 } else { -30.0 };
+        verdict = take(52.0 + 0.02 * amps, amps);
+    }
+    assert!(!verdict.warnings.has(Flag::SensorImplausible), "{verdict:?}");
+    for second in 0..400 {
+        let amps = if second / 2 % 2 == 0 { 30.0 } else { -30.0 };
+        verdict = take(52.0 - 0.02 * amps, amps);
+    }
+    assert!(verdict.warnings.has(Flag::SensorImplausible), "{verdict:?}");
+    for (voltage, amps) in [(0.0, 1.0), (52.0, 1e6), (f64::NAN, 1.0), (52.0, f64::NAN)] {
+        assert!(take(voltage, amps).faults.has(Flag::SensorImplausible), "{voltage} V {amps} A");
+    }
+}
+
+#[test]
 fn what_the_board_draws_past_the_shunt_is_counted() {
     let fed = Setup { standby_amps: 1.0, ..setup(Chemistry::Lfp, 16, 100.0) };
     let (mut with, mut without) = (StateOfCharge::new(fed), lfp_16s());

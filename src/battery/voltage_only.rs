@@ -49,6 +49,10 @@ impl VoltageOnly {
         self.estimate
     }
 
+    pub(super) fn estimate(&self) -> Estimate {
+        self.estimate
+    }
+
     fn set(&mut self, soc: f64, low: f64, high: f64) {
         let high = high.clamp(MIN_WIDTH, 100.0);
         let low = low.clamp(0.0, high - MIN_WIDTH);

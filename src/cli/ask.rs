@@ -34,12 +34,8 @@ pub(super) fn find_and_ask(config: Option<&Path>, request: Request) -> Result<An
             match running.as_slice() {
                 [(_, socket)] => ask(socket, request).map_err(|error| explain(&error)),
                 [] => {
-                    let mistakes = mistakes.to_string();
-                    let why = mistakes.lines().next().unwrap_or_default();
                     let explained = explain(&AskError::NotRunning(folder));
-                    Err(format!(
-                        "{explained}\nIf it runs elsewhere: its configuration cannot be used ({why})"
-                    ))
+                    Err(format!("{explained}\nThis may be why: {mistakes}"))
                 }
                 several => {
                     let names: Vec<_> = several.iter().map(|(name, _)| name.as_str()).collect();

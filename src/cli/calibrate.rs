@@ -126,10 +126,33 @@ fn steps(options: &Options) -> Result<Vec<Step>, &'static str> {
     if !std::io::stdin().is_terminal() {
         return Err("nobody can be asked here: give --zero, --volts or --amps");
     }
-    let number = |question: &str| super::setup::ask(question).and_then(|typed| typed.parse().ok());
-    let volts = number("Voltmeter at the pack's poles, in V (Enter: leave out): ").map(Step::Volts);
-    let amps = number("Clamp meter, in A, + = charging (Enter: leave out): ").map(Step::Amps);
-    Ok([volts, amps].into_iter().flatten().collect())
+    let questions = [
+        ("Voltmeter at the pack's poles, in V (Enter: leave out): ", "53.18", Step::Volts as fn(f64) -> Step),
+        ("Clamp meter, in A, + = charging (Enter: leave out): ", "-42.5", Step::Amps),
+    ];
+    let mut steps = Vec::new();
+    for (question, example, step) in questions {
+        match ask(question, example) {
+            Some(number) => steps.extend(number.map(step)),
+            // Who has left does not answer the next question either.
+            None => return Err("left: nothing is calibrated"),
+        }
+    }
+    if steps.is_empty() { Err("nothing to calibrate against: no meter was read") } else { Ok(steps) }
+}
+
+/// The number that somebody types, if not an empty line; `None` at the end of the input.
+fn ask(question: &str, example: &str) -> Option<Option<f64>> {
+    loop {
+        let typed = super::setup::ask(question)?;
+        if typed.is_empty() {
+            return Some(None);
+        }
+        match typed.parse() {
+            Ok(number) => return Some(Some(number)),
+            Err(_) => say(&format!("  \"{typed}\" is no number, for example {example}\n")),
+        }
+    }
 }
 
 type Found = (String, Vec<(&'static str, String)>);

@@ -141,12 +141,15 @@ impl Shared {
         if !matches!(action, Action::Ping | Action::ReadNow) {
             self.say(id, CommandStatus::Accepted).await;
         }
-        let _turn = match action {
-            Action::SetConfig | Action::RotateToken | Action::Restart | Action::Reboot => {
-                Some(self.turn.lock().await)
-            }
-            Action::SetMode | Action::SetOutput => Some(self.switching.lock().await),
+        let turn = match action {
+            Action::SetConfig | Action::RotateToken | Action::Restart | Action::Reboot => Some(&self.turn),
+            Action::SetMode | Action::SetOutput => Some(&self.switching),
             _ => None,
+        };
+        // Not longer than it lives: then it is refused below, in time for the server to hear of it.
+        let _turn = match turn {
+            Some(turn) => timeout_at(deadline, turn.lock()).await.ok(),
+            None => None,
         };
         if Instant::now() >= deadline {
             let refusal =

@@ -127,7 +127,8 @@ impl Request {
     fn is_quick(&self) -> bool {
         match self {
             Self::Begin { on_card, .. } | Self::Finish { on_card, .. } => !on_card,
-            Self::Unanswered { .. } => false,
+            // Asked for first, and answered before anything new is begun.
+            Self::Unanswered { .. } => true,
         }
     }
 }

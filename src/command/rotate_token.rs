@@ -22,8 +22,9 @@ pub(super) async fn run(tools: &Tools, payload: &Map<String, Value>) -> Result<V
         .ok_or_else(|| invalid("token: expected the new token, a text".to_owned()))?;
     let environment = |key: &str| std::env::var_os(key);
     let before = Overrides::read(&tools.state);
-    let both =
-        config::propose_token(tools.config.as_deref(), &environment, &tools.state, token).map_err(invalid)?;
+    let with_spare = tools.link.borrow().with_spare;
+    let both = config::propose_token(tools.config.as_deref(), &environment, &tools.state, token, with_spare)
+        .map_err(invalid)?;
     save(tools, &both)?;
     if let Err(why) = tools.reload().await {
         save(tools, &before)?;

@@ -44,7 +44,7 @@ pub(super) fn refusal(why: Forbidden) -> Refusal {
 
 fn check(plan: &Plan, payload: &Map<String, Value>) -> Result<(usize, bool, Option<Duration>), Refusal> {
     let invalid = |words: String| Refusal::rejected(ReasonCode::InvalidPayload, words);
-    let names = || plan.iter().map(|output| output.name.as_str()).collect::<Vec<_>>().join(", ");
+    let names = || plan.outputs().map(|output| output.name.as_str()).collect::<Vec<_>>().join(", ");
     let place = payload
         .get("output")
         .and_then(Value::as_str)

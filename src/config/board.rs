@@ -13,6 +13,13 @@ pub struct Board {
     pub settings: &'static [(&'static str, &'static str)],
 }
 
+impl Board {
+    /// Whether it sets this key.
+    pub fn sets(&self, key: &str) -> bool {
+        self.settings.iter().any(|(name, _)| *name == key)
+    }
+}
+
 /// Two cells in series behind an INA219 with 0.1 Ω.
 const WAVESHARE_TWO_CELLS: &[(&str, &str)] = &[
     ("SENSOR", "ina219"),

@@ -41,7 +41,8 @@ pub fn propose(
     Ok(Overrides { trial: Some(values), ..overrides })
 }
 
-/// What to save for a new token: it holds at once, and the present one stays beside it.
+/// What to save for a new token: it holds at once, and the one that has connected last stays beside it: the present one,
+/// or `with_spare` the one before, if an earlier replacement was never taken by the cloud.
 ///
 /// # Errors
 /// Why it cannot be the token.
@@ -50,6 +51,7 @@ pub fn propose_token(
     environment: &dyn Fn(&str) -> Option<OsString>,
     folder: &Path,
     token: &str,
+    with_spare: bool,
 ) -> Result<Overrides, String> {
     let token = secret::token(token).map_err(|refusal| format!("token: {}", refusal.why))?;
     let said = Said::read(path, environment);
@@ -59,7 +61,8 @@ pub fn propose_token(
         );
     }
     let loaded: Loaded = super::load(path, environment).map_err(|mistakes| mistakes.to_string())?;
-    let present: &Secret = &loaded.config.api_token;
+    let spare = loaded.spare_token.as_ref().filter(|_| with_spare);
+    let present: &Secret = spare.unwrap_or(&loaded.config.api_token);
     let mut overrides = Overrides::read(folder).given_up();
     let value = Override {
         value: token.expose().to_owned(),

@@ -18,9 +18,9 @@ pub enum Role {
     Charge,
     /// `load`: lets it be drawn from.
     Load,
-    /// `identify`: a lamp that IDENTIFY blinks.
+    /// `identify`: a lamp that `IDENTIFY` blinks.
     Identify,
-    /// Any other: switched by SET_OUTPUT alone.
+    /// Any other: switched by `SET_OUTPUT` alone.
     Other,
 }
 
@@ -71,7 +71,7 @@ impl Plan {
     }
 
     /// Each of them, in the order of the configuration.
-    pub fn iter(&self) -> std::slice::Iter<'_, Output> {
+    pub fn outputs(&self) -> std::slice::Iter<'_, Output> {
         self.0.iter()
     }
 
@@ -127,7 +127,8 @@ mod tests {
     #[test]
     fn names_pins_and_levels_are_read() {
         let plan = Plan::parse(" charge:17, load:27:low ,fan-1:22:high,").unwrap();
-        let all: Vec<_> = plan.iter().map(|o| (o.name.as_str(), o.gpio, o.level(true), o.role())).collect();
+        let all: Vec<_> =
+            plan.outputs().map(|o| (o.name.as_str(), o.gpio, o.level(true), o.role())).collect();
         let expected = [
             ("charge", 17, true, Role::Charge),
             ("load", 27, false, Role::Load),

@@ -17,7 +17,7 @@ const FOLLOW_LIMIT: Duration = Duration::from_millis(250);
 /// Writes down the outputs that are about to be driven by the daemon whose folder in RAM this is.
 pub(super) fn write(folder: &Path, plan: &Plan) -> io::Result<()> {
     let words: Vec<String> = plan
-        .iter()
+        .outputs()
         .map(|output| {
             let level = if output.is_low_active { "low" } else { "high" };
             format!("{}:{}:{level}", output.name, output.gpio)
@@ -46,7 +46,7 @@ pub fn recorded(runtime_dir: &Path) -> Vec<Plan> {
 /// # Errors
 /// The first that could not be, after all others were.
 pub fn make_safe(plans: &[Plan]) -> Result<usize, GpioError> {
-    let outputs = || plans.iter().flat_map(Plan::iter);
+    let outputs = || plans.iter().flat_map(Plan::outputs);
     if outputs().next().is_none() {
         return Ok(0);
     }

@@ -96,7 +96,7 @@ impl Outputs {
         };
         let plan = Rc::new(plan.clone());
         let (sender, wishes) = mpsc::channel(WISHES);
-        let policy = Policy::new(plan.iter().map(super::Output::role), least, Duration::ZERO);
+        let policy = Policy::new(plan.outputs().map(super::Output::role), least, Duration::ZERO);
         let Situation { verdict, heard, mode, reporter } = situation;
         let start = Instant::now();
         let handle = Handle(Ok((Rc::clone(&plan), sender)));
@@ -188,7 +188,8 @@ impl Outputs {
 
     /// Drives a pin; false if it does not follow: the level at the pad is not what was written where it is shorted.
     async fn switch(&mut self, place: usize, is_on: bool, permission: Permission) -> bool {
-        let (Some(output), Some((line, safe))) = (self.plan.iter().nth(place), self.lines.0.get_mut(place))
+        let (Some(output), Some((line, safe))) =
+            (self.plan.outputs().nth(place), self.lines.0.get_mut(place))
         else {
             return false;
         };
@@ -290,7 +291,7 @@ fn take(plan: &Plan, folder: Option<&Path>) -> Result<Lines, GpioError> {
         let safe = output.level(false);
         chip.output(output.gpio, safe).map(|line| (line, safe))
     };
-    plan.iter().map(line).collect::<Result<_, _>>().map(Lines)
+    plan.outputs().map(line).collect::<Result<_, _>>().map(Lines)
 }
 
 impl Drop for Lines {

@@ -159,6 +159,7 @@ fn reading(sample: &Sample, now: BootTime) -> Option<LastReading> {
         soc_low: estimate.low,
         soc_high: estimate.high,
         state,
+        battery: sample.outcome.battery(),
     })
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Ages and lengths of time are in whole seconds (`_s`) on the monotonic clock unless said otherwise.
 
-use ems_protocol::{ClockQuality, CloseCode, State, Timestamp};
+use ems_protocol::{Battery, ClockQuality, CloseCode, State, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::battery::Response;
@@ -107,6 +107,8 @@ pub struct LastReading {
     pub soc_high: f64,
     /// What the battery does.
     pub state: Option<State>,
+    /// What is known beside the state of charge, by the names of the telemetry (`docs/protocol.md`).
+    pub battery: Battery,
 }
 
 /// What the link does.

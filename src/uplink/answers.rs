@@ -27,8 +27,9 @@ impl Answers {
         self.0.filled().await;
     }
 
-    /// The next to send.
+    /// The next to send. One for whose delivery its command waits no more is not true any more: another follows it.
     pub(super) fn next(&mut self) -> Option<&CommandAck> {
+        self.0.drop_unsent(|answer| answer.delivered.as_ref().is_none_or(|told| !told.is_closed()));
         self.0.next().map(|answer| &answer.ack)
     }
 
@@ -72,6 +73,24 @@ mod tests {
         answers.read_up_to(mark);
         assert!(delivered.try_recv().is_ok());
         answers.begin_session();
+        assert!(answers.next().is_none());
+    }
+
+    #[tokio::test]
+    async fn an_answer_whose_command_has_given_up_waiting_is_not_sent() {
+        let (sender, receiver) = mpsc::channel(4);
+        let mut answers = Answers::new(receiver);
+        for (id, waits) in [("a", false), ("b", true)] {
+            let text = format!("{{\"command_id\":\"{id}\"}}");
+            let ack = refuse(&text, &"ems_001".parse().unwrap(), Timestamp::from_millis(0));
+            let (told, delivered) = oneshot::channel();
+            sender.send(Answer { ack, delivered: Some(told) }).await.unwrap();
+            answers.filled().await;
+            if waits {
+                std::mem::forget(delivered);
+            }
+        }
+        assert_eq!(answers.next().unwrap().command_id, "b");
         assert!(answers.next().is_none());
     }
 }

@@ -46,6 +46,16 @@ impl<T> Unread<T> {
         Some(message)
     }
 
+    /// Forgets those that were not sent over this connection and are wanted no more.
+    pub(super) fn drop_unsent(&mut self, is_wanted: impl Fn(&T) -> bool) {
+        let mut place = 0;
+        let sent = self.sent;
+        self.waiting.retain(|message| {
+            place += 1;
+            place <= sent || is_wanted(message)
+        });
+    }
+
     /// Names all that were sent so far, for [`Self::read_up_to`].
     pub(super) fn mark(&self) -> u64 {
         self.confirmed + self.sent as u64

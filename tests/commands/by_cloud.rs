@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use ems_test_harness::{Cloud, program, run};
+use ems_test_harness::{Cloud, Handshake, Socket, program, run, until};
 use serde_json::json;
 
 use super::{ask, ended, published, start, wait_online};
@@ -67,4 +67,74 @@ fn one_request_asks_several_devices_and_names_those_that_are_not_there() {
     for bad in [json!({"action": "ping"}), json!({"action": "PING", "ttl_s": 0}), json!({})] {
         assert_eq!(cloud.api().post("/api/devices/ems_001/commands", &bad).status, 400, "{bad}");
     }
+}
+
+/// A device that answers when it likes.
+fn connect_device(cloud: &Cloud) -> Socket {
+    let mut socket = Handshake::device(cloud, cloud.device()).typed().connect();
+    socket.send_typed("device.hello", &json!({"boot_id": "b", "firmware_version": "0", "actions": ["PING"]}));
+    socket.next_of("device.welcome");
+    socket
+}
+
+#[test]
+fn an_answer_after_the_time_to_live_is_kept_beside_the_end() {
+    let cloud = Cloud::start();
+    let mut device = connect_device(&cloud);
+    let id = ask(&cloud, &json!({"action": "PING", "ttl_s": 1}));
+    assert_eq!(device.next_of("command")["command_id"], id.as_str());
+    assert_eq!(ended(&cloud, &id)["status"], "TIMED_OUT");
+    let ack = json!({"command_id": id, "device_id": "ems_001", "timestamp": "2026-11-22T00:00:00.000Z",
+        "status": "SUCCEEDED", "result": {"firmware_version": "9"}});
+    device.send_typed("command.ack", &ack);
+    let command = until("the late answer", || {
+        Some(super::show(&cloud, &id)).filter(|command| command["late_result"].is_object())
+    });
+    assert_eq!(command["status"], "TIMED_OUT");
+    assert_eq!(command["late_result"]["status"], "SUCCEEDED", "{command}");
+    assert_eq!(command["late_result"]["result"]["firmware_version"], "9");
+}
+
+#[test]
+fn dashboards_are_told_where_a_command_stands() {
+    let cloud = Cloud::start();
+    let mut dashboard = Handshake::dashboard(&cloud, "ems_001").typed().connect();
+    let mut device = connect_device(&cloud);
+    let id = ask(&cloud, &json!({"action": "PING"}));
+    device.next_of("command");
+    for status in ["ACCEPTED", "IN_PROGRESS", "SUCCEEDED"] {
+        let ack = json!({"command_id": id, "device_id": "ems_001", "timestamp": "2026-11-22T00:00:00.000Z", "status": status});
+        device.send_typed("command.ack", &ack);
+    }
+    let mut seen = Vec::new();
+    while seen.last().is_none_or(|status| status != "SUCCEEDED") {
+        let told = dashboard.next_of("command.status");
+        assert_eq!((&told["command_id"], &told["asked_by"]), (&json!(id), &json!("admin")));
+        seen.push(told["status"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(seen, ["CREATED", "SENT", "ACCEPTED", "IN_PROGRESS", "SUCCEEDED"]);
+}
+
+#[test]
+fn a_viewer_sees_commands_and_may_send_none() {
+    let cloud = Cloud::start();
+    let id = ask(&cloud, &json!({"action": "PING"}));
+    let db = rusqlite::Connection::open(cloud.data_dir().join("ems.db")).unwrap();
+    db.busy_timeout(ems_test_harness::PATIENCE).unwrap();
+    for (role, sends) in [("viewer", 403), ("operator", 201)] {
+        db.execute("UPDATE users SET role = ?", [role]).unwrap();
+        let api = cloud.api();
+        assert_eq!(
+            api.post("/api/devices/ems_001/commands", &json!({"action": "PING"})).status,
+            sends,
+            "{role}"
+        );
+        let bulk = api.post("/api/commands", &json!({"device_ids": ["ems_001"], "action": "PING"})).status;
+        assert_eq!(bulk, if sends == 403 { 403 } else { 207 }, "{role}");
+        assert_eq!(api.get(&format!("/api/devices/ems_001/commands/{id}")).status, 200, "{role}");
+        assert_eq!(api.get("/api/audit").status, 403, "{role}");
+    }
+    db.execute("UPDATE users SET role = 'admin'", ()).unwrap();
+    let audit = cloud.api().get("/api/audit").body.to_string();
+    assert!(audit.contains("403") || audit.contains("refused") || audit.contains("forbidden"), "{audit}");
 }

@@ -1,6 +1,11 @@
 //! What no server in its right mind sends.
 
-use ems_test_harness::{Edge, Impostor};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::{self, sleep};
+use std::time::Duration;
+
+use ems_test_harness::{Edge, Frame, Impostor, Witness, until};
 use serde_json::json;
 
 use super::{Desk, published_to};
@@ -91,6 +96,7 @@ fn five_hundred_hostile_commands_are_refused_and_leave_no_trace() {
         let mut desk = Desk::take(server, typed);
         assert_eq!(desk.ask("first", "PING", &json!({}))["status"], "SUCCEEDED");
         let before = edge.resident_kib();
+        let witness = Witness::of(edge.process().id(), "execve,execveat,openat,open,creat,unlink,rename");
         let frames = nasty();
         assert!(frames.len() >= 500, "{}", frames.len());
         for (number, frame) in frames.iter().enumerate() {
@@ -111,5 +117,63 @@ fn five_hundred_hostile_commands_are_refused_and_leave_no_trace() {
         assert!(grown < 8 * 1024, "{grown} KiB more");
         let run = edge.runtime_dir();
         assert!(!run.parent().unwrap().join("reboot").exists(), "a reboot is asked for");
+        let own = run.ancestors().nth(2).unwrap().to_str().unwrap().to_owned();
+        let calls = witness.calls();
+        assert!(calls.iter().any(|call| call.contains("openat")), "the witness sees nothing");
+        for call in calls {
+            assert!(is_harmless(&call, &own), "{call}");
+        }
     }
+}
+
+/// Whether a system call starts no shell, nothing that came with a command, and writes to the daemon's own folders only.
+fn is_harmless(call: &str, own: &str) -> bool {
+    if call.contains("resumed>") {
+        // The rest of a call that stands above.
+        return true;
+    }
+    if call.contains("execve") {
+        // The doctor's questions to the system.
+        return ["systemctl\"", "timedatectl\""].iter().any(|program| call.contains(program))
+            && !["sh\"", "reboot", "passwd", "$(", "OR 1=1"].iter().any(|text| call.contains(text));
+    }
+    let writes = ["O_WRONLY", "O_RDWR", "O_CREAT", "unlink", "rename", "creat"];
+    let changes = writes.iter().any(|word| call.contains(word));
+    let fine = [own, "/dev/null", "/dev/i2c-", "exited with", "---"];
+    !changes || fine.iter().any(|word| call.contains(word))
+}
+
+#[test]
+fn a_server_that_asks_and_never_listens_fills_its_own_buffers_and_not_the_devices_memory() {
+    let server = Impostor::listen();
+    let mut edge = Edge::start(&published_to(&server).with("COMMANDS_ALLOW", "all"));
+    let mut desk = Desk::take(server, true);
+    assert_eq!(desk.ask("first", "PING", &json!({}))["status"], "SUCCEEDED");
+    let before = edge.resident_kib();
+    let sent = Arc::new(AtomicUsize::new(0));
+    let count = sent.clone();
+    // Ends when the daemon gives the silent connection up.
+    thread::spawn(move || {
+        let filling = "x".repeat(2000);
+        for number in 0..1_000_000 {
+            let action = if number % 2 == 0 { "PING" } else { "SET_OUTPUT" };
+            let command =
+                json!({"command_id": format!("f{number}"), "action": action, "payload": {"output": filling}});
+            let frame = json!({"type": "command", "payload": command}).to_string();
+            if desk.socket.try_send(Frame::Text(frame)).is_err() {
+                return;
+            }
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    let mut last = 0;
+    until("a sender that is held up", || {
+        sleep(Duration::from_secs(2));
+        let now = sent.load(Ordering::Relaxed);
+        (std::mem::replace(&mut last, now) == now && now > 0).then_some(())
+    });
+    let grown = edge.resident_kib().saturating_sub(before);
+    println!("held up after {last} commands; {grown} KiB more");
+    assert!(grown < 16 * 1024, "{grown} KiB more after {last} commands");
+    assert!(edge.process().is_running() && last < 1_000_000);
 }

@@ -3,6 +3,7 @@
 
 mod by_cloud;
 mod by_server;
+mod each_action;
 mod exactly_once;
 mod hostile;
 mod outputs;
@@ -71,6 +72,15 @@ fn connect(server: &Impostor, typed: bool) -> Socket {
         socket.send_typed("device.welcome", &welcome);
     }
     socket
+}
+
+/// Milliseconds within a day of a time stamp.
+fn millis(text: &str) -> i64 {
+    let (hour, rest) = text[11..].split_once(':').unwrap();
+    let (minute, second) = rest.trim_end_matches('Z').split_once(':').unwrap();
+    let (second, milli) = second.split_once('.').unwrap();
+    let number = |text: &str| text.parse::<i64>().unwrap();
+    ((number(hour) * 60 + number(minute)) * 60 + number(second)) * 1000 + number(milli)
 }
 
 fn is_final(status: &Value) -> bool {

@@ -3,7 +3,8 @@
 What happens is written to a file, a JSON object a line, that outlives a restart of the server:
   {"connected": DEVICE_ID, "authorized": bool, "scheme": …, "query": …, "protocols": [...], "tls": bool}
   {"frame": TEXT}            every text frame, as it came
-It sends the command in COMMAND, if there is one, after the first frame of a connection.
+It sends the command in COMMAND, if there is one, after the first frame of a connection, and after any frame the lines
+that were added to the file COMMANDS meanwhile.
 """
 
 import argparse
@@ -16,8 +17,9 @@ import socket
 import uvicorn
 from fastapi import FastAPI, Header, WebSocket, WebSocketDisconnect, status
 
-TOKEN_HASHES = dict.fromkeys(os.environ["DEVICE_IDS"].split(), os.environ["TOKEN_SHA256"])
+TOKEN_HASHES = dict.fromkeys(os.environ["DEVICE_IDS"].split(), os.environ["TOKEN_SHA256"].split())
 COMMAND = os.environ.get("COMMAND")
+COMMANDS = open(os.environ.get("COMMANDS", os.devnull), encoding="utf-8")
 
 app = FastAPI()
 record_file = None
@@ -29,8 +31,8 @@ def record(**fact):
 
 
 def token_fits(device_id: str, token: str) -> bool:
-    stored = TOKEN_HASHES.get(device_id, "")
-    return hmac.compare_digest(hashlib.sha256(token.encode()).hexdigest(), stored)
+    digest = hashlib.sha256(token.encode()).hexdigest()
+    return any(hmac.compare_digest(digest, stored) for stored in TOKEN_HASHES.get(device_id, []))
 
 
 @app.websocket("/ws/device/{device_id}")
@@ -58,6 +60,8 @@ async def device_door(socket: WebSocket, device_id: str, authorization: str | No
             if command is not None:
                 await socket.send_text(command)
                 command = None
+            for line in COMMANDS:
+                await socket.send_text(line.strip())
     except WebSocketDisconnect as end:
         record(disconnected=end.code)
 

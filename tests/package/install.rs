@@ -203,7 +203,7 @@ fn keep_screens(machine: &Machine) {
         ("doctor", "ems-edge doctor"),
         (
             "journal",
-            "journalctl --no-pager --unit=ems-edge --invocation=0 2>/dev/null || journalctl --no-pager --unit=ems-edge --lines=6",
+            "journalctl --no-pager --unit=ems-edge --invocation=0 2>/dev/null || journalctl --no-pager --unit=ems-edge --lines=5",
         ),
     ] {
         fs::write(folder.join(name), machine.shell(command).stdout).unwrap();

@@ -1,6 +1,6 @@
 //! The unit's sandbox: as tight as it was measured to be, and nothing that is needed is outside of it.
 
-use crate::support::{CHIP, publishing};
+use crate::support::{CHIP, CONFIG, publishing};
 
 /// The most that `systemd-analyze security` may find.
 const EXPOSURE: f64 = 1.5;
@@ -73,9 +73,29 @@ fn nothing_but_the_bus_can_be_opened_and_without_its_permission_the_journal_says
 fn no_secret_is_in_the_journal_in_systemd_or_in_proc() {
     let (cloud, machine) = publishing();
     let token = &cloud.device().token;
+    let good = machine.read(CONFIG);
+    // The token where it does not belong, in a running daemon's reload and at a start.
+    for bad in [
+        good.replace("API_TOKEN=", "API_TOKEM="),
+        good.replace("wss://", &format!("wss://device:{token}@")),
+        format!("{good}{token}\n"),
+    ] {
+        machine.write(CONFIG, &bad);
+        assert_ne!(machine.shell("systemctl reload ems-edge").status, 0);
+        machine.shell("systemctl restart ems-edge");
+        machine.wait_property("ActiveState", |state| state == "failed");
+        let said = machine.shell("systemctl status ems-edge; systemctl show ems-edge").stdout;
+        assert!(said.contains("config.env") && !said.contains(token.as_str()), "{said}");
+        machine.write(CONFIG, &good);
+        machine.succeed("systemctl restart ems-edge");
+    }
     machine.succeed("systemctl reload ems-edge; systemctl restart ems-edge");
     machine.wait_property("StatusText", |status| status.contains("; connected"));
     for place in [
+        "ems-edge bundle --output /run/bundle.tar.gz && tar -xzOf /run/bundle.tar.gz",
+        "ems-edge doctor; ems-edge doctor --json",
+        "ems-edge config show; ems-edge config show --json",
+        "systemctl cat ems-edge; systemd-analyze cat-config systemd/system.conf",
         "journalctl --no-pager --output=export",
         "systemctl show ems-edge",
         "systemctl status ems-edge",

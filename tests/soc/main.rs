@@ -14,5 +14,7 @@
 mod power_cuts;
 mod public_traces;
 mod random_pack;
+mod recorded;
+mod recorded_cuts;
 mod score;
 mod weeks;

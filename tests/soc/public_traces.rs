@@ -1,21 +1,12 @@
 //! Six traces of physics models (`tests/traces`), through `ems-edge replay`. The truth in them is for scoring alone.
 
 use std::fmt::Write as _;
-use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use flate2::read::GzDecoder;
+use crate::recorded::{TRACES, folder, numbers, trace};
 
-const TRACES: [&str; 6] = [
-    "p1_lfp16s_ems__ina228",
-    "p2_lfp4s_charge_drive__ina226",
-    "p3_nmc13s_commute__ina226",
-    "p4_nmc3s_cold__ina219",
-    "p5_lead12v_rv__ina219",
-    "p6_lfp16s_ems_aged__ina219",
-];
 /// Plain coulomb counting from a stored state of charge that is 2 % high, RMSE in %.
 const COUNTING: [f64; 6] = [2.1, 1.0, 2.4, 2.7, 1.3, 1.2];
 
@@ -24,21 +15,6 @@ struct Run {
     inside: f64,
     width: f64,
     synced: Option<f64>,
-}
-
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/traces")
-}
-
-fn trace(name: &str) -> String {
-    let mut text = String::new();
-    let file = File::open(folder().join(format!("{name}.csv.gz"))).unwrap();
-    GzDecoder::new(file).read_to_string(&mut text).unwrap();
-    text
-}
-
-fn numbers(line: &str) -> Vec<f64> {
-    line.split(',').map(|field| field.parse().unwrap()).collect()
 }
 
 /// What the program makes of a trace of which it is given the three measured columns alone.

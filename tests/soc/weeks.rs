@@ -6,7 +6,8 @@ use ems_simulator::Trace;
 use crate::random_pack::random_pack;
 use crate::score::{Score, score};
 
-fn setting(name: &str, otherwise: f64) -> f64 {
+/// A number from the environment.
+pub(crate) fn setting(name: &str, otherwise: f64) -> f64 {
     std::env::var(name).map_or(otherwise, |text| text.parse().unwrap())
 }
 

@@ -36,6 +36,9 @@ inside() { nsenter --target "$(property MainPID)" --mount setpriv --reuid ems-ed
 
 echo "TEST $(uname -srm)"
 ip link set lo up
+# udev may still be at it, where every instruction is emulated.
+modprobe --all virtio_pci virtio_net
+wait_for 120 test -d /sys/class/net/eth0 || failed "there is no network card"
 ip link set eth0 up
 ip address add 10.0.2.15/24 dev eth0
 

@@ -26,9 +26,11 @@ pub enum Flag {
     LowCharge = 8,
     /// The state of charge has not been tied to a full or empty battery yet: charge it fully once.
     NotSynced = 9,
+    /// Values that no such battery gives, or a current that the voltage does not answer to.
+    SensorImplausible = 10,
 }
 
-const ALL: [(Flag, &str); 10] = [
+const ALL: [(Flag, &str); 11] = [
     (Flag::OverVoltage, "OVERVOLTAGE"),
     (Flag::UnderVoltage, "UNDERVOLTAGE"),
     (Flag::OverCurrent, "OVERCURRENT"),
@@ -39,6 +41,7 @@ const ALL: [(Flag, &str); 10] = [
     (Flag::SensorLost, "SENSOR_LOST"),
     (Flag::LowCharge, "LOW_CHARGE"),
     (Flag::NotSynced, "NOT_SYNCED"),
+    (Flag::SensorImplausible, "SENSOR_IMPLAUSIBLE"),
 ];
 
 /// A set of flags.

@@ -30,6 +30,8 @@ pub struct Observation {
     pub estimate: Estimate,
     /// Whether a full charge has just been completed and not been drawn from since.
     pub is_full: bool,
+    /// Whether the voltage answers to the current as that of such a battery can.
+    pub answers: bool,
 }
 
 /// What follows.
@@ -100,11 +102,20 @@ impl Protection {
         self.blind = 0.0;
         self.amps = seen.amps;
         (self.present, self.warnings) = (Flags::NONE, Flags::NONE);
+        if !seen.answers {
+            self.warnings.set(Flag::SensorImplausible);
+        }
         self.watch_voltage(seen, seconds);
         self.watch_charge(seen, seconds);
         self.watch_current(seen, seconds);
         self.watch_temperature(seen.celsius);
         self.verdict()
+    }
+
+    /// Takes note of a reading that no such battery gives, `seconds` after the last: as good as none, and a fault.
+    pub fn implausible(&mut self, seconds: f64) -> Verdict {
+        self.present.set(Flag::SensorImplausible);
+        self.gap(seconds)
     }
 
     /// Takes note that there was no reading for `seconds`.

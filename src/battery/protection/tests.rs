@@ -9,7 +9,14 @@ fn protection() -> Protection {
 
 fn seen(pack_volts: f64, amps: f64, (low, high): (f64, f64)) -> Observation {
     let estimate = Estimate { soc: f64::midpoint(low, high), low, high, synced: true };
-    Observation { cell_volts: pack_volts / 16.0, amps: Some(amps), celsius: None, estimate, is_full: false }
+    Observation {
+        cell_volts: pack_volts / 16.0,
+        amps: Some(amps),
+        celsius: None,
+        estimate,
+        is_full: false,
+        answers: true,
+    }
 }
 
 fn run(protection: &mut Protection, seen: &Observation, seconds: u32) -> Verdict {
@@ -148,3 +155,23 @@ fn the_set_of_flags_survives_its_number() {
 }
 
 const ALL_FLAGS: usize = 10;
+
+#[test]
+fn a_reading_that_no_such_battery_gives_is_a_fault_at_once_and_after_a_minute_as_good_as_none() {
+    let mut protection = protection();
+    let well = seen(52.0, -5.0, MIDDLE);
+    protection.update(&well, 1.0);
+    let first = protection.implausible(1.0);
+    assert!(first.faults.has(Flag::SensorImplausible) && first.load_allowed, "{first:?}");
+    let later = (0..60).map(|_| protection.implausible(1.0)).last().unwrap();
+    assert!(later.faults.has(Flag::SensorLost) && !later.load_allowed && !later.charge_allowed, "{later:?}");
+    let again = protection.update(&well, 1.0);
+    assert!(again.faults == Flags::NONE && again.load_allowed, "{again:?}");
+}
+
+#[test]
+fn a_voltage_that_does_not_answer_to_the_current_as_it_can_is_a_warning() {
+    let mut protection = protection();
+    let verdict = protection.update(&Observation { answers: false, ..seen(52.0, -5.0, MIDDLE) }, 1.0);
+    assert!(verdict.warnings.has(Flag::SensorImplausible) && verdict.load_allowed, "{verdict:?}");
+}

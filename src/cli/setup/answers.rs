@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 
-use crate::config::{self, Key, Loaded, Mistakes, Origin};
+use crate::config::{self, Board, Key, Loaded, Mistakes, Origin};
 use crate::sensor::SensorKind;
 
 /// A file that explains every key, for a device that has none.
@@ -84,7 +84,14 @@ impl Answers {
 
     /// Whether a chip on a real bus is meant.
     pub(super) fn has_chip(&self) -> bool {
-        self.get("SENSOR").is_some_and(|sensor| !sensor.eq_ignore_ascii_case("simulated"))
+        self.board().is_some()
+            || self.get("SENSOR").is_some_and(|sensor| !sensor.eq_ignore_ascii_case("simulated"))
+    }
+
+    /// The board that is meant, if any.
+    pub(super) fn board(&self) -> Option<&'static Board> {
+        let name = self.get("BOARD")?;
+        config::BOARDS.iter().find(|board| name.eq_ignore_ascii_case(board.name))
     }
 
     /// Whether the file has to be written.
@@ -95,7 +102,9 @@ impl Answers {
     /// The settings as they would be, with stand-ins for what is not known yet; without the chip if `without_chip`.
     pub(super) fn trial(&self, without_chip: bool) -> Result<Loaded, Mistakes> {
         config::load_from(None, &[], |key| {
-            let stand_in = STAND_INS.iter().find(|(name, _)| *name == key).map(|(_, value)| *value);
+            let by_board = self.board().is_some_and(|board| board.sets(key));
+            let stand_in = STAND_INS.iter().find(|(name, _)| *name == key && !by_board);
+            let stand_in = stand_in.map(|(_, value)| *value);
             if without_chip && key == "SENSOR" {
                 return Some(OsString::from("simulated"));
             }

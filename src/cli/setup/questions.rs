@@ -6,7 +6,7 @@ use super::answers::Answers;
 use super::terminal;
 use crate::cli::doctor::paragraph;
 use crate::cli::output::{has_colour, say};
-use crate::config::{self, Config, KEYS, Key};
+use crate::config::{self, BOARDS, Config, KEYS, Key};
 use crate::doctor::{Entry, Status, try_sensor, try_server};
 use crate::sensor::scan;
 use crate::status::running_below;
@@ -29,7 +29,8 @@ pub(super) struct Manner {
 }
 
 const WAY: [&str; 3] = ["DEVICE_ID", "SERVER_URL", "API_TOKEN"];
-const WIRING: [&str; 9] = [
+const WIRING: [&str; 10] = [
+    "BOARD",
     "SENSOR",
     "I2C_BUS",
     "I2C_ADDRESS",
@@ -53,10 +54,22 @@ pub(super) fn go_through(answers: &mut Answers, manner: Manner) -> Result<(), St
     }
     loop {
         for name in WIRING {
+            if answers.board().is_some_and(|board| board.sets(name)) {
+                continue;
+            }
+            if name == "BOARD" && manner.interactive && !answers.is_answered("SENSOR") {
+                name_boards();
+            }
             if name == "SENSOR" && manner.interactive && !answers.is_answered(name) {
                 look_round(answers);
             }
-            if name == "SENSOR" || answers.has_chip() {
+            // Who has named the chip needs no board.
+            let asked = match name {
+                "BOARD" => !answers.is_answered("SENSOR"),
+                "SENSOR" => true,
+                _ => answers.has_chip(),
+            };
+            if asked {
                 answer(answers, manner, name)?;
             }
         }
@@ -65,6 +78,12 @@ pub(super) fn go_through(answers: &mut Answers, manner: Manner) -> Result<(), St
         }
         WIRING.iter().filter_map(|name| key(name)).for_each(|key| answers.forget(key));
     }
+}
+
+/// The boards that `BOARD` knows.
+fn name_boards() {
+    let names: Vec<_> = BOARDS.iter().map(|board| board.name).collect();
+    say(&format!("\n  Boards: {}\n", names.join(", ")));
 }
 
 fn key(name: &str) -> Option<&'static Key> {
@@ -82,6 +101,7 @@ fn answer(answers: &mut Answers, manner: Manner, name: &str) -> Result<(), Stop>
     loop {
         let shown = match (&present, key.secret) {
             (Some(_), true) => " [keep the present one]".to_owned(),
+            (Some(value), false) if value.is_empty() => " [none]".to_owned(),
             (Some(value), false) => format!(" [{value}]"),
             (None, _) => String::new(),
         };
@@ -97,6 +117,8 @@ fn answer(answers: &mut Answers, manner: Manner, name: &str) -> Result<(), Stop>
             }
         };
         match config::check(key, &value) {
+            // What was left out and stays so needs no line.
+            Ok(()) if value.is_empty() && answers.get(name).is_none() => return Ok(()),
             Ok(()) => {
                 answers.set(key, value);
                 return Ok(());

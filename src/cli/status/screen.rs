@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ems_protocol::{ClockQuality, State};
+use ems_protocol::{Battery, ClockQuality, State};
 use textwrap::{Options, fill};
 
 use crate::cli::local_time::local;
@@ -33,6 +33,7 @@ pub(super) fn screen(snapshot: &Snapshot, colour: bool) -> String {
         ("Sensor", sensor(&snapshot.sensor)),
         ("Battery", snapshot.reading.as_ref().map_or_else(|| "no reading yet".to_owned(), battery)),
         ("Charge", snapshot.reading.as_ref().map_or_else(|| "not known yet".to_owned(), charge)),
+        ("Use", snapshot.reading.as_ref().map_or_else(|| "not known yet".to_owned(), |r| use_of(&r.battery))),
         ("Cloud", cloud(&snapshot.link)),
         ("Waiting", waiting(&snapshot.backlog)),
         ("Lost", lost(&snapshot.backlog)),
@@ -109,7 +110,43 @@ fn battery(reading: &LastReading) -> String {
 }
 
 fn charge(reading: &LastReading) -> String {
-    format!("{:.0} % (between {:.0} and {:.0} %)", reading.soc, reading.soc_low, reading.soc_high)
+    let battery = &reading.battery;
+    let mut words =
+        format!("{:.0} % (between {:.0} and {:.0} %)", reading.soc, reading.soc_low, reading.soc_high);
+    match (battery.hours_since_sync, battery.ah_since_sync) {
+        (Some(time), Some(ah)) => {
+            words += &format!("; synchronised {} and {ah:.1} Ah ago", hours(time));
+        }
+        _ => words += "; not synchronised: charge it fully once",
+    }
+    let left = |end: &str, time: Option<f64>| time.map(|s| format!("; {end} in {}", hours(s / 3600.0)));
+    let left = left("empty", battery.time_to_empty_s).or_else(|| left("full", battery.time_to_full_s));
+    words + &left.unwrap_or_default()
+}
+
+/// What has gone through it, and what it may do.
+fn use_of(battery: &Battery) -> String {
+    let totals = [
+        battery.energy_in.map(|kwh| format!("{kwh:.3} kWh in")),
+        battery.energy_out.map(|kwh| format!("{kwh:.3} kWh out")),
+        battery.cycle_count.map(|cycles| format!("{cycles:.2} cycles")),
+        battery.soh.map(|soh| format!("{soh:.0} % of its label's capacity")),
+    ];
+    let totals: Vec<_> = totals.into_iter().flatten().collect();
+    let allowed = match (battery.charge_allowed, battery.load_allowed) {
+        (Some(true), Some(true)) => "charging and loads are allowed",
+        (Some(true), Some(false)) => "charging is allowed, loads are not",
+        (Some(false), Some(true)) => "loads are allowed, charging is not",
+        (Some(false), Some(false)) => "neither charging nor loads are allowed",
+        _ => "what is allowed is not known yet",
+    };
+    let mut words = format!("{}; {allowed}", totals.join(", "));
+    for (what, flags) in [("faults", &battery.faults), ("warnings", &battery.warnings)] {
+        if !flags.is_empty() {
+            words += &format!("; {what}: {}", flags.join(", "));
+        }
+    }
+    words
 }
 
 fn cloud(link: &Link) -> String {
@@ -211,6 +248,35 @@ mod tests {
         assert!(text.starts_with("Trouble: first") && text.contains("\nAlso: second"), "{text}");
         assert!(!text.contains('\x1b'));
         assert!(screen(&snapshot, true).starts_with("\x1b[1;31mTrouble:\x1b[0m first"));
+    }
+
+    #[test]
+    fn it_says_how_sure_the_charge_is_how_long_it_lasts_and_what_the_battery_may_do() {
+        let mut snapshot = a_daemon_that_is_well();
+        let Some(reading) = &mut snapshot.reading else { panic!("a daemon that is well reads") };
+        let flat = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(charge(reading).contains("not synchronised: charge it fully once"), "{}", charge(reading));
+        reading.battery = Battery {
+            hours_since_sync: Some(26.5),
+            ah_since_sync: Some(41.23),
+            time_to_empty_s: Some(18_600.0),
+            energy_in: Some(12.5),
+            energy_out: Some(11.25),
+            cycle_count: Some(4.2),
+            soh: Some(93.0),
+            charge_allowed: Some(false),
+            load_allowed: Some(true),
+            warnings: vec!["CHARGE_TOO_COLD".to_owned()],
+            ..Battery::default()
+        };
+        let text = flat(screen(&snapshot, false));
+        for words in [
+            "synchronised 1 d 2 h and 41.2 Ah ago; empty in 5 h 10 min",
+            "12.500 kWh in, 11.250 kWh out, 4.20 cycles, 93 % of its label's capacity",
+            "loads are allowed, charging is not; warnings: CHARGE_TOO_COLD",
+        ] {
+            assert!(text.contains(words), "{words}: {text}");
+        }
     }
 
     #[test]

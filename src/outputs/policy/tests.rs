@@ -130,6 +130,7 @@ fn observation(reading: &Reading) -> Observation {
         celsius: reading.celsius,
         estimate,
         is_full: reading.is_full,
+        answers: true,
     }
 }
 

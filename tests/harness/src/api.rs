@@ -67,6 +67,19 @@ impl Api {
         Answer::of(request.send_json(body).expect("an answer"))
     }
 
+    /// As [`Self::get`], nothing while the server is away.
+    pub fn try_get(&self, path: &str) -> Option<Answer> {
+        let request = self.agent.get(format!("http://{}{path}", self.server)).header("Cookie", &self.cookie);
+        request.call().ok().map(Answer::of)
+    }
+
+    /// As [`Self::post`], nothing if the server is away or goes away meanwhile.
+    pub fn try_post(&self, path: &str, body: &Value) -> Option<Answer> {
+        let request = self.agent.post(format!("http://{}{path}", self.server));
+        let request = request.header("Cookie", &self.cookie).header("Origin", origin(self.server));
+        request.send_json(body).ok().map(Answer::of)
+    }
+
     /// Everything that is stored of `device`, oldest first.
     #[track_caller]
     pub fn samples(&self, device: &str) -> Vec<Sample> {

@@ -98,6 +98,16 @@ impl Cloud {
         self.plain
     }
 
+    /// The number of its process.
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Whether it has not ended.
+    pub fn is_running(&mut self) -> bool {
+        self.process.is_running()
+    }
+
     /// The page's address and the origin of its sockets.
     pub fn origin(&self) -> String {
         format!("http://{}", self.plain)

@@ -114,6 +114,13 @@ impl Edge {
         self.wait_ready();
     }
 
+    /// As [`Self::start_again`], from now on under another wrapper.
+    #[track_caller]
+    pub fn start_again_under(&mut self, wrapper: &Wrapper) {
+        self.wrapper = wrapper.clone();
+        self.start_again();
+    }
+
     /// Starts it anew on the same folders.
     #[track_caller]
     pub fn launch_again(&mut self) {

@@ -14,7 +14,9 @@
     reason = "a harness that cannot do its part fails the test"
 )]
 
+mod allocations;
 mod api;
+mod bench;
 mod bus;
 mod certificates;
 mod cloud;
@@ -36,10 +38,13 @@ mod sample;
 mod settings;
 mod socket;
 mod tls_server;
+mod trap;
 mod wait;
 mod wrapper;
 
+pub use allocations::CountedAllocator;
 pub use api::{Answer, Api};
+pub use bench::Bench;
 pub use bus::Bus;
 pub use certificates::{Certificates, Flaw};
 pub use cloud::{ADMIN, Cloud, Device};
@@ -61,5 +66,6 @@ pub use sample::Sample;
 pub use settings::Settings;
 pub use socket::{Frame, Received, Socket};
 pub use tls_server::TlsServer;
+pub use trap::{Trap, Witness};
 pub use wait::{PATIENCE, poll, until, until_within, wall_clock_ms};
 pub use wrapper::{Wrapper, tool};

@@ -19,6 +19,13 @@ impl Sample {
         self.0["battery"]["current"].as_f64()
     }
 
+    /// Whether it says by a flag that there are no values.
+    pub fn is_gap(&self) -> bool {
+        let battery = &self.0["battery"];
+        ["voltage", "current", "power", "soc"].iter().all(|key| battery.get(key).is_none())
+            && !self.flags().is_empty()
+    }
+
     /// Why values are missing.
     pub fn flags(&self) -> Vec<&str> {
         let flags = self.0["system_status"]["error_flags"].as_array();

@@ -24,7 +24,7 @@ compile_error!("i2c-bus knows the system calls of x86_64 and aarch64 only");
 /// `linux/i2c-dev.h` numbers its requests from 0x0701; the block up to 0x073f is the device's.
 const I2C_REQUEST_MASK: u32 = !0x3f;
 const I2C_REQUESTS: u32 = 0x0700;
-/// `linux/gpio.h`: GPIO_GET_CHIPINFO_IOCTL.
+/// `linux/gpio.h`: `GPIO_GET_CHIPINFO_IOCTL`.
 pub(crate) const GPIO_CHIP_INFO: u32 = 0x8044_b401;
 
 /// Hands the I2C ioctls and the question for a GPIO chip's name of this thread, and of every process it starts from now on, to the returned listener.

@@ -30,6 +30,7 @@ printf '[Service]\nDeviceAllow=/dev/i2c-1 rw\n' >"$folder/root/etc/systemd/syste
 # The whole of cgroup v2, and BPF for the directives that systemd enforces with it.
 export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1
 # A terminal: without one nspawn keeps the machine's console to itself.
-exec "$tool" --bus "$control" -- script --quiet --flush --return --command "systemd-nspawn --quiet \
+# Status 133: the machine reboots, with the same disk.
+exec "$tool" --bus "$control" -- script --quiet --flush --return --command "while systemd-nspawn --quiet \
     --directory='$folder/root' --machine='$name' --boot --register=no --keep-unit --private-network \
-    --capability=all --system-call-filter=bpf --bind='$folder/i2c-1':/dev/i2c-1" /dev/null
+    --capability=all --system-call-filter=bpf --bind='$folder/i2c-1':/dev/i2c-1; [ \$? -eq 133 ]; do :; done" /dev/null

@@ -132,6 +132,13 @@ impl Machine {
         self.ports.clear();
     }
 
+    /// Waits until the machine has rebooted: the next one with the same disk. Its ports are closed.
+    #[track_caller]
+    pub fn wait_reboot(&mut self) {
+        self.wait_until_it_runs();
+        self.ports.clear();
+    }
+
     /// Replaces the control file of the bus.
     pub fn set_bus(&self, control: &str) {
         let new = self.dir.path().join("bus.new");
@@ -193,9 +200,10 @@ impl Machine {
 
     #[track_caller]
     fn wait_until_it_runs(&mut self) {
+        let before = self.init;
         self.init = until("the machine's first process", || {
             assert!(self.process.is_running(), "the machine ended while it booted; tests of it need root");
-            processes::init_of_machine(self.process.id())
+            processes::init_of_machine(self.process.id()).filter(|init| *init != before)
         });
         until("the machine to boot", || {
             let state = run(self.command(&["systemctl", "is-system-running"]));
