@@ -22,6 +22,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 use tracing::{debug, info, warn};
 
+use crate::alarms;
 use crate::app::App;
 use crate::audit::Refusals;
 use crate::auth::jwt::JwtKey;
@@ -199,6 +200,7 @@ impl Server {
         }
         background.spawn(probe_in_trouble(store));
         background.spawn(commands::keep_watch(app.clone()));
+        background.spawn(alarms::keep_watch(app.clone()));
         stop.await;
         let window = app.drain.begin(app.tasks.len(), drain);
         info!(sockets = app.tasks.len(), seconds = window.as_secs_f64(), "stopping");

@@ -7,6 +7,9 @@ use super::{reference, schemas};
 use crate::door::events::messages::MESSAGES;
 use crate::rooms::ROOMS;
 
+/// A message: its type, the schema of its payload, when it is sent.
+type Described<'a> = (&'a str, &'a str, &'a str);
+
 /// What the server says at the event door: the type, its schema, when.
 const TO_USERS: &[(&str, &str, &str)] = &[
     (kind::CONNECTION, "Connection", "First of all, after authentication"),
@@ -30,6 +33,7 @@ const TO_USERS: &[(&str, &str, &str)] = &[
     (kind::UWB_LOCATION, "UwbLocation", "In uwb, and while tags are tracked: where a tag is"),
     (kind::UWB_HISTORY, "LocationHistory", "Answers get_location_history"),
     ("uwb.tracking", "Tracking", "The tags that are tracked now"),
+    ("alarm", "Alarm", "In alarms: it was raised, acknowledged or cleared"),
     ("audit", "AuditEntry", "In audit: somebody did something, or was not let do it"),
 ];
 
@@ -70,6 +74,7 @@ const TO_WATCHERS: &[(&str, &str, &str)] = &[
 ];
 
 /// The document.
+#[expect(clippy::indexing_slicing, reason = "a key of a JSON object that was just made")]
 pub fn document() -> Value {
     let from_users: Vec<_> = MESSAGES.iter().map(|m| (m.kind, m.payload, m.summary)).collect();
     let mut document = json!({
@@ -122,7 +127,8 @@ fn rooms() -> String {
     rooms.join(", ")
 }
 
-fn channel(address: &str, groups: &[(&str, &[(&str, &str, &str)])]) -> Value {
+#[expect(clippy::indexing_slicing, reason = "a key of a JSON object that was just made")]
+fn channel(address: &str, groups: &[(&str, &[Described<'_>])]) -> Value {
     let mut messages = Map::new();
     for (group, all) in groups {
         for (kind, schema, summary) in *all {

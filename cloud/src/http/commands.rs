@@ -119,7 +119,15 @@ pub(super) async fn show(
 
 pub(super) async fn audit(State(app): State<Arc<App>>, query: Parameters) -> Result<Response, Problem> {
     let limit = query.limit(DEFAULT_LISTED, MAX_LISTED)?;
-    let entries = app.store.read(move |db| audit::list(db, limit)).await?;
+    let text = |name| query.text(name).map(str::to_owned);
+    let filter = audit::Filter {
+        from: query.time("from")?,
+        to: query.time("to")?,
+        who: text("who"),
+        action: text("action"),
+        subject: text("subject"),
+    };
+    let entries = app.store.read(move |db| audit::list(db, &filter, limit)).await?;
     Ok(Json(json!({ "audit": entries })).into_response())
 }
 

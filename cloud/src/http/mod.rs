@@ -1,9 +1,11 @@
 //! The HTTP side: the API, the probes, the page.
 
+mod alarms;
 mod body;
 mod commands;
 mod devices;
 mod documents;
+mod groups;
 mod guard;
 mod headers;
 mod history;

@@ -1,16 +1,17 @@
 //! The table of all routes. The router, the OpenAPI document and the test of who may do what are made from it.
 
 use axum::http::Method;
-use axum::routing::{delete, get, patch, post};
+use axum::routing::{delete, get, patch, post, put};
 
 use super::route::{Access, Route};
-use super::{commands, devices, documents, history, probes, session, users, uwb};
+use super::{alarms, commands, devices, documents, groups, history, probes, session, users, uwb};
 use crate::auth::role::Role::{Admin, Operator, Viewer};
 use crate::door;
 use Access::{Door, Open, Role};
 
 const GET: Method = Method::GET;
 const POST: Method = Method::POST;
+const PUT: Method = Method::PUT;
 const PATCH: Method = Method::PATCH;
 const DELETE: Method = Method::DELETE;
 
@@ -33,7 +34,7 @@ pub fn routes() -> Vec<Route> {
         Route::new(DELETE, "/api/users/{name}", Role(Admin), "Remove a user", delete(users::remove)).answers(204).fails(&[404, 409]),
         Route::new(GET, "/api/sessions", Role(Admin), "Who is logged in where", get(users::sessions)).gives(200, "Sessions"),
         Route::new(DELETE, "/api/sessions/{session}", Role(Admin), "End a session and its sockets", delete(users::end_session)).answers(204).fails(&[404]),
-        Route::new(GET, "/api/audit", Role(Admin), "Who did what, newest first", get(commands::audit)).query(&[LIMIT]).gives(200, "Audit").fails(&[400]),
+        Route::new(GET, "/api/audit", Role(Admin), "Who did what, newest first", get(commands::audit)).query(&[("from", "Timestamp"), ("to", "Timestamp"), ("who", "Text"), ("action", "Text"), ("subject", "Text"), LIMIT]).gives(200, "Audit").fails(&[400]),
 
         Route::new(GET, "/api/devices", Role(Viewer), "The devices that the user may see", get(devices::list)).gives(200, "Devices"),
         Route::new(POST, "/api/devices", Role(Admin), "Register a device; its token is shown once", post(devices::add)).takes("NewDevice").gives(201, "Secret").fails(&[409]),
@@ -46,6 +47,15 @@ pub fn routes() -> Vec<Route> {
         Route::new(POST, "/api/devices/{id}/commands", Role(Operator), "Send a command", post(commands::send)).takes("NewCommand").gives(201, "Command").fails(&[404, 409]),
         Route::new(GET, "/api/devices/{id}/commands/{command_id}", Role(Viewer), "One command", get(commands::show)).gives(200, "Command").fails(&[404]),
         Route::new(POST, "/api/commands", Role(Operator), "Send a command to several devices", post(commands::send_to_many)).takes("BulkCommand").gives(207, "BulkResult").fails(&[409]),
+
+        Route::new(GET, "/api/alarms", Role(Viewer), "Alarms, newest first; those that are over with state=all", get(alarms::list)).query(&[("state", "AlarmState"), LIMIT]).gives(200, "Alarms").fails(&[400]),
+        Route::new(POST, "/api/alarms/{alarm}/acknowledge", Role(Operator), "Say that an alarm was seen", post(alarms::acknowledge)).gives(200, "Alarm").fails(&[404]),
+        Route::new(GET, "/api/alarms/rules", Role(Viewer), "When alarms are raised", get(alarms::rules)).gives(200, "AlarmRules"),
+        Route::new(POST, "/api/alarms/rules", Role(Admin), "Add a rule", post(alarms::add_rule)).takes("NewAlarmRule").gives(201, "AlarmRule").fails(&[409]),
+        Route::new(DELETE, "/api/alarms/rules/{rule}", Role(Admin), "Remove a rule; what it raised is over", delete(alarms::remove_rule)).answers(204).fails(&[404]),
+        Route::new(GET, "/api/groups", Role(Viewer), "Groups of devices", get(groups::list)).gives(200, "Groups"),
+        Route::new(PUT, "/api/groups/{group}", Role(Admin), "Make a group, or change its devices", put(groups::set)).takes("Members").gives(200, "Group"),
+        Route::new(DELETE, "/api/groups/{group}", Role(Admin), "Remove a group", delete(groups::remove)).answers(204).fails(&[404]),
 
         Route::new(GET, "/api/uwb/devices", Role(Viewer), "UWB tags and where each was last", get(uwb::list)).gives(200, "UwbDeviceList"),
         Route::new(GET, "/api/uwb/devices/{tag}/locations", Role(Viewer), "Where a UWB tag was, oldest first", get(uwb::history)).query(SPAN).gives(200, "LocationHistory").fails(&[400, 404]),

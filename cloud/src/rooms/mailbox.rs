@@ -138,6 +138,10 @@ impl Mailbox {
     pub fn event(&self, text: &Utf8Bytes) {
         let mut waiting = self.waiting.locked();
         let held = self.held.0.load(Ordering::Relaxed);
+        if waiting.lost.is_some() {
+            // After a gap nothing more: what is told is whole up to its end.
+            return;
+        }
         if waiting.events.len() >= MAX_EVENTS || waiting.bytes + text.len() > MAX_BYTES {
             waiting.lost.get_or_insert("events came faster than they were read");
         } else if held + text.len() > MAX_HELD {
@@ -249,6 +253,8 @@ mod tests {
         }
         for _ in 0..MAX_EVENTS {
             assert!(matches!(mailbox.next(), Some(Next::Message(..))));
+            // There is room again, but a gap before it.
+            mailbox.event(&Utf8Bytes::from_static("{}"));
         }
         assert!(matches!(mailbox.next(), Some(Next::Lost(_))));
         assert_eq!(held.bytes(), 0);

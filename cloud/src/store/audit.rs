@@ -34,10 +34,30 @@ pub fn add(
         .map(drop)
 }
 
-/// The last `limit` entries, newest first.
-pub fn list(db: &Connection, limit: usize) -> rusqlite::Result<Vec<Entry>> {
-    db.prepare_cached("SELECT at, who, action, subject, details FROM audit ORDER BY id DESC LIMIT ?")?
-        .query_map([limit], |row| {
+/// Which entries are asked for; what is not set is not looked at.
+#[derive(Debug, Default)]
+pub struct Filter {
+    /// Not before, ms since 1970.
+    pub from: Option<i64>,
+    /// Not after, ms since 1970.
+    pub to: Option<i64>,
+    /// Who.
+    pub who: Option<String>,
+    /// What.
+    pub action: Option<String>,
+    /// The device, user or path.
+    pub subject: Option<String>,
+}
+
+/// The last `limit` entries that `filter` lets pass, newest first.
+pub fn list(db: &Connection, filter: &Filter, limit: usize) -> rusqlite::Result<Vec<Entry>> {
+    let Filter { from, to, who, action, subject } = filter;
+    db.prepare_cached(
+        "SELECT at, who, action, subject, details FROM audit WHERE (?1 IS NULL OR at >= ?1) AND (?2 IS NULL OR at <= ?2) \
+         AND (?3 IS NULL OR who = ?3) AND (?4 IS NULL OR action = ?4) AND (?5 IS NULL OR subject = ?5) \
+         ORDER BY id DESC LIMIT ?6",
+    )?
+        .query_map(params![from, to, who, action, subject, limit], |row| {
             Ok(Entry {
                 at: Timestamp::from_millis(row.get(0)?),
                 who: row.get(1)?,

@@ -4,11 +4,13 @@
 //! those who asked. A few connections read, off the async threads. Modules [`devices`], [`users`] and [`events`]
 //! hold the statements; the command line runs them on a connection of its own while a server is running.
 
+pub mod alarms;
 pub mod audit;
 pub mod commands;
 pub mod devices;
 mod error;
 pub mod events;
+pub mod groups;
 mod health;
 mod readers;
 pub mod samples;

@@ -78,22 +78,3 @@ CREATE TABLE alarms (
   acknowledged_by TEXT
 ) STRICT;
 CREATE INDEX alarms_open ON alarms (device, rule) WHERE cleared_at IS NULL;
-
-CREATE TABLE webhooks (
-  key        INTEGER PRIMARY KEY AUTOINCREMENT,
-  url        TEXT    NOT NULL,
-  secret     TEXT    NOT NULL,
-  enabled    INTEGER NOT NULL DEFAULT 1,
-  created_at INTEGER NOT NULL
-) STRICT;
-CREATE TABLE webhook_deliveries (
-  id         INTEGER PRIMARY KEY AUTOINCREMENT,
-  webhook    INTEGER NOT NULL REFERENCES webhooks (key) ON DELETE CASCADE,
-  body       TEXT    NOT NULL,
-  created_at INTEGER NOT NULL,
-  due_at     INTEGER NOT NULL,
-  attempts   INTEGER NOT NULL DEFAULT 0,
-  done_at    INTEGER,
-  outcome    TEXT
-) STRICT;
-CREATE INDEX webhook_deliveries_due ON webhook_deliveries (due_at) WHERE done_at IS NULL;

@@ -128,9 +128,9 @@ async fn many_sockets_are_closed_one_after_another_when_the_server_stops() {
         at.push(task.await.unwrap());
     }
     at.sort();
-    // 500 a second: not all at once, and in order. The bound for a busy machine is generous.
-    let (first, last) = (at[60], at[540]);
-    assert!(last - first > std::time::Duration::from_millis(500), "{first:?} {last:?}");
+    // 500 a second: not all at once.
+    let between = at[540].saturating_sub(at[60]);
+    assert!(between > std::time::Duration::from_millis(500), "{between:?}");
     assert!(server.wait().success());
 }
 

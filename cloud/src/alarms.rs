@@ -1,0 +1,224 @@
+//! Alarms: rules are held against the devices once a second; what they raise and clear is stored and told.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ems_protocol::encode;
+use serde_json::Value;
+use tracing::{info, warn};
+
+use crate::app::App;
+use crate::clock;
+use crate::fleet::device::Snapshot;
+use crate::rooms::Topic;
+use crate::store::StoreError;
+use crate::store::alarms::{self as table, Alarm, Kind, NewAlarm, Rule};
+
+/// How often the rules are held against the devices.
+const TICK: Duration = Duration::from_secs(1);
+
+/// What is known of each rule and device (their keys in the store).
+#[derive(Default)]
+struct Watch {
+    /// Since when the cause is there, where no alarm was raised yet.
+    pending: HashMap<(i64, i64), Instant>,
+    /// Alarms that are not over.
+    raised: HashSet<(i64, i64)>,
+}
+
+/// What a rule says of a device now.
+#[derive(Debug, Clone, PartialEq)]
+enum Verdict {
+    /// The cause is there: the sentence, and the value.
+    Bad(String, Option<f64>),
+    /// It is gone.
+    Good,
+    /// Neither: within the hysteresis, or nothing is known.
+    Unclear,
+}
+
+/// Looks after alarms for as long as the server runs.
+pub async fn keep_watch(app: Arc<App>) {
+    let mut tick = tokio::time::interval(TICK);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut watch = Watch::default();
+    loop {
+        tick.tick().await;
+        if let Err(error) = look(&app, &mut watch).await {
+            warn!(%error, "the alarms could not be looked after");
+            // Once in a while is enough to say so.
+            tokio::time::sleep(TICK * 10).await;
+        }
+    }
+}
+
+async fn look(app: &App, watch: &mut Watch) -> Result<(), StoreError> {
+    let (rules, open) = app.store.read(|db| Ok((table::rules(db)?, table::open(db)?))).await?;
+    watch.raised = open.into_iter().map(|(device, rule)| (rule, device)).collect();
+    if rules.is_empty() {
+        watch.pending.clear();
+        return Ok(());
+    }
+    let devices = app.fleet.all().await;
+    let (mut raise, mut clear) = (Vec::new(), Vec::new());
+    let mut seen = HashSet::new();
+    for device in &devices {
+        let snapshot = device.snapshot();
+        // Read once, and only if a rule wants it.
+        let mut sample = None;
+        for rule in rules.iter().filter(|rule| rule.device_id.as_ref().is_none_or(|id| *id == device.id)) {
+            let verdict = judge(rule, &snapshot, &mut sample);
+            let key = (rule.id, device.key);
+            seen.insert(key);
+            match verdict {
+                Verdict::Bad(message, value) if !watch.raised.contains(&key) => {
+                    let since = *watch.pending.entry(key).or_insert_with(Instant::now);
+                    if since.elapsed().as_secs_f64() >= delay(rule) {
+                        raise.push(NewAlarm { rule: rule.clone(), device: device.key, message, value });
+                    }
+                }
+                Verdict::Good => {
+                    watch.pending.remove(&key);
+                    if watch.raised.contains(&key) {
+                        clear.push((device.key, rule.id));
+                    }
+                }
+                Verdict::Bad(..) | Verdict::Unclear => {}
+            }
+        }
+    }
+    watch.pending.retain(|key, _| seen.contains(key));
+    if raise.is_empty() && clear.is_empty() {
+        return Ok(());
+    }
+    let now = clock::now().millis();
+    let changed = app.store.write(move |db| {
+        let mut changed = Vec::new();
+        for new in &raise {
+            changed.extend(table::raise(db, new, now)?);
+        }
+        for (device, rule) in clear {
+            changed.extend(table::clear(db, device, rule, now)?);
+        }
+        Ok(changed)
+    });
+    for alarm in changed.await? {
+        info!(device_id = %alarm.device_id, alarm = alarm.id, raised = alarm.cleared_at.is_none(), "{}", alarm.message);
+        tell(app, &alarm);
+    }
+    Ok(())
+}
+
+/// Tells an alarm to those who are in the room.
+pub fn tell(app: &App, alarm: &Alarm) {
+    let message = encode("alarm", alarm).into();
+    app.hub.event(Topic::Alarms, Some(&alarm.device_id), &message);
+}
+
+/// The time in an offline or no-data rule is part of its condition already.
+fn delay(rule: &Rule) -> f64 {
+    if matches!(rule.kind, Kind::Offline | Kind::NoData) { 0.0 } else { rule.for_s }
+}
+
+fn judge(rule: &Rule, device: &Snapshot, sample: &mut Option<Value>) -> Verdict {
+    match rule.kind {
+        Kind::Offline if device.status.online => Verdict::Good,
+        Kind::Offline => silent(rule, age(device.status.since.millis()), "offline"),
+        Kind::NoData => match device.status.last_seen {
+            // A device that was never there is not missed.
+            None => Verdict::Unclear,
+            Some(at) => silent(rule, age(at.millis()), "without data"),
+        },
+        Kind::Fault => faults(latest(device, sample)),
+        Kind::Below | Kind::Above => threshold(rule, latest(device, sample)),
+    }
+}
+
+fn latest<'a>(device: &Snapshot, sample: &'a mut Option<Value>) -> &'a Value {
+    sample.get_or_insert_with(|| {
+        let text = device.latest.as_ref().map(|frame| frame.bare().as_str());
+        text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+    })
+}
+
+/// In s, by the server's clock on both ends.
+fn age(at: i64) -> f64 {
+    (clock::now().millis() - at).max(0) as f64 / 1e3
+}
+
+fn silent(rule: &Rule, seconds: f64, words: &str) -> Verdict {
+    if seconds >= rule.for_s.max(1.0) {
+        Verdict::Bad(format!("{words} for {:.0} s", rule.for_s.max(1.0)), None)
+    } else {
+        Verdict::Good
+    }
+}
+
+fn faults(sample: &Value) -> Verdict {
+    let lists = ["/battery/faults", "/system_status/error_flags"].map(|path| sample.pointer(path));
+    let all: Vec<&str> =
+        lists.into_iter().flatten().filter_map(Value::as_array).flatten().filter_map(Value::as_str).collect();
+    match (sample.is_object(), all.is_empty()) {
+        (false, _) => Verdict::Unclear,
+        (true, true) => Verdict::Good,
+        (true, false) => Verdict::Bad(format!("the device says {}", all.join(", ")), None),
+    }
+}
+
+fn threshold(rule: &Rule, sample: &Value) -> Verdict {
+    let field = rule.field.as_deref().unwrap_or_default();
+    let value = sample.pointer(&format!("/{}", field.replace('.', "/"))).and_then(Value::as_f64);
+    let (Some(value), Some(limit)) = (value, rule.threshold) else { return Verdict::Unclear };
+    let (bad, word, good) = match rule.kind {
+        Kind::Below => (value < limit, "below", value >= limit + rule.hysteresis),
+        _ => (value > limit, "above", value <= limit - rule.hysteresis),
+    };
+    match (bad, good) {
+        (true, _) => Verdict::Bad(format!("{field} is {value}, {word} {limit}"), Some(value)),
+        (false, true) => Verdict::Good,
+        (false, false) => Verdict::Unclear,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ems_protocol::Severity;
+    use serde_json::json;
+
+    fn rule(kind: Kind) -> Rule {
+        Rule {
+            id: 1,
+            name: "n".into(),
+            device_id: None,
+            kind,
+            field: Some("battery.soc".into()),
+            threshold: Some(20.0),
+            hysteresis: 5.0,
+            for_s: 0.0,
+            severity: Severity::Warning,
+        }
+    }
+
+    #[test]
+    fn an_alarm_is_over_only_beyond_the_hysteresis_and_nothing_is_said_without_a_value() {
+        let soc = |soc: f64| threshold(&rule(Kind::Below), &json!({"battery": {"soc": soc}}));
+        assert_eq!(soc(19.9), Verdict::Bad("battery.soc is 19.9, below 20".into(), Some(19.9)));
+        assert_eq!([soc(20.0), soc(24.9), soc(25.0)], [Verdict::Unclear, Verdict::Unclear, Verdict::Good]);
+        let above = |soc: f64| threshold(&rule(Kind::Above), &json!({"battery": {"soc": soc}}));
+        assert_eq!([above(20.0), above(15.0)], [Verdict::Unclear, Verdict::Good]);
+        assert!(matches!(above(20.1), Verdict::Bad(..)));
+        for sample in [json!(null), json!({}), json!({"battery": {"soc": "20"}})] {
+            assert_eq!(threshold(&rule(Kind::Below), &sample), Verdict::Unclear);
+        }
+    }
+
+    #[test]
+    fn faults_and_flags_are_a_cause_and_their_absence_is_none() {
+        assert_eq!(faults(&Value::Null), Verdict::Unclear);
+        assert_eq!(faults(&json!({"battery": {"faults": []}})), Verdict::Good);
+        let both = json!({"battery": {"faults": ["OVER_VOLTAGE"]}, "system_status": {"error_flags": ["SENSOR_LOST"]}});
+        assert_eq!(faults(&both), Verdict::Bad("the device says OVER_VOLTAGE, SENSOR_LOST".into(), None));
+    }
+}

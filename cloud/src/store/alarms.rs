@@ -1,0 +1,261 @@
+//! Rules for alarms, and the alarms that they have raised.
+
+use ems_protocol::{DeviceId, Severity, Timestamp};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde::{Deserialize, Serialize};
+
+/// What a rule looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A value of the latest sample is below the threshold.
+    Below,
+    /// It is above.
+    Above,
+    /// The device has no connection.
+    Offline,
+    /// Nothing was heard of it.
+    NoData,
+    /// It says that something is wrong: `battery.faults` or `system_status.error_flags`.
+    Fault,
+}
+
+/// When an alarm is raised.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Rule {
+    /// Names it.
+    #[serde(default, skip_deserializing)]
+    pub id: i64,
+    /// For people.
+    pub name: String,
+    /// The device; all without it.
+    #[serde(default)]
+    pub device_id: Option<DeviceId>,
+    /// What it looks at.
+    pub kind: Kind,
+    /// Of [`Kind::Below`] and [`Kind::Above`]: the path of a number, for example `battery.soc`.
+    #[serde(default)]
+    pub field: Option<String>,
+    /// In the field's own unit.
+    #[serde(default)]
+    pub threshold: Option<f64>,
+    /// The alarm is over when the value is this far on the good side of the threshold.
+    #[serde(default)]
+    pub hysteresis: f64,
+    /// How long it must be so before the alarm is raised, in s.
+    #[serde(default)]
+    pub for_s: f64,
+    /// How much it matters.
+    pub severity: Severity,
+}
+
+/// An alarm.
+#[derive(Debug, Clone, Serialize)]
+pub struct Alarm {
+    /// Names it.
+    pub id: i64,
+    /// The rule that raised it; it may be gone.
+    pub rule: i64,
+    /// Of which device.
+    pub device_id: DeviceId,
+    /// The rule's name.
+    pub name: String,
+    /// What the rule looked at.
+    pub kind: Kind,
+    /// How much it matters.
+    pub severity: Severity,
+    /// One sentence.
+    pub message: String,
+    /// The value that raised it.
+    pub value: Option<f64>,
+    /// The rule's threshold then.
+    pub threshold: Option<f64>,
+    /// When it was raised.
+    pub raised_at: Timestamp,
+    /// When its cause was gone.
+    pub cleared_at: Option<Timestamp>,
+    /// When somebody had seen it.
+    pub acknowledged_at: Option<Timestamp>,
+    /// Who that was.
+    pub acknowledged_by: Option<String>,
+}
+
+/// An alarm to be raised.
+#[derive(Debug, Clone)]
+pub struct NewAlarm {
+    /// The rule.
+    pub rule: Rule,
+    /// The device's key.
+    pub device: i64,
+    /// One sentence.
+    pub message: String,
+    /// The value that raises it.
+    pub value: Option<f64>,
+}
+
+/// All rules, the oldest first.
+pub fn rules(db: &Connection) -> rusqlite::Result<Vec<Rule>> {
+    db.prepare_cached(
+        "SELECT key, name, device_id, kind, field, threshold, hysteresis, for_s, severity FROM alarm_rules ORDER BY key",
+    )?
+    .query_map([], |row| {
+        Ok(Rule {
+            id: row.get(0)?,
+            name: row.get(1)?,
+            device_id: row.get::<_, Option<String>>(2)?.and_then(|id| id.parse().ok()),
+            kind: kind_of(&row.get::<_, String>(3)?),
+            field: row.get(4)?,
+            threshold: row.get(5)?,
+            hysteresis: row.get(6)?,
+            for_s: row.get(7)?,
+            severity: severity_of(row.get(8)?),
+        })
+    })?
+    .collect()
+}
+
+/// Adds a rule; its id.
+pub fn add_rule(db: &Connection, rule: &Rule) -> rusqlite::Result<i64> {
+    db.execute(
+        "INSERT INTO alarm_rules (name, device_id, kind, field, threshold, hysteresis, for_s, severity) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        params![
+            rule.name,
+            rule.device_id.as_ref().map(DeviceId::as_str),
+            name_of(rule.kind),
+            rule.field,
+            rule.threshold,
+            rule.hysteresis,
+            rule.for_s,
+            rule.severity as i64
+        ],
+    )?;
+    Ok(db.last_insert_rowid())
+}
+
+/// Removes a rule, and clears what it has raised; false when there is none.
+pub fn remove_rule(db: &Connection, id: i64, now: i64) -> rusqlite::Result<bool> {
+    db.execute("UPDATE alarms SET cleared_at = ? WHERE rule = ? AND cleared_at IS NULL", [now, id])?;
+    Ok(db.execute("DELETE FROM alarm_rules WHERE key = ?", [id])? == 1)
+}
+
+/// Raises an alarm, unless the rule has raised one for this device that is not over.
+pub fn raise(db: &Connection, new: &NewAlarm, now: i64) -> rusqlite::Result<Option<Alarm>> {
+    let NewAlarm { rule, device, message, value } = new;
+    let open: bool = db
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM alarms WHERE device = ? AND rule = ? AND cleared_at IS NULL)",
+        )?
+        .query_row([*device, rule.id], |row| row.get(0))?;
+    let ruled: bool = db
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM alarm_rules WHERE key = ?)")?
+        .query_row([rule.id], |row| row.get(0))?;
+    if open || !ruled {
+        return Ok(None);
+    }
+    db.prepare_cached(
+        "INSERT INTO alarms (rule, device, name, kind, severity, message, value, threshold, raised_at) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )?
+    .execute(params![
+        rule.id,
+        device,
+        rule.name,
+        name_of(rule.kind),
+        rule.severity as i64,
+        message,
+        value,
+        rule.threshold,
+        now
+    ])?;
+    find(db, db.last_insert_rowid())
+}
+
+/// The cause is gone.
+pub fn clear(db: &Connection, device: i64, rule: i64, now: i64) -> rusqlite::Result<Option<Alarm>> {
+    let id: Option<i64> = db
+        .prepare_cached(
+            "UPDATE alarms SET cleared_at = ? WHERE device = ? AND rule = ? AND cleared_at IS NULL RETURNING id",
+        )?
+        .query_row([now, device, rule], |row| row.get(0))
+        .optional()?;
+    id.map_or(Ok(None), |id| find(db, id))
+}
+
+/// Somebody has seen it; who was first stays.
+pub fn acknowledge(db: &Connection, id: i64, who: &str, now: i64) -> rusqlite::Result<Option<Alarm>> {
+    db.execute(
+        "UPDATE alarms SET acknowledged_at = ?, acknowledged_by = ? WHERE id = ? AND acknowledged_at IS NULL",
+        params![now, who, id],
+    )?;
+    find(db, id)
+}
+
+/// Which rules have raised an alarm that is not over, by device.
+pub fn open(db: &Connection) -> rusqlite::Result<Vec<(i64, i64)>> {
+    db.prepare_cached("SELECT device, rule FROM alarms WHERE cleared_at IS NULL")?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
+}
+
+/// Alarms, the newest first; those that are over only if asked for.
+pub fn list(db: &Connection, all: bool, limit: usize) -> rusqlite::Result<Vec<Alarm>> {
+    db.prepare_cached(&format!("{SELECT} WHERE (?1 OR cleared_at IS NULL) ORDER BY id DESC LIMIT ?2"))?
+        .query_map(params![all, limit], read)?
+        .collect()
+}
+
+/// One alarm.
+pub fn find(db: &Connection, id: i64) -> rusqlite::Result<Option<Alarm>> {
+    db.prepare_cached(&format!("{SELECT} WHERE id = ?"))?.query_row([id], read).optional()
+}
+
+const SELECT: &str = "SELECT id, rule, device_id, alarms.name, kind, severity, message, value, threshold, raised_at, \
+     cleared_at, acknowledged_at, acknowledged_by FROM alarms JOIN devices ON devices.key = alarms.device";
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Alarm> {
+    let device_id: String = row.get(2)?;
+    let device_id = DeviceId::try_from(device_id).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(2, rusqlite::types::Type::Text, Box::new(error))
+    })?;
+    let time = |at: Option<i64>| at.map(Timestamp::from_millis);
+    Ok(Alarm {
+        id: row.get(0)?,
+        rule: row.get(1)?,
+        device_id,
+        name: row.get(3)?,
+        kind: kind_of(&row.get::<_, String>(4)?),
+        severity: severity_of(row.get(5)?),
+        message: row.get(6)?,
+        value: row.get(7)?,
+        threshold: row.get(8)?,
+        raised_at: Timestamp::from_millis(row.get(9)?),
+        cleared_at: time(row.get(10)?),
+        acknowledged_at: time(row.get(11)?),
+        acknowledged_by: row.get(12)?,
+    })
+}
+
+const KINDS: [(Kind, &str); 5] = [
+    (Kind::Below, "below"),
+    (Kind::Above, "above"),
+    (Kind::Offline, "offline"),
+    (Kind::NoData, "no_data"),
+    (Kind::Fault, "fault"),
+];
+
+fn name_of(kind: Kind) -> &'static str {
+    KINDS.iter().find(|(known, _)| *known == kind).map_or("fault", |(_, name)| name)
+}
+
+fn kind_of(name: &str) -> Kind {
+    KINDS.iter().find(|(_, known)| *known == name).map_or(Kind::Fault, |(kind, _)| *kind)
+}
+
+fn severity_of(number: i64) -> Severity {
+    match number {
+        0 => Severity::Info,
+        1 => Severity::Warning,
+        _ => Severity::Error,
+    }
+}
