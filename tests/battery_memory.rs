@@ -27,7 +27,7 @@ fn settings(cloud: &Cloud) -> Settings {
 
 /// More than a Wh has been counted.
 fn counted(samples: &[Sample]) -> bool {
-    samples.last().is_some_and(|sample| energy(sample) > 0.001)
+    samples.last().is_some_and(|sample| !sample.is_gap() && energy(sample) > 0.001)
 }
 
 #[track_caller]
