@@ -22,7 +22,7 @@ impl ChargeCount {
         let steps = self.steps.wrapping_sub(earlier.steps);
         // The lower 40 bits with their sign.
         let steps = steps << (i64::BITS - BITS) >> (i64::BITS - BITS);
-        (same && !self.restarted).then(|| steps as f64 * self.step_ah)
+        (same && !self.restarted).then_some(steps as f64 * self.step_ah)
     }
 }
 

@@ -79,11 +79,11 @@ pub(super) fn save(
     out.extend_from_slice(&step_ah.to_le_bytes());
 }
 
+/// What is kept beside the estimator: totals, whether charging and loads were stopped, and the chip's count.
+type Beside = (Meter, (bool, bool), Option<ChargeCount>);
+
 /// Takes up what [`save`] wrote for the same pack; nothing is changed on an error.
-pub(super) fn restore(
-    soc: &mut StateOfCharge,
-    bytes: &[u8],
-) -> Result<(Meter, (bool, bool), Option<ChargeCount>), SavedError> {
+pub(super) fn restore(soc: &mut StateOfCharge, bytes: &[u8]) -> Result<Beside, SavedError> {
     let mut input = Input(bytes);
     match input.byte()? {
         VERSION => {}

@@ -115,7 +115,7 @@ fn charge(reading: &LastReading) -> String {
         format!("{:.0} % (between {:.0} and {:.0} %)", reading.soc, reading.soc_low, reading.soc_high);
     match (battery.hours_since_sync, battery.ah_since_sync) {
         (Some(time), Some(ah)) => {
-            words += &format!("; synchronised {} and {ah:.1} Ah ago", hours(time));
+            words.push_str(&["; synchronised ", &hours(time), &format!(" and {ah:.1} Ah ago")].concat());
         }
         _ => words += "; not synchronised: charge it fully once",
     }
@@ -143,7 +143,7 @@ fn use_of(battery: &Battery) -> String {
     let mut words = format!("{}; {allowed}", totals.join(", "));
     for (what, flags) in [("faults", &battery.faults), ("warnings", &battery.warnings)] {
         if !flags.is_empty() {
-            words += &format!("; {what}: {}", flags.join(", "));
+            words.push_str(&["; ", what, ": ", &flags.join(", ")].concat());
         }
     }
     words
