@@ -181,7 +181,7 @@ impl Config {
         let chip = match self.sensor {
             SensorKind::Ina219 => sensing::INA219,
             SensorKind::Ina226 | SensorKind::Simulated => sensing::INA226,
-            SensorKind::Ina228 => sensing::INA228,
+            SensorKind::Ina228 => sensing::INA228_COUNTING,
             SensorKind::Ina238 => sensing::INA238,
             SensorKind::Max17048 => sensing::MAX17048,
             SensorKind::Ads1115 => sensing::ADS1115,

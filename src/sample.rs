@@ -119,7 +119,9 @@ impl Outcome {
         match self {
             Self::Measured { reading, estimate, totals, .. } => {
                 let mut battery = battery(*reading, *estimate);
-                totals.iter().for_each(|totals| totals.write(&mut battery));
+                if let Some(totals) = totals {
+                    totals.write(&mut battery);
+                }
                 battery
             }
             Self::Gap(_) => Battery::default(),

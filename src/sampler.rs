@@ -178,8 +178,9 @@ impl Sampler {
                 } else {
                     elapsed
                 };
-                let Reading { voltage, current, temperature } = reading;
-                let estimate = self.battery.update(Measured { voltage, current, temperature }, elapsed);
+                let Reading { voltage, current, temperature, charge } = reading;
+                let measured = Measured { voltage, current, temperature };
+                let estimate = self.battery.update_counted(measured, charge, elapsed);
                 let details = self.battery.details();
                 let state = reading.current.map(|_| details.verdict.state);
                 let totals = Totals { mode: *self.mode.borrow(), ..Totals::from(details) };

@@ -27,7 +27,7 @@ fn settings(cloud: &Cloud) -> Settings {
 
 /// More than a Wh has been counted.
 fn counted(samples: &[Sample]) -> bool {
-    samples.last().is_some_and(|sample| energy(sample) > 0.001)
+    samples.last().is_some_and(|sample| !sample.is_gap() && energy(sample) > 0.001)
 }
 
 #[track_caller]
@@ -46,6 +46,8 @@ fn a_killed_daemon_goes_on_with_the_battery_where_it_was() {
     let before = cloud.api().samples("ems_001");
     let count = before.len();
     let samples = cloud.api().wait_for("ems_001", "more samples", |samples| samples.len() >= count + 20);
+    // On a machine that is busy a reading may miss its deadline.
+    let samples: Vec<_> = samples.into_iter().filter(|sample| !sample.is_gap()).collect();
     for pair in samples.windows(2) {
         assert_goes_on(&pair[0], &pair[1]);
     }

@@ -87,8 +87,8 @@ fn a_value_at_the_end_of_the_range_is_believed_and_one_beyond_it_is_not() {
             Some((218.4, 8e-3)),
             vec!["volts=85.1 shunt_mv=0", "volts=53 shunt_mv=-163.9"],
         ),
-        ("0x36 max17048", gauge, "volts=5.1", (5.1, 1e-3), None, vec!["volts=5.2"]),
-        ("0x48 ads1115", divided, "volts=3.29", (65.8, 4e-3), None, vec!["volts=3.5"]),
+        ("0x36 max17048", gauge, "volts=4.99", (4.99, 1e-3), None, vec!["volts=5.1"]),
+        ("0x48 ads1115", divided, "volts=3.29", (65.8, 4e-3), None, vec!["volts=4.2"]),
     ] {
         let bench = Bench::new(&format!("chip {chip} {last}"), &settings);
         bench.measures(volts, amps);

@@ -187,7 +187,7 @@ fn a_board_answers_for_the_chip_and_its_wiring_and_only_the_capacity_is_asked_fo
     terminal.shows("ok       reading");
     terminal.shows("config.env is written");
     assert_eq!(terminal.end(), 0, "{}", terminal.screen());
-    for unasked in ["SENSOR [", "SENSOR:", "I2C_ADDRESS", "SHUNT:", "CURRENT_SIGN", "CELLS_SERIES"] {
+    for unasked in ["SENSOR [", "SENSOR:", "I2C_ADDRESS:", "SHUNT:", "CURRENT_SIGN [", "CELLS_SERIES:"] {
         assert!(!terminal.screen().contains(unasked), "{unasked}: {}", terminal.screen());
     }
     assert!(site.text().lines().any(|line| line == "BOARD=waveshare-ups-hat-d"), "{}", site.text());

@@ -36,8 +36,8 @@ const ROOM_TEMPERATURE: u16 = 0x0C80;
 
 /// An INA228, INA237 or INA238 on a [`SimulatedBus`](crate::SimulatedBus).
 ///
-/// A result is the terminals' value when it is first asked for after a conversion ended; CHARGE adds up the current
-/// of that value for all conversions since the last.
+/// A result is the terminals' value when it is first asked for after a conversion ended; CHARGE adds up the
+/// current of that value over the time of all conversions since the last.
 #[derive(Debug)]
 pub struct Ina228(RegisterChip<Ina228Registers>);
 
@@ -135,7 +135,8 @@ struct Ina228Registers {
     diag_alrt: u16,
     shunt: i64,
     bus: i64,
-    charge: i64,
+    /// Steps of the current times ns.
+    charge: i128,
     ready: bool,
 }
 
@@ -159,7 +160,7 @@ impl Registers for Ina228Registers {
             VBUS => self.padded(self.bus),
             DIETEMP => ROOM_TEMPERATURE.into(),
             CURRENT => self.padded(self.current()),
-            CHARGE if self.model.has_accumulators => Word::signed(self.charge, 5),
+            CHARGE if self.model.has_accumulators => Word::signed(self.counted(), 5),
             DIAG_ALRT => {
                 let ready = if self.ready { CONVERSION_READY } else { 0 };
                 // Without the latch reading does not clear it (section 7.6.1.12).
@@ -203,6 +204,12 @@ impl Ina228Registers {
         self.shunt * i64::from(self.shunt_cal) / 4096
     }
 
+    /// CHARGE counts steps of the current times s and rolls over (section 7.6.1.11): 40 bits are written.
+    fn counted(&self) -> i64 {
+        let seconds = self.charge / 1_000_000_000;
+        i64::try_from(seconds.rem_euclid(1 << 40)).unwrap_or_default()
+    }
+
     fn restart(&mut self) {
         let averages = [1, 4, 16, 64, 128, 256, 512, 1024];
         let averages = averages.get(usize::from(self.adc_config & 0b111)).copied().unwrap_or(1);
@@ -221,12 +228,13 @@ impl Ina228Registers {
     }
 
     fn convert(&mut self) {
-        let Some(levels) = self.inputs.converted() else { return };
+        let Some((levels, time)) = self.inputs.conversions() else { return };
         let fine = if self.config & FINE_SHUNT_RANGE == 0 { 1.0 } else { 4.0 };
         let end = (1_i64 << (self.model.bits - 1)) - 1;
         self.shunt = quantise(levels.shunt_volts, self.model.shunt_lsb / fine, -end - 1, end);
         self.bus = quantise(levels.pin_volts, self.model.bus_lsb, 0, end);
-        self.charge += self.current();
+        self.charge +=
+            i128::from(self.current()) * i128::from(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
         self.ready = true;
     }
 }
@@ -318,14 +326,15 @@ mod tests {
     }
 
     #[test]
-    fn charge_adds_up_the_current_of_each_conversion_and_is_cleared_on_command() {
+    fn charge_adds_up_the_current_over_time_and_is_cleared_on_command() {
         let mut bench = Bench::new(Ina228::with_clock, 12.0, -312.5e-9 * 100.0);
         bench.set(CONFIG, RESET_ACCUMULATORS);
         for _ in 0..3 {
-            bench.wait_ms(4);
+            bench.wait_ms(1000);
             bench.get(DIAG_ALRT);
         }
-        assert_eq!(bench.get_bytes(CHARGE), [0xFF, 0xFF, 0xFF, 0xFE, 0xD4]);
+        // -100 steps for 950 conversions of 3.156 ms.
+        assert_eq!(bench.get_bytes(CHARGE), [0xFF, 0xFF, 0xFF, 0xFE, 0xD5]);
         bench.set(CONFIG, RESET_ACCUMULATORS);
         assert_eq!(bench.get_bytes(CHARGE), [0; 5]);
     }

@@ -128,7 +128,13 @@ impl Inputs {
 
     /// What is on the pins, if a conversion has ended since the last call.
     pub(crate) fn converted(&mut self) -> Option<Levels> {
-        self.converter.finished(self.clock.now()).then(|| self.terminals.levels())
+        self.conversions().map(|(levels, _)| levels)
+    }
+
+    /// The same, with the time that all conversions since the last call have taken.
+    pub(crate) fn conversions(&mut self) -> Option<(Levels, Duration)> {
+        let time = self.converter.finished(self.clock.now())?;
+        Some((self.terminals.levels(), time))
     }
 }
 
@@ -171,17 +177,18 @@ impl Converter {
         *self = Self { started: now, seen: 0, mode };
     }
 
-    /// Whether a conversion has ended since the last call.
-    fn finished(&mut self, now: Duration) -> bool {
+    /// How long the conversions that have ended since the last call took together, if one has.
+    fn finished(&mut self, now: Duration) -> Option<Duration> {
         let elapsed = now.saturating_sub(self.started).as_nanos();
-        let ended = match self.mode {
-            Mode::PowerDown => 0,
-            Mode::Triggered(period) => u128::from(elapsed >= period.as_nanos()),
-            Mode::Continuous(period) => elapsed / period.as_nanos().max(1),
+        let (ended, period) = match self.mode {
+            Mode::PowerDown => (0, Duration::ZERO),
+            Mode::Triggered(period) => (u128::from(elapsed >= period.as_nanos()), period),
+            Mode::Continuous(period) => (elapsed / period.as_nanos().max(1), period),
         };
-        let fresh = ended > self.seen;
+        let fresh = ended.saturating_sub(self.seen);
         self.seen = ended;
-        fresh
+        let nanos = u64::try_from(period.as_nanos() * fresh).unwrap_or(u64::MAX);
+        (fresh > 0).then(|| Duration::from_nanos(nanos))
     }
 }
 

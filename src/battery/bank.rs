@@ -168,7 +168,9 @@ impl Bank {
         }
         // No curve is given up: the next discharge may tell more of it than this one.
         let most = kinds.iter().fold(0.0_f64, |a, &b| a.max(b));
-        kinds.iter_mut().for_each(|kind| *kind = kind.max(LEAST_CURVE * most));
+        for kind in kinds.iter_mut() {
+            *kind = kind.max(LEAST_CURVE * most);
+        }
         kind.learn(kinds);
         for hypothesis in &mut self.hypotheses {
             (hypothesis.slid, hypothesis.miss, hypothesis.doubt) = (0.0, 0.0, 0.0);

@@ -3,6 +3,7 @@
 mod axis;
 mod bands;
 mod bank;
+mod charge;
 mod forecast;
 mod hypothesis;
 mod meter;
@@ -23,6 +24,7 @@ mod sync;
 mod tests;
 mod voltage_only;
 
+pub use charge::ChargeCount;
 pub use meter::Meter;
 pub use monitor::{Battery, Details, Measured};
 pub use ocv::curves;

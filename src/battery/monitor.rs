@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::charge::ChargeCount;
 use super::forecast::Forecast;
 use super::meter::Meter;
 use super::protection::{Limits, Observation, Protection, Verdict};
@@ -51,6 +52,8 @@ pub struct Battery {
     forecast: Forecast,
     protection: Protection,
     response: StepResponse,
+    /// What the chip had counted at the last reading, if it counts.
+    count: Option<ChargeCount>,
     last: Option<(f64, f64)>,
     verdict: Verdict,
 }
@@ -71,6 +74,7 @@ impl Battery {
             forecast: Forecast::default(),
             protection,
             response: StepResponse::default(),
+            count: None,
             last: None,
             verdict,
         }
@@ -83,15 +87,33 @@ impl Battery {
 
     /// Takes a reading, `dt` after the last or the last gap.
     pub fn update(&mut self, measured: Measured, dt: Duration) -> Estimate {
+        self.update_counted(measured, None, dt)
+    }
+
+    /// As [`Self::update`], with what the chip has counted by itself.
+    pub fn update_counted(
+        &mut self,
+        measured: Measured,
+        count: Option<ChargeCount>,
+        dt: Duration,
+    ) -> Estimate {
+        let flowed = self.flowed(count);
         let Measured { voltage, current, temperature } = measured;
         let (pack, seconds) = (self.soc.setup.pack, dt.as_secs_f64());
         self.counts |= current.is_some();
         let estimate = match current {
-            Some(amps) => self.soc.update(voltage, amps, dt),
+            Some(amps) => self.soc.update_counted(voltage, amps, flowed, dt),
             None if self.counts => self.soc.gap(dt),
             None => self.blind.update(voltage, dt),
         };
         match current.filter(|amps| amps.is_finite() && voltage.is_finite()) {
+            Some(amps) if flowed.is_some_and(|ah| pack.can_give(ah)) => {
+                // As if it had flowed within an hour.
+                let ah = flowed.unwrap_or_default();
+                self.meter.count(voltage * ah, ah, 1.0);
+                self.forecast.update(amps / pack.capacity_ah, seconds.min(LONGEST_SECONDS));
+                self.last = Some((voltage * amps, amps));
+            }
             Some(amps) if seconds <= LONGEST_SECONDS => {
                 let (watts, before) = self.last.unwrap_or((voltage * amps, amps));
                 let hours = seconds / 3600.0;
@@ -166,7 +188,7 @@ impl Battery {
 
     /// Appends what must outlive a restart.
     pub fn save(&self, out: &mut Vec<u8>) {
-        saved::save(&self.soc, &self.meter, self.protection.ends(), out);
+        saved::save(&self.soc, &self.meter, self.protection.ends(), self.count, out);
     }
 
     /// Takes up what [`Self::save`] wrote, `off` ago; `None` if nobody knows how long ago.
@@ -174,12 +196,19 @@ impl Battery {
     /// # Errors
     /// If it is not the saved state of this pack; nothing is changed.
     pub fn restore(&mut self, bytes: &[u8], off: Option<Duration>) -> Result<(), SavedError> {
-        let (meter, ends) = saved::restore(&mut self.soc, bytes)?;
+        let (meter, ends, count) = saved::restore(&mut self.soc, bytes)?;
+        self.count = count;
         self.meter = meter;
         self.protection.restore(ends);
         self.counts = true;
         self.soc.was_off(off);
         Ok(())
+    }
+
+    /// Ah since the last reading, as the chip has counted them.
+    fn flowed(&mut self, count: Option<ChargeCount>) -> Option<f64> {
+        let earlier = std::mem::replace(&mut self.count, count);
+        count?.since(&earlier?)
     }
 
     fn lose_current(&mut self) {

@@ -5,7 +5,7 @@
 
 use super::axis::{Axis, LONGEST};
 use super::meter::Meter;
-use super::{Pack, StateOfCharge};
+use super::{ChargeCount, Pack, StateOfCharge};
 
 /// Version of the layout.
 const VERSION: u8 = 2;
@@ -31,7 +31,13 @@ pub enum SavedError {
 }
 
 /// Appends the state of the estimator and the meter.
-pub(super) fn save(soc: &StateOfCharge, meter: &Meter, ends: (bool, bool), out: &mut Vec<u8>) {
+pub(super) fn save(
+    soc: &StateOfCharge,
+    meter: &Meter,
+    ends: (bool, bool),
+    count: Option<ChargeCount>,
+    out: &mut Vec<u8>,
+) {
     // What was counted since the hypotheses were looked at belongs to them.
     let mut soc = soc.clone();
     soc.settle();
@@ -67,10 +73,17 @@ pub(super) fn save(soc: &StateOfCharge, meter: &Meter, ends: (bool, bool), out: 
     for total in [meter.energy_in, meter.energy_out, meter.discharged_ah] {
         out.extend_from_slice(&total.to_le_bytes());
     }
+    // No step is 0 Ah.
+    let (steps, step_ah) = count.map_or((0, 0.0), |count| (count.steps, count.step_ah));
+    out.extend_from_slice(&steps.to_le_bytes());
+    out.extend_from_slice(&step_ah.to_le_bytes());
 }
 
+/// What is kept beside the estimator: totals, whether charging and loads were stopped, and the chip's count.
+type Beside = (Meter, (bool, bool), Option<ChargeCount>);
+
 /// Takes up what [`save`] wrote for the same pack; nothing is changed on an error.
-pub(super) fn restore(soc: &mut StateOfCharge, bytes: &[u8]) -> Result<(Meter, (bool, bool)), SavedError> {
+pub(super) fn restore(soc: &mut StateOfCharge, bytes: &[u8]) -> Result<Beside, SavedError> {
     let mut input = Input(bytes);
     match input.byte()? {
         VERSION => {}
@@ -124,6 +137,9 @@ pub(super) fn restore(soc: &mut StateOfCharge, bytes: &[u8]) -> Result<(Meter, (
             .filter(|t| *t >= 0.0 && t.is_finite())
             .ok_or(SavedError::Damaged)?;
     }
+    let (steps, step_ah) = (i64::from_le_bytes(input.take()?), f64::from_le_bytes(input.take()?));
+    let counts = step_ah.is_finite() && step_ah.abs() > 0.0;
+    let count = counts.then_some(ChargeCount { steps, step_ah, restarted: false });
     if !input.0.is_empty() {
         return Err(SavedError::Damaged);
     }
@@ -131,7 +147,7 @@ pub(super) fn restore(soc: &mut StateOfCharge, bytes: &[u8]) -> Result<(Meter, (
     new.summarise();
     *soc = new;
     let [energy_in, energy_out, discharged_ah] = totals;
-    Ok((Meter { energy_in, energy_out, discharged_ah }, (flags & 4 != 0, flags & 8 != 0)))
+    Ok((Meter { energy_in, energy_out, discharged_ah }, (flags & 4 != 0, flags & 8 != 0), count))
 }
 
 fn is_same(pack: &Pack, chemistry: u8, cells_series: u16, capacity_ah: f64) -> bool {
@@ -191,6 +207,9 @@ mod tests {
     use super::*;
     use crate::battery::{Chemistry, SensorErrors, Setup, sensing};
 
+    const COUNT: Option<ChargeCount> =
+        Some(ChargeCount { steps: -123_456_789_012, step_ah: -2.5e-8, restarted: false });
+
     static NMC: LazyLock<StateOfCharge> = LazyLock::new(|| estimator(Chemistry::Nmc));
 
     fn estimator(chemistry: Chemistry) -> StateOfCharge {
@@ -216,10 +235,10 @@ mod tests {
             let soc = estimator(chemistry);
             let meter = Meter { energy_in: 1.5, energy_out: 2.5, discharged_ah: 77.0 };
             let mut bytes = Vec::new();
-            save(&soc, &meter, (true, false), &mut bytes);
+            save(&soc, &meter, (true, false), COUNT, &mut bytes);
             assert!(bytes.len() < 2000, "{}", bytes.len());
             let mut again = StateOfCharge::new(soc.setup);
-            assert_eq!(restore(&mut again, &bytes), Ok((meter, (true, false))));
+            assert_eq!(restore(&mut again, &bytes), Ok((meter, (true, false), COUNT)));
             let (before, after) = (soc.estimate(), again.estimate());
             assert!((before.soc - after.soc).abs() < 0.1, "{before:?} {after:?}");
             assert!(
@@ -233,7 +252,7 @@ mod tests {
     fn another_pack_or_version_is_refused_in_words() {
         let soc = estimator(Chemistry::Lfp);
         let mut bytes = Vec::new();
-        save(&soc, &Meter::default(), (false, false), &mut bytes);
+        save(&soc, &Meter::default(), (false, false), None, &mut bytes);
         let mut other = soc.clone();
         other.setup.pack.capacity_ah = 200.0;
         let refused = restore(&mut other, &bytes).unwrap_err();
@@ -253,7 +272,7 @@ mod tests {
         ) {
             let mut soc = NMC.clone();
             let mut bytes = Vec::new();
-            save(&soc, &Meter::default(), (false, false), &mut bytes);
+            save(&soc, &Meter::default(), (false, false), None, &mut bytes);
             for (index, byte) in damage {
                 let at = index.index(bytes.len());
                 bytes[at] = byte;

@@ -35,6 +35,8 @@ pub const INA226: ChipErrors =
 /// INA228, SLYS021A section 6.5: VOS 1 µV, gain 0.05 %; bus 2.5 mV, 0.05 %.
 pub const INA228: ChipErrors =
     ChipErrors { shunt_offset_volts: 1e-6, shunt_gain: 0.5e-3, bus_offset_volts: 2.5e-3, bus_gain: 0.5e-3 };
+/// The same where the chip's own count is used: its clock is right to 1 % over temperature.
+pub const INA228_COUNTING: ChipErrors = ChipErrors { shunt_gain: 10.5e-3, ..INA228 };
 /// INA237 and INA238, SBOS945A section 6.5: VOS 50 µV, gain 0.3 %; bus 5 mV, 0.2 %.
 pub const INA238: ChipErrors =
     ChipErrors { shunt_offset_volts: 50e-6, shunt_gain: 3e-3, bus_offset_volts: 5e-3, bus_gain: 2e-3 };

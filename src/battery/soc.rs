@@ -21,6 +21,11 @@ const GAP_INTERVALS: f64 = 3.0;
 /// The hypotheses are looked at after so long, in s, or after so much charge, in %.
 const LOOK_SECONDS: f64 = 10.0;
 const LOOK_PERCENT: f64 = 0.05;
+/// No battery gives more on the mean, as a multiple of the capacity per hour; readings come that much early or late, in h;
+/// and after so many h a chip's count may have gone round.
+const MOST_COUNTED_C_RATE: f64 = 10.0;
+const JITTER_HOURS: f64 = 1.0 / 3600.0;
+const COUNTED_HOURS: f64 = 240.0;
 /// A gap longer than this is not bridged by the currents at its ends, in h.
 const BRIDGED_HOURS: f64 = 1.0;
 /// What may flow unseen, in % of the capacity per hour, at least.
@@ -108,6 +113,18 @@ impl StateOfCharge {
     /// Takes a reading: the pack's `voltage` in V, its `current` in A (positive while charging), and the time since
     /// the last reading or gap. A reading that no battery of this label can give is a gap.
     pub fn update(&mut self, voltage: f64, current: f64, dt: Duration) -> Estimate {
+        self.update_counted(voltage, current, None, dt)
+    }
+
+    /// As [`Self::update`], with the charge in Ah that the chip has counted since the last reading: it misses nothing,
+    /// whatever the current was in between or in a gap.
+    pub fn update_counted(
+        &mut self,
+        voltage: f64,
+        current: f64,
+        flowed: Option<f64>,
+        dt: Duration,
+    ) -> Estimate {
         let c_rate = (current - self.setup.standby_amps) / self.setup.pack.capacity_ah;
         let cell_volts = match plausible_cell_volts(&self.setup.pack, voltage) {
             Some(volts) if self.setup.pack.can_give(current) => volts,
@@ -116,11 +133,17 @@ impl StateOfCharge {
         let seconds = dt.as_secs_f64();
         let longest = GAP_SECONDS.max(GAP_INTERVALS * self.setup.interval_seconds);
         let gap = self.unseen > 0.0 || seconds > longest;
+        let flowed = flowed.and_then(|ah| self.believed(ah, self.unseen + seconds));
+        match (flowed, gap) {
+            (Some(percent), _) => self.count(cell_volts, percent, c_rate, self.unseen + seconds),
+            (None, true) => self.bridge(c_rate, self.unseen + seconds),
+            (None, false) => {
+                let mean = f64::midpoint(self.last_c_rate.unwrap_or(c_rate), c_rate);
+                self.count(cell_volts, mean * seconds / 36.0, c_rate, seconds);
+            }
+        }
         if gap {
-            self.bridge(c_rate, self.unseen + seconds);
             self.polarisation.gap();
-        } else {
-            self.count(cell_volts, c_rate, seconds);
         }
         self.unseen = 0.0;
         self.last_c_rate = Some(c_rate);
@@ -189,12 +212,20 @@ impl StateOfCharge {
         self.setup.errors.volts_at(voltage) / f64::from(self.setup.pack.cells_series)
     }
 
-    fn count(&mut self, cell_volts: f64, c_rate: f64, seconds: f64) {
+    /// The charge in % of the label that a chip's count of `ah` in `seconds` means, unless no battery gives so much or
+    /// the chip may have counted round.
+    fn believed(&self, ah: f64, seconds: f64) -> Option<f64> {
+        let Setup { pack, standby_amps, .. } = self.setup;
         let hours = seconds / 3600.0;
-        let mean = f64::midpoint(self.last_c_rate.unwrap_or(c_rate), c_rate);
-        self.pending.0 += mean * 100.0 * hours;
+        let possible = ah.abs() <= MOST_COUNTED_C_RATE * pack.capacity_ah * (hours + JITTER_HOURS);
+        (possible && hours <= COUNTED_HOURS).then(|| (ah - standby_amps * hours) / pack.capacity_ah * 100.0)
+    }
+
+    fn count(&mut self, cell_volts: f64, percent: f64, c_rate: f64, seconds: f64) {
+        let hours = seconds / 3600.0;
+        self.pending.0 += percent;
         self.pending.1 += hours;
-        if self.setup.pack.chemistry == Chemistry::LeadAcid && mean > 0.0 {
+        if self.setup.pack.chemistry == Chemistry::LeadAcid && percent > 0.0 {
             let (rate, volts, scale) = GASSING;
             let rate = rate * ((cell_volts - volts).min(0.3) / scale).exp();
             self.pending.2 += rate * hours;

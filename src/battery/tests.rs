@@ -127,6 +127,50 @@ fn a_reading_no_such_pack_gives_is_a_gap() {
     }
 }
 
+/// What a chip of 1 mAh a step has counted.
+fn counted(steps: i64) -> ChargeCount {
+    ChargeCount { steps, step_ah: 1e-3, restarted: false }
+}
+
+#[test]
+fn what_the_chip_has_counted_is_believed_over_loads_that_nobody_saw_over_gaps_and_over_a_restart() {
+    let setup = setup(Chemistry::Lfp, 16, 100.0);
+    let limits = protection::Limits::usual(&setup.pack, 3.5);
+    let idle = Measured { voltage: 52.5, current: Some(0.0), temperature: None };
+    let mut battery = Battery::new(setup, limits);
+    battery.start_at(60.0);
+    battery.update_counted(idle, Some(counted(0)), SECOND);
+    // Each second 40 A for half of it, never when the current is read: 10 Ah in half an hour.
+    let mut before = battery.estimate();
+    for second in 1..=1800 {
+        before = battery.update_counted(idle, Some(counted(-second * 10_000 / 1800)), SECOND);
+    }
+    assert!((before.soc - 50.0).abs() < 0.5, "{before:?}");
+    let energy = battery.details().meter.energy_out;
+    assert!((energy - 0.525).abs() < 0.005, "{energy}");
+    // Ten minutes without a reading, in which 5 Ah flow.
+    battery.gap(HOUR / 6);
+    let after = battery.update_counted(idle, Some(counted(-15_000)), SECOND);
+    assert!((before.soc - after.soc - 5.0).abs() < 0.3, "{before:?} {after:?}");
+    assert!(width(after) < width(before) + 1.5, "{before:?} {after:?}");
+    // The daemon is off for half an hour, the chip is not.
+    let mut bytes = Vec::new();
+    battery.save(&mut bytes);
+    let mut again = Battery::new(setup, limits);
+    again.restore(&bytes, Some(HOUR / 2)).unwrap();
+    let on = again.update_counted(idle, Some(counted(-25_000)), SECOND);
+    assert!((after.soc - on.soc - 10.0).abs() < 0.6 && width(on) < width(after) + 4.0, "{after:?} {on:?}");
+    // A chip that has lost its count, and one that says what no battery gives: as if it did not count.
+    for count in
+        [ChargeCount { restarted: true, ..counted(-25_000) }, ChargeCount { steps: 1 << 38, ..counted(0) }]
+    {
+        let mut lost = Battery::new(setup, limits);
+        lost.restore(&bytes, Some(HOUR / 2)).unwrap();
+        let wide = lost.update_counted(idle, Some(count), SECOND);
+        assert!((wide.soc - after.soc).abs() < 2.0 && width(wide) > width(on) + 2.0, "{on:?} {wide:?}");
+    }
+}
+
 #[test]
 fn a_reversed_current_and_values_of_no_battery_are_told_as_implausible() {
     use protection::{Flag, Limits};

@@ -133,23 +133,32 @@ fn steps(options: &Options) -> Result<Vec<Step>, &'static str> {
     let mut steps = Vec::new();
     for (question, example, step) in questions {
         match ask(question, example) {
-            Some(number) => steps.extend(number.map(step)),
+            Typed::Number(number) => steps.push(step(number)),
+            Typed::Nothing => {}
             // Who has left does not answer the next question either.
-            None => return Err("left: nothing is calibrated"),
+            Typed::End => return Err("left: nothing is calibrated"),
         }
     }
     if steps.is_empty() { Err("nothing to calibrate against: no meter was read") } else { Ok(steps) }
 }
 
-/// The number that somebody types, if not an empty line; `None` at the end of the input.
-fn ask(question: &str, example: &str) -> Option<Option<f64>> {
+/// What somebody types.
+enum Typed {
+    Number(f64),
+    /// An empty line.
+    Nothing,
+    /// The end of the input.
+    End,
+}
+
+fn ask(question: &str, example: &str) -> Typed {
     loop {
-        let typed = super::setup::ask(question)?;
+        let Some(typed) = super::setup::ask(question) else { return Typed::End };
         if typed.is_empty() {
-            return Some(None);
+            return Typed::Nothing;
         }
         match typed.parse() {
-            Ok(number) => return Some(Some(number)),
+            Ok(number) => return Typed::Number(number),
             Err(_) => say(&format!("  \"{typed}\" is no number, for example {example}\n")),
         }
     }

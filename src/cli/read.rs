@@ -89,7 +89,8 @@ fn of_daemon(snapshot: &Snapshot) -> Result<Seen, String> {
         return Err(trouble.clone());
     }
     let last = snapshot.reading.as_ref().ok_or("the daemon has not read the sensor yet: try again")?;
-    let reading = Reading { voltage: last.voltage, current: last.current, temperature: last.temperature };
+    let reading =
+        Reading { voltage: last.voltage, current: last.current, temperature: last.temperature, charge: None };
     Ok(Seen {
         device: snapshot.sensor.device.clone(),
         source: "by the running daemon",

@@ -34,6 +34,7 @@ pub(super) fn datasheet() -> Datasheet {
         ready: Ready::After(FIRST_RESULT_MS),
         bus: Field { register: CONVERSION, shift: 0, is_signed: true },
         shunt: None,
+        charge: None,
         scale: |_| SCALE,
         sleeps: |words| words.first().is_none_or(|config| config & SINGLE_SHOT != 0),
         also: &[],

@@ -55,6 +55,7 @@ pub(super) fn convert(
         voltage: pin_volts * wiring.divider,
         current: shunt.map(|steps| sign * volts(steps.into()) / wiring.shunt.ohms),
         temperature: None,
+        charge: None,
     })
 }
 

@@ -45,6 +45,8 @@ pub(super) struct Datasheet {
     pub(super) bus: Field,
     /// `None` if it measures no current.
     pub(super) shunt: Option<Field>,
+    /// What counts the charge in steps of the shunt's voltage times s, 40 bits.
+    pub(super) charge: Option<Register>,
     /// By the word in the first of `settings`.
     pub(super) scale: fn(u16) -> Scale,
     /// Whether it measures nothing by itself, by the words in `settings`.

@@ -74,6 +74,7 @@ pub(super) fn datasheet() -> Datasheet {
         // Bits 2 to 0 are no part of the voltage (section 8.6.3.2).
         bus: Field { register: BUS_VOLTAGE, shift: 3, is_signed: false },
         shunt: Some(Field { register: SHUNT_VOLTAGE, shift: 0, is_signed: true }),
+        charge: None,
         scale: |_| scale(configuration(None)),
         sleeps: |words| words.first().is_none_or(|configuration| configuration & MODE != MODE),
         also: &[CALIBRATION],

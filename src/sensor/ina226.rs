@@ -57,6 +57,7 @@ pub(super) fn datasheet() -> Datasheet {
         ready: Ready::Flag(MASK_ENABLE, 1 << 3),
         bus: Field { register: BUS_VOLTAGE, shift: 0, is_signed: false },
         shunt: Some(Field { register: SHUNT_VOLTAGE, shift: 0, is_signed: true }),
+        charge: None,
         scale: |_| SCALE,
         sleeps: |words| words.first().is_none_or(|configuration| configuration & MODE != MODE),
         also: &[CALIBRATION],

@@ -6,6 +6,7 @@ use super::datasheet::{Datasheet, Field, Ready, Register, Setting, register};
 /// Section 7.6.
 const CONFIG: Register = register!(0x00, "CONFIG", 2);
 const ADC_CONFIG: Register = register!(0x01, "ADC_CONFIG", 2);
+const SHUNT_CAL: Register = register!(0x02, "SHUNT_CAL", 2);
 const VSHUNT: Register = register!(0x04, "VSHUNT", 3);
 const VBUS: Register = register!(0x05, "VBUS", 3);
 const CHARGE: Register = register!(0x0A, "CHARGE", 5);
@@ -39,10 +40,11 @@ pub(super) fn datasheet(rated_shunt_volts: Option<f64>) -> Datasheet {
         chip: "INA228",
         ids: &[MANUFACTURER_ID, DEVICE_ID],
         identify: |ids| identified(ids, &[0x228], "0x228x"),
-        settings: settings(rated_shunt_volts),
+        settings: with_calibration(settings(rated_shunt_volts)),
         ready: Ready::Flag(DIAG_ALRT, CONVERSION_READY),
         bus: Field { register: VBUS, shift: 4, is_signed: true },
         shunt: Some(Field { register: VSHUNT, shift: 4, is_signed: true }),
+        charge: Some(CHARGE),
         scale: |config| scale(WIDE, config),
         sleeps,
         also: &[DIAG_ALRT, CHARGE],
@@ -59,6 +61,15 @@ pub(super) fn settings(rated_shunt_volts: Option<f64>) -> Vec<Setting> {
         setting(ADC_CONFIG, ADC_CONFIGURATION, 0xFFFF, 0xFB68),
         setting(DIAG_ALRT, LATCH, 0xF000, 0),
     ]
+}
+
+/// At this calibration CURRENT has the steps of VSHUNT in both ranges, so CHARGE counts steps of VSHUNT times s
+/// (section 8.1.2).
+fn with_calibration(mut settings: Vec<Setting>) -> Vec<Setting> {
+    let calibration = Setting { register: SHUNT_CAL, word: 4096, kept: 0x7FFF, at_power_on: 4096 };
+    // The last is one that a restart changes.
+    settings.insert(settings.len().saturating_sub(1), calibration);
+    settings
 }
 
 /// `wide`, or with a quarter of its steps.

@@ -24,6 +24,7 @@ pub(super) fn datasheet(rated_shunt_volts: Option<f64>) -> Datasheet {
         ready: Ready::Flag(DIAG_ALRT, CONVERSION_READY),
         bus: Field { register: VBUS, shift: 0, is_signed: true },
         shunt: Some(Field { register: VSHUNT, shift: 0, is_signed: true }),
+        charge: None,
         scale: |config| scale(WIDE, config),
         sleeps,
         also: &[DIAG_ALRT],

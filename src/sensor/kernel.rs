@@ -102,6 +102,7 @@ pub(super) fn reading(wiring: &Wiring, of: impl Fn(&str) -> Option<i64>) -> Read
         voltage: value(files.voltage).unwrap_or_default() * wiring.divider,
         current: value(files.current).map(|amps| sign * amps * shunts),
         temperature: None,
+        charge: None,
     }
 }
 

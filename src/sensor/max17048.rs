@@ -34,6 +34,7 @@ pub(super) fn datasheet() -> Datasheet {
         ready: Ready::Nonzero,
         bus: Field { register: VCELL, shift: 0, is_signed: false },
         shunt: None,
+        charge: None,
         scale: |_| SCALE,
         sleeps: |_| false,
         also: &[SOC],

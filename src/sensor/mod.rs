@@ -10,6 +10,8 @@ pub mod calibration;
 mod check;
 mod chips;
 mod convert;
+#[cfg(test)]
+mod counting;
 mod datasheet;
 mod device;
 mod errno;
@@ -37,6 +39,7 @@ use ems_simulator::Clock;
 use ems_simulator::simulated::simulated_pack;
 use linux_embedded_hal::Delay;
 
+use crate::battery::ChargeCount;
 use crate::health::Work;
 pub use bus::{Opener, SensorHandle};
 pub use convert::OutOfRange;
@@ -69,6 +72,8 @@ pub struct Reading {
     pub current: Option<f64>,
     /// Temperature of the battery in °C, if the sensor has a probe.
     pub temperature: Option<f64>,
+    /// What the chip has counted by itself, if it does.
+    pub charge: Option<ChargeCount>,
 }
 
 /// Starts the sensor's thread for `wiring`, which has passed [`Wiring::check`]. The chip is opened with the

@@ -5,7 +5,8 @@ use embedded_hal::i2c::I2c;
 
 use super::convert::{Scale, convert};
 use super::datasheet::{Datasheet, Ready, Register};
-use super::{BatteryMonitor, Device, Errno, Reading, SensorError, Wiring};
+use super::{BatteryMonitor, CurrentSign, Device, Errno, Reading, SensorError, Wiring};
+use crate::battery::ChargeCount;
 
 /// Together twice the time of one result.
 const READY_POLLS: u32 = 30;
@@ -19,6 +20,8 @@ pub(super) struct RegisterMonitor<I2C, D> {
     sheet: Datasheet,
     scale: Scale,
     configurations_lost: u32,
+    /// Whether the chip has counted on since the last reading, or since an earlier run.
+    counts_on: bool,
 }
 
 /// Single registers of one chip. Each is one transfer, a write of the pointer and a read: the read is the last
@@ -44,12 +47,37 @@ where
         let mut wires = Wires { i2c, device };
         wires.identify(&sheet)?;
         let scale = (sheet.scale)(sheet.settings.first().map_or(0, |setting| setting.word));
-        let mut monitor = Self { wires, delay, wiring, sheet, scale, configurations_lost: 0 };
+        let mut monitor =
+            Self { wires, delay, wiring, sheet, scale, configurations_lost: 0, counts_on: false };
+        // Set up as an earlier run has left it, it has not restarted since.
+        monitor.counts_on = monitor.is_configured()?;
         monitor.configure()?;
         if let Ready::After(milliseconds) = monitor.sheet.ready {
             monitor.delay.delay_ms(milliseconds);
         }
         Ok(monitor)
+    }
+
+    fn is_configured(&mut self) -> Result<bool, SensorError> {
+        for setting in &self.sheet.settings {
+            if (word(self.wires.read(setting.register)?) ^ setting.word) & setting.kept != 0 {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// What the chip has counted up to now.
+    fn charge(&mut self) -> Result<Option<ChargeCount>, SensorError> {
+        let Some(register) = self.sheet.charge else { return Ok(None) };
+        let unused = 64 - 8 * register.bytes;
+        let steps = (self.wires.read(register)? << unused).cast_signed() >> unused;
+        let sign = match self.wiring.current_sign {
+            CurrentSign::Normal => 1.0,
+            CurrentSign::Inverted => -1.0,
+        };
+        let step_ah = sign * self.scale.shunt_lsb / self.wiring.shunt.ohms / 3600.0;
+        Ok(Some(ChargeCount { steps, step_ah, restarted: !self.counts_on }))
     }
 
     fn configure(&mut self) -> Result<(), SensorError> {
@@ -88,6 +116,7 @@ where
                 continue;
             }
             self.configurations_lost += 1;
+            self.counts_on = false;
             // A restart within the transfer sets the pointer back: what was read then is another register.
             let found = word(self.wires.read(setting.register)?);
             let power_on = (found ^ setting.at_power_on) & setting.kept == 0;
@@ -114,12 +143,15 @@ where
 
     fn read(&mut self) -> Result<Reading, SensorError> {
         let measured = self.measure()?;
+        let charge = self.charge()?;
         // Last, so that a chip that restarts in the middle of the measurement is found out.
         self.verify_configuration()?;
         let device = &self.wires.device;
         let (bus, shunt) = measured.ok_or_else(|| SensorError::NoConversion { device: device.clone() })?;
-        convert(&self.scale, &self.wiring, bus, shunt)
-            .map_err(|reach| SensorError::OutOfRange { device: device.clone(), reach })
+        let reading = convert(&self.scale, &self.wiring, bus, shunt)
+            .map_err(|reach| SensorError::OutOfRange { device: device.clone(), reach })?;
+        self.counts_on = true;
+        Ok(Reading { charge, ..reading })
     }
 }
 

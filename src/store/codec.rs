@@ -179,7 +179,7 @@ impl Last {
                 _ => Some(take_totals(input, &mut self.totals)?),
             };
             Outcome::Measured {
-                reading: Reading { voltage, current, temperature },
+                reading: Reading { voltage, current, temperature, charge: None },
                 estimate: Estimate { soc, low, high, synced: head & SYNCED != 0 },
                 state,
                 totals,
@@ -399,6 +399,7 @@ pub(super) mod tests {
                     voltage: mv as f64 / MILLI,
                     current: ma.map(|v| v as f64 / MILLI),
                     temperature: t.map(|v| v as f64 / DECI),
+                    charge: None,
                 },
                 estimate: Estimate {
                     soc: soc as f64 / CENTI,
@@ -469,6 +470,7 @@ pub(super) mod tests {
                     voltage: 53.0 + current * 0.01 + noise(5) * 0.004,
                     current: Some(current),
                     temperature: Some(21.0 + noise(2) * 0.1),
+                    charge: None,
                 },
                 estimate: Estimate { soc, low: soc - 4.0, high: soc + 4.0, synced: true },
                 state: Some(State::Charging),
@@ -532,7 +534,7 @@ pub(super) mod tests {
         #[test]
         fn finer_values_are_rounded_once_and_then_stay(v in -1e4..1e4, a in -1e3..1e3, t in -50.0..90.0, soc in 0.0..100.0) {
             let sample = |voltage, current, temperature, soc| Sample { seq: 1, taken: BootTime(2), outcome: Outcome::Measured {
-                reading: Reading { voltage, current: Some(current), temperature: Some(temperature) },
+                reading: Reading { voltage, current: Some(current), temperature: Some(temperature), charge: None },
                 estimate: Estimate { soc, low: soc, high: soc, synced: false }, state: None, totals: None } };
             let rounded = |x: f64, steps: f64| (x * steps).round() / steps;
             let expected = sample(rounded(v, MILLI), rounded(a, MILLI), rounded(t, DECI), rounded(soc, CENTI));

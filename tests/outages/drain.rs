@@ -94,8 +94,12 @@ fn fill(state: &Path) {
 /// Values that jump about as much as those of a real pack.
 fn sample(seq: u64) -> Sample {
     let noise = |step: f64| ((seq * 7919 % 13) as f64 - 6.0) * step;
-    let reading =
-        Reading { voltage: 53.2 + noise(0.0125), current: Some(-18.0 + noise(0.25)), temperature: None };
+    let reading = Reading {
+        voltage: 53.2 + noise(0.0125),
+        current: Some(-18.0 + noise(0.25)),
+        temperature: None,
+        charge: None,
+    };
     let soc = 80.0 - seq as f64 / 2000.0;
     let estimate = Estimate { soc, low: soc - 3.0, high: soc + 3.0, synced: false };
     let totals = Some(Totals { energy_out: u32::try_from(seq / 4).unwrap(), ..Totals::default() });

@@ -1,5 +1,5 @@
-//! Random packs in use for days. More of them, and for longer: `SOC_PACKS=400 SOC_DAYS=7 cargo test --release --test soc
-//! -- --nocapture weeks`.
+//! Random packs in use for days. Others, more of them, and for longer: `SOC_FIRST=1001 SOC_PACKS=2000 SOC_DAYS=2 cargo test
+//! --release --test soc -- --nocapture weeks`.
 
 use ems_simulator::Trace;
 
@@ -37,7 +37,8 @@ fn the_interval_holds_the_truth_of_random_packs_whose_errors_are_within_the_sens
     let days = setting("SOC_DAYS", if optimised { 7.0 } else { 1.0 });
     let mut scores = Vec::new();
     let mut beyond = 0;
-    for seed in 1..=packs as u64 {
+    let first = setting("SOC_FIRST", 1.0) as u64;
+    for seed in first..first + packs as u64 {
         let pack = random_pack(seed);
         let rows =
             Trace::new(pack.installation.clone(), seed).take_while(|row| row.seconds < days * 86_400.0);
@@ -64,6 +65,6 @@ fn the_interval_holds_the_truth_of_random_packs_whose_errors_are_within_the_sens
     println!("{beyond} of {} packs have the truth inside in less than 95 % of the rows", scores.len());
     assert!(mean(&scores, |s| s.0.rmse) <= 2.0 && mean(&scores, |s| s.1.rmse) <= 5.0);
     assert!(mean(&scores, |s| s.0.width) <= 14.0);
-    assert!(mean(&scores, |s| s.0.inside.min(s.1.inside)) >= 98.5);
-    assert!(f64::from(beyond) <= 0.04 * packs, "{beyond} of {packs}");
+    assert!(mean(&scores, |s| s.0.inside.min(s.1.inside)) >= 99.5);
+    assert!(f64::from(beyond) <= 0.01 * packs, "{beyond} of {packs}");
 }

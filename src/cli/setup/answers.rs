@@ -52,7 +52,14 @@ impl Answers {
 
     /// The value of a key so far.
     pub(super) fn get(&self, key: &str) -> Option<&str> {
-        self.changed.get(key).or_else(|| self.present.get(key)).map(String::as_str)
+        let present = || self.present.get(key).filter(|_| !self.is_left_to_board(key));
+        self.changed.get(key).or_else(present).map(String::as_str)
+    }
+
+    /// Whether the board that was chosen in this run answers for this key.
+    fn is_left_to_board(&self, key: &str) -> bool {
+        let chosen = self.changed.get("BOARD").and_then(|name| board(name));
+        !self.changed.contains_key(key) && chosen.is_some_and(|board| board.sets(key))
     }
 
     /// Whether this key was answered in this run.
@@ -90,8 +97,7 @@ impl Answers {
 
     /// The board that is meant, if any.
     pub(super) fn board(&self) -> Option<&'static Board> {
-        let name = self.get("BOARD")?;
-        config::BOARDS.iter().find(|board| name.eq_ignore_ascii_case(board.name))
+        board(self.get("BOARD")?)
     }
 
     /// Whether the file has to be written.
@@ -114,7 +120,12 @@ impl Answers {
 
     /// The new text of the file.
     pub(super) fn text(&self) -> Result<String, String> {
-        let mut text = self.text.clone();
+        // A line of its own would win over the board.
+        let line = |line: &str| {
+            let is_left = line.split_once('=').is_some_and(|(key, _)| self.is_left_to_board(key.trim()));
+            if is_left { format!("# {line}\n") } else { format!("{line}\n") }
+        };
+        let mut text: String = self.text.lines().map(line).collect();
         for (name, value) in &self.changed {
             if !self.is_new && self.present.get(name) == Some(value) {
                 continue;
@@ -132,4 +143,8 @@ impl Answers {
         let named = SensorKind::WORDS.iter().find(|(name, _)| word.eq_ignore_ascii_case(name));
         named.map(|(_, kind)| *kind).filter(|kind| *kind != SensorKind::Simulated)
     }
+}
+
+fn board(name: &str) -> Option<&'static Board> {
+    config::BOARDS.iter().find(|board| name.eq_ignore_ascii_case(board.name))
 }

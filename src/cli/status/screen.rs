@@ -115,7 +115,7 @@ fn charge(reading: &LastReading) -> String {
         format!("{:.0} % (between {:.0} and {:.0} %)", reading.soc, reading.soc_low, reading.soc_high);
     match (battery.hours_since_sync, battery.ah_since_sync) {
         (Some(time), Some(ah)) => {
-            words += &format!("; synchronised {} and {ah:.1} Ah ago", hours(time));
+            words.push_str(&["; synchronised ", &hours(time), &format!(" and {ah:.1} Ah ago")].concat());
         }
         _ => words += "; not synchronised: charge it fully once",
     }
@@ -143,7 +143,7 @@ fn use_of(battery: &Battery) -> String {
     let mut words = format!("{}; {allowed}", totals.join(", "));
     for (what, flags) in [("faults", &battery.faults), ("warnings", &battery.warnings)] {
         if !flags.is_empty() {
-            words += &format!("; {what}: {}", flags.join(", "));
+            words.push_str(&["; ", what, ": ", &flags.join(", ")].concat());
         }
     }
     words
@@ -253,9 +253,21 @@ mod tests {
     #[test]
     fn it_says_how_sure_the_charge_is_how_long_it_lasts_and_what_the_battery_may_do() {
         let mut snapshot = a_daemon_that_is_well();
-        let Some(reading) = &mut snapshot.reading else { panic!("a daemon that is well reads") };
         let flat = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(charge(reading).contains("not synchronised: charge it fully once"), "{}", charge(reading));
+        let mut reading = LastReading {
+            seq: 7,
+            age_s: 0.5,
+            voltage: 53.2,
+            current: Some(-9.0),
+            power: Some(-478.8),
+            temperature: None,
+            soc: 62.0,
+            soc_low: 58.0,
+            soc_high: 66.0,
+            state: Some(State::Discharging),
+            battery: Battery::default(),
+        };
+        assert!(charge(&reading).contains("not synchronised: charge it fully once"), "{}", charge(&reading));
         reading.battery = Battery {
             hours_since_sync: Some(26.5),
             ah_since_sync: Some(41.23),
@@ -269,6 +281,7 @@ mod tests {
             warnings: vec!["CHARGE_TOO_COLD".to_owned()],
             ..Battery::default()
         };
+        snapshot.reading = Some(reading);
         let text = flat(screen(&snapshot, false));
         for words in [
             "synchronised 1 d 2 h and 41.2 Ah ago; empty in 5 h 10 min",
