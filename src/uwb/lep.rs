@@ -97,8 +97,8 @@ mod tests {
             ("POS,0,0C1A,1.5,inf,0.25,87", "y is no number"),
             ("POS,0,0C1A,1e9,-2,0.25,87", "location.x"),
             ("POS,0,0C1A,1.5,-2,0.25,101", "quality"),
-            ("POS,0,../x,1.5,-2,0.25,87", "hexadecimal"),
-            ("POS,0,,1.5,-2,0.25,87", "hexadecimal"),
+            ("POS,0,../x,1.5,-2,0.25,87", "id has other"),
+            ("POS,0,,1.5,-2,0.25,87", "id has other"),
         ] {
             let Line::Broken(words) = parse(line) else { panic!("{line}") };
             assert!(words.starts_with(why), "{line}: {words}");

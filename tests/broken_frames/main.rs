@@ -9,6 +9,7 @@
 )]
 
 mod frames;
+mod fuzz;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
