@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use ems_edge::battery::Estimate;
 use ems_edge::clock::BootTime;
-use ems_edge::sample::{Outcome, Sample};
+use ems_edge::sample::{Outcome, Sample, Totals};
 use ems_edge::sensor::Reading;
 use ems_edge::store::{Card, Cursor, Limits, Spool};
 use ems_protocol::State;
@@ -118,6 +118,15 @@ fn sample(n: u64) -> Sample {
     let load = if n % 600 < 200 { -12.0 } else { 0.0 };
     let current = 20.0 * phase.sin() + load + noise(6) * 0.002;
     let soc = 60.0 + 20.0 * phase.cos();
+    let whole = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
+    let totals = Totals {
+        energy_in: whole(n / 40),
+        energy_out: whole(n / 70),
+        to_empty: Some(whole(600 - n / 144)),
+        since_sync: Some((whole(n / 3600), whole(n / 900))),
+        health: 97,
+        ..Totals::default()
+    };
     Sample {
         seq: 77_000 + n,
         taken: BootTime(77_123 + n * 1000 + (n.wrapping_mul(0x9E37_79B9) >> 7) % 4),
@@ -126,10 +135,11 @@ fn sample(n: u64) -> Sample {
                 voltage: 53.0 + current * 0.01 + noise(5) * 0.004,
                 current: Some(current),
                 temperature: Some(21.0 + noise(2) * 0.1),
+                charge: None,
             },
             estimate: Estimate { soc, low: soc - 4.0, high: soc + 4.0, synced: true },
             state: Some(State::Charging),
-            totals: None,
+            totals: Some(totals),
         },
     }
 }
