@@ -14,6 +14,7 @@ mod fuzz;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use ems_protocol::Timestamp;
 use ems_test_harness::{Cloud, Device, Handshake, Received, Socket};
 use frames::{Answer, Case, DOORS, Door, INVALID_JSON, INVALID_MESSAGE, UNKNOWN_TYPE, cases, sample_with};
 use serde_json::{Value, json};
@@ -127,16 +128,18 @@ fn bystander(cloud: &Cloud, device: &Device, stop: &AtomicBool) -> u64 {
     let mut dashboard = Handshake::dashboard(cloud, &device.id).connect();
     publisher.send_typed("device.hello", &json!({"boot_id": "b", "firmware_version": "0"}));
     publisher.next_of("device.welcome");
-    let mut seq = 0;
+    let mut seq = 0_i64;
     while !stop.load(Ordering::Relaxed) {
         seq += 1;
         let mut sample = sample_with("/seq", json!(seq));
         sample["device_id"] = json!(device.id);
+        // Each at its own time: the history is read in pages by time.
+        sample["timestamp"] = json!(Timestamp::from_millis(1_770_000_000_000 + seq));
         publisher.send_typed("telemetry", &sample);
         assert_eq!(publisher.next_of("telemetry.ack")["ranges"], json!([[seq, seq]]));
         assert_eq!(dashboard.json()["seq"], seq);
     }
-    seq
+    seq.cast_unsigned()
 }
 
 #[test]
