@@ -110,10 +110,13 @@ impl Process {
         self.wait()
     }
 
-    /// Ends it without asking (SIGKILL).
+    /// Ends it without asking (SIGKILL), and what runs below it, as a wrapper's program does.
     pub fn kill(&mut self) {
+        let below = descendants(self.id());
         self.signal(Signal::KILL);
         self.child.wait().expect("our own child");
+        // They get their signal from the kernel, when their parent has ended.
+        until("the end of its children", || below.iter().all(|&pid| !is_alive(pid)).then_some(()));
     }
 
     /// Holds it in the middle of whatever it does (SIGSTOP).
@@ -154,6 +157,20 @@ impl Process {
             kill_process(pid, signal).expect("our own child");
         }
     }
+}
+
+/// The processes below one.
+fn descendants(pid: u32) -> Vec<u32> {
+    let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    let children: Vec<u32> = text.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect();
+    let deeper: Vec<u32> = children.iter().copied().flat_map(descendants).collect();
+    children.into_iter().chain(deeper).collect()
+}
+
+/// Whether it runs still: a zombie has closed its files.
+fn is_alive(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }
 
 /// Whether a thread is in the state `T` of proc(5), or has gone.
