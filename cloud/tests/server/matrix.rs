@@ -129,6 +129,33 @@ async fn a_user_of_some_devices_sees_and_moves_no_others_at_any_door() {
             assert_eq!(answer.status(), 403, "{} {path}", route.method);
         }
     }
+    // Whoever could add users, or change these rights, would be an admin of all devices.
+    let mut refusals = 0;
+    for route in routes().iter().filter(|route| !route.path.contains("{id}")) {
+        let Access::Role(needs) = route.access else { continue };
+        let answer = status(&server, &admin.http, route).await;
+        assert_eq!(answer == 403, needs == Role::Admin, "{} {}: {answer}", route.method, route.path);
+        refusals += usize::from(answer == 403);
+    }
+    assert!(refusals >= 10, "{refusals}");
+    for (room, needs) in ROOMS.iter().filter(|(room, _)| !room.contains('/')) {
+        let mut socket = admin.enter(&server, "/ws").await;
+        socket.expect("system.connection").await;
+        socket.say(json!({"type": "subscribe", "payload": {"room": room}})).await;
+        let refused = *needs == Role::Admin;
+        assert_eq!(socket.json().await["type"] == "error", refused, "{room}");
+        let opened = open(&server, &admin, &format!("/ws/{room}")).await;
+        assert_eq!(opened, if refused { 403 } else { 101 }, "{room}");
+    }
+    let all = login(&server, "admin").await;
+    let audit = all.get(&server, "/api/audit?who=root&action=refused&limit=1000").await;
+    let words = "only an admin of all devices may ";
+    let noted =
+        audit["audit"].as_array().unwrap().iter().filter(|entry| {
+            entry["details"]["reason"].as_str().is_some_and(|reason| reason.starts_with(words))
+        });
+    let noted = noted.count();
+    assert_eq!(noted, refusals + 2, "{audit}");
     for door in ["/ws/device/", "/ws/dashboard/"] {
         assert_eq!(open(&server, &user, &format!("{door}ems_001")).await, 101);
         assert_eq!(open(&server, &user, &format!("{door}ems_002")).await, 403);
