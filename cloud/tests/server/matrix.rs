@@ -178,6 +178,37 @@ async fn a_user_of_some_devices_sees_and_moves_no_others_at_any_door() {
     assert!(socket.is_silent().await);
 }
 
+#[tokio::test]
+async fn only_an_admin_replaces_the_token_of_a_device_at_any_door() {
+    let site = Site::new();
+    let server = site.serve();
+    site.add("ems_001");
+    site.add_user("otto", "operator", &[]);
+    let (otto, admin) = (login(&server, "otto").await, login(&server, "admin").await);
+    let own = json!({"action": "ROTATE_TOKEN", "payload": {"token": format!("sk_{}", "x".repeat(40))}});
+    let bulk =
+        |payload: Value| json!({"device_ids": ["ems_001"], "action": "ROTATE_TOKEN", "payload": payload});
+    let path = "/api/devices/ems_001/commands";
+    assert_eq!(otto.post(&server, path, &own).await.status(), 403);
+    assert_eq!(otto.post(&server, path, &json!({"action": "ROTATE_TOKEN"})).await.status(), 403);
+    assert_eq!(otto.post(&server, "/api/commands", &bulk(json!({}))).await.status(), 403);
+    let mut socket = otto.enter(&server, "/ws").await;
+    socket.expect("system.connection").await;
+    let mut message = own.clone();
+    message["device_id"] = json!("ems_001");
+    socket.say(json!({"type": "send_command", "payload": message})).await;
+    assert_eq!(socket.expect("error").await["code"], "forbidden");
+    let audit = admin.get(&server, "/api/audit?who=otto&action=refused").await;
+    assert_eq!(audit["audit"].as_array().unwrap().len(), 4, "{audit}");
+    // One token for several devices would let each speak for the others.
+    let answer = admin.post(&server, "/api/commands", &bulk(own["payload"].clone())).await;
+    assert_eq!(answer.status(), 400);
+    assert_eq!(admin.post(&server, path, &json!({"action": "ROTATE_TOKEN"})).await.status(), 201);
+    let bulk: Value = admin.post(&server, "/api/commands", &bulk(json!({}))).await.json().await.unwrap();
+    assert!(bulk["commands"][0]["command"].is_object(), "{bulk}");
+    assert_eq!(otto.post(&server, path, &json!({"action": "PING"})).await.status(), 201);
+}
+
 async fn open(server: &Server, user: &User, path: &str) -> u16 {
     let origin = format!("http://{}", server.http);
     let headers = [("cookie", user.cookie.as_str()), ("origin", origin.as_str())];
