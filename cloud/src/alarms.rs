@@ -57,7 +57,7 @@ pub async fn keep_watch(app: Arc<App>) {
 async fn look(app: &App, watch: &mut Watch, uptime: Duration) -> Result<(), StoreError> {
     let (rules, open) = app.store.read(|db| Ok((table::rules(db)?, table::open(db)?))).await?;
     watch.raised = open.into_iter().map(|(device, rule)| (rule, device)).collect();
-    if rules.is_empty() {
+    if rules.is_empty() && watch.raised.is_empty() {
         watch.pending.clear();
         return Ok(());
     }
@@ -85,10 +85,16 @@ async fn look(app: &App, watch: &mut Watch, uptime: Duration) -> Result<(), Stor
                         clear.push((device.key, rule.id));
                     }
                 }
-                Verdict::Bad(..) | Verdict::Unclear => {}
+                // It must be so all the time until the alarm is raised.
+                Verdict::Unclear => {
+                    watch.pending.remove(&key);
+                }
+                Verdict::Bad(..) => {}
             }
         }
     }
+    // Nothing is heard any more of a device that was removed, or of a rule.
+    clear.extend(watch.raised.difference(&seen).map(|&(rule, device)| (device, rule)));
     watch.pending.retain(|key, _| seen.contains(key));
     if raise.is_empty() && clear.is_empty() {
         return Ok(());
