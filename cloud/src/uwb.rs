@@ -121,17 +121,14 @@ pub async fn report(app: &App, device: &Arc<Device>, locations: Vec<UwbLocation>
         }
         Ok(last)
     });
-    match stored.await {
-        Ok(last) => {
-            for (tag, location) in last {
-                let message = encode(kind::UWB_LOCATION, &location).into();
-                app.hub.latest(Topic::Uwb, Some(&device.id), (What::Location, tag), &message);
-            }
+    if let Ok(last) = stored.await {
+        for (tag, location) in last {
+            let message = encode(kind::UWB_LOCATION, &location).into();
+            app.hub.latest(Topic::Uwb, Some(&device.id), (What::Location, tag), &message);
         }
-        Err(_) => {
-            let words = "the server cannot store this message at the moment: send it again later";
-            errors.push(ErrorMessage::new(ErrorCode::Unavailable, words));
-        }
+    } else {
+        let words = "the server cannot store this message at the moment: send it again later";
+        errors.push(ErrorMessage::new(ErrorCode::Unavailable, words));
     }
     errors
 }
