@@ -43,9 +43,10 @@ pub async fn keep_watch(app: Arc<App>) {
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut watch = Watch::default();
+    let started = Instant::now();
     loop {
         tick.tick().await;
-        if let Err(error) = look(&app, &mut watch).await {
+        if let Err(error) = look(&app, &mut watch, started.elapsed()).await {
             warn!(%error, "the alarms could not be looked after");
             // Once in a while is enough to say so.
             tokio::time::sleep(TICK * 10).await;
@@ -53,10 +54,10 @@ pub async fn keep_watch(app: Arc<App>) {
     }
 }
 
-async fn look(app: &App, watch: &mut Watch) -> Result<(), StoreError> {
+async fn look(app: &App, watch: &mut Watch, uptime: Duration) -> Result<(), StoreError> {
     let (rules, open) = app.store.read(|db| Ok((table::rules(db)?, table::open(db)?))).await?;
     watch.raised = open.into_iter().map(|(device, rule)| (rule, device)).collect();
-    if rules.is_empty() {
+    if rules.is_empty() && watch.raised.is_empty() {
         watch.pending.clear();
         return Ok(());
     }
@@ -68,7 +69,7 @@ async fn look(app: &App, watch: &mut Watch) -> Result<(), StoreError> {
         // Read once, and only if a rule wants it.
         let mut sample = None;
         for rule in rules.iter().filter(|rule| rule.device_id.as_ref().is_none_or(|id| *id == device.id)) {
-            let verdict = judge(rule, &snapshot, &mut sample);
+            let verdict = judge(rule, &snapshot, &mut sample, uptime);
             let key = (rule.id, device.key);
             seen.insert(key);
             match verdict {
@@ -84,10 +85,16 @@ async fn look(app: &App, watch: &mut Watch) -> Result<(), StoreError> {
                         clear.push((device.key, rule.id));
                     }
                 }
-                Verdict::Bad(..) | Verdict::Unclear => {}
+                // It must be so all the time until the alarm is raised.
+                Verdict::Unclear => {
+                    watch.pending.remove(&key);
+                }
+                Verdict::Bad(..) => {}
             }
         }
     }
+    // Nothing is heard any more of a device that was removed, or of a rule.
+    clear.extend(watch.raised.difference(&seen).map(|&(rule, device)| (device, rule)));
     watch.pending.retain(|key, _| seen.contains(key));
     if raise.is_empty() && clear.is_empty() {
         return Ok(());
@@ -121,14 +128,14 @@ fn delay(rule: &Rule) -> f64 {
     if matches!(rule.kind, Kind::Offline | Kind::NoData) { 0.0 } else { rule.for_s }
 }
 
-fn judge(rule: &Rule, device: &Snapshot, sample: &mut Option<Value>) -> Verdict {
+fn judge(rule: &Rule, device: &Snapshot, sample: &mut Option<Value>, uptime: Duration) -> Verdict {
     match rule.kind {
         Kind::Offline if device.status.online => Verdict::Good,
-        Kind::Offline => silent(rule, age(device.status.since.millis()), "offline"),
+        Kind::Offline => silent(rule, age(device.status.since.millis()), uptime, "offline"),
         Kind::NoData => match device.status.last_seen {
             // A device that was never there is not missed.
             None => Verdict::Unclear,
-            Some(at) => silent(rule, age(at.millis()), "without data"),
+            Some(at) => silent(rule, age(at.millis()), uptime, "without data"),
         },
         Kind::Fault => faults(latest(device, sample)),
         Kind::Below | Kind::Above => threshold(rule, latest(device, sample)),
@@ -147,11 +154,15 @@ fn age(at: i64) -> f64 {
     (clock::now().millis() - at).max(0) as f64 / 1e3
 }
 
-fn silent(rule: &Rule, seconds: f64, words: &str) -> Verdict {
-    if seconds >= rule.for_s.max(1.0) {
-        Verdict::Bad(format!("{words} for {:.0} s", rule.for_s.max(1.0)), None)
-    } else {
+/// Silence while the server was down is nobody's fault: devices have as long as ever to come back.
+fn silent(rule: &Rule, seconds: f64, uptime: Duration, words: &str) -> Verdict {
+    let limit = rule.for_s.max(1.0);
+    if seconds < limit {
         Verdict::Good
+    } else if uptime.as_secs_f64() < limit {
+        Verdict::Unclear
+    } else {
+        Verdict::Bad(format!("{words} for {limit:.0} s"), None)
     }
 }
 
@@ -212,6 +223,15 @@ mod tests {
         for sample in [json!(null), json!({}), json!({"battery": {"soc": "20"}})] {
             assert_eq!(threshold(&rule(Kind::Below), &sample), Verdict::Unclear);
         }
+    }
+
+    #[test]
+    fn a_device_is_not_missed_before_the_server_has_waited_for_it_as_long_as_the_rule_says() {
+        let rule = Rule { for_s: 60.0, ..rule(Kind::Offline) };
+        let silent = |seconds, uptime| silent(&rule, seconds, Duration::from_secs(uptime), "offline");
+        assert_eq!(silent(7_200.0, 5), Verdict::Unclear);
+        assert_eq!(silent(7_200.0, 60), Verdict::Bad("offline for 60 s".into(), None));
+        assert_eq!([silent(59.0, 5), silent(59.0, 600)], [Verdict::Good, Verdict::Good]);
     }
 
     #[test]

@@ -14,6 +14,8 @@ use serde_json::{Map, Value, json};
 use tracing::{info, warn};
 
 use crate::app::App;
+use crate::auth::role::Role;
+use crate::auth::sessions::User;
 use crate::auth::token::{PREFIX, Token};
 use crate::clock;
 use crate::fleet::device::Device;
@@ -57,6 +59,9 @@ pub enum Refused {
     /// A field of the request is wrong.
     #[error("{1}")]
     Field(&'static str, String),
+    /// The user's role does not do.
+    #[error("{0}")]
+    Role(&'static str),
     /// The device has another command of that id, or too many of them.
     #[error("{0}")]
     Conflict(String),
@@ -120,13 +125,27 @@ impl View {
     }
 }
 
+/// Whether the user's role does for this action; operators do for all others. Whoever chooses a device's token can
+/// speak for the device.
+///
+/// # Errors
+/// [`Refused::Role`].
+pub fn permit(user: &User, action: &str) -> Result<(), Refused> {
+    if action == "ROTATE_TOKEN" && user.role < Role::Admin {
+        return Err(Refused::Role("only an admin may replace a device's token"));
+    }
+    Ok(())
+}
+
 /// Records a command, and has it sent if the device is there. It is durable when this returns.
 pub async fn ask(
     app: &App,
     device: &Arc<Device>,
-    who: &str,
+    user: &User,
     request: Request,
 ) -> Result<CommandRow, Refused> {
+    permit(user, &request.action)?;
+    let who = &user.username;
     let (mut new, token) = prepare(device.key, who, request)?;
     let key = (device.key, new.command_id.clone());
     let next = token.as_ref().map(Token::hash);

@@ -24,6 +24,9 @@ pub enum PasswordError {
     /// The hash function failed.
     #[error("the password could not be hashed: {0}")]
     Hash(argon2::password_hash::Error),
+    /// The thread that hashed it has ended early.
+    #[error("the password could not be hashed: its thread has ended")]
+    Interrupted,
 }
 
 /// The text to store for a new password.
@@ -36,7 +39,7 @@ pub fn hash(password: &str) -> Result<String, PasswordError> {
     Ok(hash.to_string())
 }
 
-/// Checks passwords, few at a time, off the async threads.
+/// Checks and hashes passwords, few at a time, off the async threads.
 #[derive(Clone)]
 pub struct Verifier {
     turns: Arc<Semaphore>,
@@ -55,16 +58,59 @@ impl Verifier {
 
     /// Whether `password` is the one behind `stored`; false for nobody, after the same work.
     pub async fn verify(&self, password: String, stored: Option<String>) -> bool {
-        let Ok(_turn) = self.turns.acquire().await else { return false };
         let nobody = self.nobody.clone();
-        spawn_blocking(move || {
+        let verdict = self.in_turn(move || {
             let text = stored.as_deref().unwrap_or(&nobody);
             let matches = password.len() <= MAX_LENGTH
                 && PasswordHash::new(text)
                     .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok());
             matches && stored.is_some()
-        })
-        .await
-        .unwrap_or(false)
+        });
+        verdict.await.unwrap_or(false)
+    }
+
+    /// The text to store for a new password; it waits for its turn too.
+    ///
+    /// # Errors
+    /// As [`hash`].
+    pub async fn hash(&self, password: String) -> Result<String, PasswordError> {
+        self.in_turn(move || hash(&password)).await.unwrap_or(Err(PasswordError::Interrupted))
+    }
+
+    /// The turn goes with the work: it does not end when the client who asked for it hangs up. None if the work
+    /// did not end at all.
+    async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+        let turn = self.turns.clone().acquire_owned().await.ok()?;
+        let task = spawn_blocking(move || {
+            let result = work();
+            drop(turn);
+            result
+        });
+        task.await.ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::channel;
+
+    #[tokio::test]
+    async fn whoever_hangs_up_keeps_the_turn_until_the_work_is_done() {
+        let verifier = Verifier::new().unwrap();
+        let (begun, has_begun) = channel();
+        let (end, may_end) = channel::<()>();
+        let mut work = Box::pin(verifier.in_turn(move || {
+            begun.send(()).unwrap();
+            may_end.recv().unwrap();
+        }));
+        while has_begun.try_recv().is_err() {
+            let _ = tokio::time::timeout(std::time::Duration::from_millis(1), &mut work).await;
+        }
+        drop(work);
+        assert_eq!(verifier.turns.available_permits(), CONCURRENT - 1);
+        end.send(()).unwrap();
+        let all = verifier.turns.acquire_many(u32::try_from(CONCURRENT).unwrap()).await.unwrap();
+        drop(all);
     }
 }

@@ -11,7 +11,7 @@ use data_encoding::BASE64URL_NOPAD;
 use tokio_util::sync::CancellationToken;
 
 use super::jwt::{Claims, JwtKey, Use};
-use super::password::Verifier;
+use super::password::{PasswordError, Verifier};
 pub use super::user::User;
 use crate::clock;
 use crate::store::users::{Extended, SessionRow};
@@ -118,8 +118,10 @@ impl Sessions {
             .map_err(|error| StoreError::Unavailable { reason: error.to_string(), reopen: false })?;
         let session = BASE64URL_NOPAD.encode(&id);
         let period = self.period();
-        let (key, opened) = (found.key, session.clone());
-        self.store.write(move |db| users::open_session(db, &opened, key, &period)).await?;
+        let (key, hash, opening) = (found.key, found.password_hash, session.clone());
+        if !self.store.write(move |db| users::open_session(db, &opening, (key, &hash), &period)).await? {
+            return Ok(None);
+        }
         let user = User {
             username: found.username,
             role: found.role,
@@ -156,6 +158,14 @@ impl Sessions {
         let ended = self.store.write(move |db| users::revoke_session(db, &id, now)).await?;
         self.end(session);
         Ok(ended)
+    }
+
+    /// The text to store for a new password.
+    ///
+    /// # Errors
+    /// As [`super::password::hash`].
+    pub async fn hash_password(&self, password: String) -> Result<String, PasswordError> {
+        self.passwords.hash(password).await
     }
 
     /// Whether this is the user's password.

@@ -29,6 +29,12 @@ impl User {
         self.devices.as_ref().is_none_or(|devices| devices.contains(device))
     }
 
+    /// Whether the user has this role beyond single devices. An admin of some devices is none there: who may give
+    /// rights away, or sees what all do, has them all.
+    pub fn is_everywhere(&self, role: Role) -> bool {
+        self.role >= role && (role < Role::Admin || self.devices.is_none())
+    }
+
     /// Whether the user has the same rights as `other`.
     pub fn has_rights_of(&self, other: &Self) -> bool {
         self.role == other.role && self.devices == other.devices

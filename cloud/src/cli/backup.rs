@@ -1,6 +1,7 @@
 //! `ems-cloud backup`: the data folder as it is at one moment, also while the server runs.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -26,12 +27,17 @@ impl Backup {
         let mut partial = self.folder.clone().into_os_string();
         partial.push(".partial");
         let partial = PathBuf::from(partial);
-        let made = make(&db, data, &DataDir::new(&partial)).and_then(|size| {
+        let made = make(&db, data, &DataDir::new(&partial)).and_then(|made| {
             fs::rename(&partial, &self.folder).map_err(|error| error.to_string())?;
-            Ok(size)
+            Ok(made)
         });
         match made {
-            Ok(size) => say(format_args!("backup       {shown} ({} kB of database)", size / 1024)),
+            Ok((size, left_out)) => {
+                for path in left_out {
+                    say(format_args!("left out     {}: there is no such file", path.display()))?;
+                }
+                say(format_args!("backup       {shown} ({} kB of database)", size / 1024))
+            }
             Err(why) => {
                 // Whatever there is of it is worth nothing.
                 let _ = fs::remove_dir_all(&partial);
@@ -41,8 +47,8 @@ impl Backup {
     }
 }
 
-/// Makes the copy; the size of its database in bytes.
-fn make(db: &Connection, from: &DataDir, to: &DataDir) -> Result<u64, String> {
+/// Makes the copy; the size of its database in bytes, and the files that were not there.
+fn make(db: &Connection, from: &DataDir, to: &DataDir) -> Result<(u64, Vec<PathBuf>), String> {
     if to.path().exists() {
         fs::remove_dir_all(to.path()).map_err(|error| error.to_string())?;
     }
@@ -52,6 +58,7 @@ fn make(db: &Connection, from: &DataDir, to: &DataDir) -> Result<u64, String> {
     db.execute("VACUUM INTO ?", [copy.to_string_lossy()]).map_err(|error| error.to_string())?;
     restrict(&copy)?;
     check(&copy)?;
+    let mut left_out = Vec::new();
     for (source, target, mode) in [
         (from.jwt_key(), to.jwt_key(), 0o600),
         (from.ca_key(), to.ca_key(), 0o600),
@@ -59,11 +66,18 @@ fn make(db: &Connection, from: &DataDir, to: &DataDir) -> Result<u64, String> {
         (from.ca_certificate(), to.ca_certificate(), 0o644),
         (from.server_certificate(), to.server_certificate(), 0o644),
     ] {
-        let content = fs::read(&source).map_err(|error| format!("{}: {error}", source.display()))?;
+        let content = match fs::read(&source) {
+            // Keys may be kept elsewhere: that of the authority offline, or another certificate in use.
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                left_out.push(source);
+                continue;
+            }
+            content => content.map_err(|error| format!("{}: {error}", source.display()))?,
+        };
         write_new(&target, &content, mode).map_err(|error| format!("{}: {error}", target.display()))?;
     }
     let file = fs::File::open(&copy).and_then(|file| file.sync_all().and_then(|()| file.metadata()));
-    Ok(file.map_err(|error| error.to_string())?.len())
+    Ok((file.map_err(|error| error.to_string())?.len(), left_out))
 }
 
 fn restrict(path: &Path) -> Result<(), String> {

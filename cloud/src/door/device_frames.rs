@@ -180,10 +180,8 @@ impl Connection {
         self.attach(None).await?;
         self.device.heard(clock::now());
         let pause = self.samples.debit(locations.len());
-        for location in locations {
-            if let Err(error) = uwb::report(&self.app, &self.device, location).await {
-                self.complain(error).await?;
-            }
+        for error in uwb::report(&self.app, &self.device, locations).await {
+            self.complain(error).await?;
         }
         tokio::time::sleep(pause).await;
         ControlFlow::Continue(())

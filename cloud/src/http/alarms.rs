@@ -36,8 +36,7 @@ pub(super) async fn list(
         Some("all") => true,
         Some(_) => return Err(Problem::bad_field("state", "state is open or all")),
     };
-    let mut alarms = app.store.read(move |db| table::list(db, all, limit)).await?;
-    alarms.retain(|alarm| user.may_see(&alarm.device_id));
+    let alarms = app.store.read(move |db| table::list(db, all, user.devices.as_deref(), limit)).await?;
     Ok(Json(json!({ "alarms": alarms })).into_response())
 }
 
@@ -60,8 +59,12 @@ pub(super) async fn acknowledge(
     Ok(Json(alarm).into_response())
 }
 
-pub(super) async fn rules(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    let rules = app.store.read(table::rules).await?;
+pub(super) async fn rules(
+    State(app): State<Arc<App>>,
+    LoggedIn(user): LoggedIn,
+) -> Result<Response, Problem> {
+    let mut rules = app.store.read(table::rules).await?;
+    rules.retain(|rule| rule.device_id.as_ref().is_none_or(|id| user.may_see(id)));
     Ok(Json(json!({ "rules": rules })).into_response())
 }
 
@@ -90,8 +93,9 @@ pub(super) async fn remove_rule(
     let missing = || Problem::not_found("there is no such rule");
     let key: i64 = id.parse().map_err(|_| missing())?;
     let now = clock::now().millis();
-    if !app.store.write(move |db| table::remove_rule(db, key, now)).await? {
-        return Err(missing());
+    let cleared = app.store.write(move |db| table::remove_rule(db, key, now)).await?.ok_or_else(missing)?;
+    for alarm in &cleared {
+        alarms::tell(&app, alarm);
     }
     audit::note(&app, &user, "alarm rule removed", &id, json!({})).await;
     Ok(StatusCode::NO_CONTENT)

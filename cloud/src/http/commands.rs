@@ -16,6 +16,8 @@ use super::id::{RawId, RawIds};
 use super::problem::Problem;
 use super::query::Parameters;
 use crate::app::App;
+use crate::audit as noted;
+use crate::auth::sessions::User;
 use crate::commands::{self, Refused, Request, View};
 use crate::store::{audit, commands as table};
 
@@ -53,7 +55,8 @@ pub(super) async fn send(
     JsonBody(request): JsonBody<Request>,
 ) -> Result<Response, Problem> {
     let device = find(&app, &id).await?;
-    let row = commands::ask(&app, &device, &user.username, request).await?;
+    permit(&app, &user, &format!("/api/devices/{id}/commands"), &request.action).await?;
+    let row = commands::ask(&app, &device, &user, request).await?;
     Ok((StatusCode::CREATED, Json(View::of(device.id.as_str(), row))).into_response())
 }
 
@@ -71,18 +74,21 @@ pub(super) async fn send_to_many(
             format!("device_ids: expected 1 to {MAX_BULK} devices"),
         ));
     }
+    permit(&app, &user, "/api/commands", &action).await?;
+    if action == "ROTATE_TOKEN" && payload.contains_key("token") {
+        let words = "token: leave it out: several devices get a token each";
+        return Err(Problem::bad_field("token", words));
+    }
     let request = Request { action, payload, ttl_s, command_id: None };
     // What is wrong with the command itself is wrong for all.
     commands::prepare(0, &user.username, request.clone())?;
     let mut parts = Vec::with_capacity(device_ids.len());
     for device_id in device_ids {
         let asked = match find(&app, &device_id).await {
-            Ok(device) if user.may_see(&device.id) => {
-                commands::ask(&app, &device, &user.username, request.clone())
-                    .await
-                    .map(|row| View::of(device.id.as_str(), row))
-                    .map_err(|refused| refused.to_string())
-            }
+            Ok(device) if user.may_see(&device.id) => commands::ask(&app, &device, &user, request.clone())
+                .await
+                .map(|row| View::of(device.id.as_str(), row))
+                .map_err(|refused| refused.to_string()),
             _ => Err("there is no such device".to_owned()),
         };
         let device_id = device_id.chars().take(64).collect();
@@ -92,6 +98,15 @@ pub(super) async fn send_to_many(
         });
     }
     Ok((StatusCode::MULTI_STATUS, Json(json!({ "commands": parts }))).into_response())
+}
+
+/// As [`commands::permit`]; a refusal is written down.
+async fn permit(app: &App, user: &User, path: &str, action: &str) -> Result<(), Problem> {
+    let permitted = commands::permit(user, action);
+    if let Err(refused) = &permitted {
+        noted::refused(app, user, path, &refused.to_string()).await;
+    }
+    Ok(permitted?)
 }
 
 pub(super) async fn list(
@@ -135,6 +150,7 @@ impl From<Refused> for Problem {
     fn from(refused: Refused) -> Self {
         match refused {
             Refused::Field(field, words) => Self::bad_field(field, words),
+            Refused::Role(words) => Self::role(words),
             Refused::Conflict(words) => Self::conflict(words),
             Refused::Store(error) => error.into(),
         }

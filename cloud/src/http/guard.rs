@@ -18,6 +18,9 @@ use crate::auth::role::Role;
 use crate::auth::sessions::User;
 use crate::door::{Credential, cookie_token, origin_is_ours};
 
+/// Why an admin of some devices may not do what is of no single one.
+const ALL_DEVICES: &str = "only an admin of all devices may do this";
+
 /// What a guarded route needs.
 #[derive(Clone)]
 pub(super) struct Guard {
@@ -67,6 +70,8 @@ impl Guard {
                 Role::Admin => "only an admin may do this",
                 _ => "only an operator or an admin may do this",
             }
+        } else if device.is_none() && !user.is_everywhere(self.needs) {
+            ALL_DEVICES
         } else if device.is_some_and(|id| !may_see(&user, id)) {
             // The same for devices that do not exist.
             "this user may not see this device"

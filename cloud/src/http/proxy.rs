@@ -45,9 +45,10 @@ impl Proxies {
     }
 }
 
-/// An address, with a port or without.
+/// An address, with a port or without; one of IPv6 may be in brackets.
 fn parse(hop: &str) -> Option<IpAddr> {
-    let ip = hop.parse().ok().or_else(|| hop.parse::<SocketAddr>().ok().map(|address| address.ip()));
+    let bare = hop.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(hop);
+    let ip = bare.parse().ok().or_else(|| hop.parse::<SocketAddr>().ok().map(|address| address.ip()));
     ip.map(|ip: IpAddr| ip.to_canonical())
 }
 
@@ -75,6 +76,9 @@ mod tests {
         assert_eq!(seen("127.0.0.1", Some("203.0.113.7"), Some("https")), real);
         assert_eq!(seen("127.0.0.1", Some("1.1.1.1, 203.0.113.7, 10.1.2.3"), Some("https")), real);
         assert_eq!(seen("127.0.0.1", Some("203.0.113.7:4711"), Some("HTTPS")), real);
+        for text in ["2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:4711"] {
+            assert_eq!(seen("127.0.0.1", Some(text), None), ("2001:db8::1".into(), false), "{text}");
+        }
         assert_eq!(seen("127.0.0.1", Some("nonsense"), None), ("127.0.0.1".into(), false));
         assert_eq!(seen("127.0.0.1", None, None), ("127.0.0.1".into(), false));
         // Whoever is no proxy speaks for nobody else.

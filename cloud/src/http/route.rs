@@ -18,7 +18,8 @@ pub enum Access {
     Open,
     /// The handler looks at the credentials itself: a door, which also takes devices or a first message.
     Door,
-    /// Users of at least this role. A route with `{id}` is of that device, which the user must be allowed to see.
+    /// Users of at least this role. A route with `{id}` is of that device, which the user must be allowed to see;
+    /// one without it that needs an admin needs one of all devices.
     Role(Role),
 }
 

@@ -10,7 +10,6 @@ use axum::response::{IntoResponse, Response};
 use ems_protocol::{DeviceId, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
-use tokio::task::spawn_blocking;
 
 use super::body::JsonBody;
 use super::guard::LoggedIn;
@@ -18,7 +17,7 @@ use super::id::RawId;
 use super::problem::Problem;
 use crate::app::App;
 use crate::audit;
-use crate::auth::password::{self, PasswordError};
+use crate::auth::password::PasswordError;
 use crate::auth::role::Role;
 use crate::auth::user::{MAX_NAME, is_sound_name};
 use crate::clock;
@@ -76,7 +75,7 @@ pub(super) async fn add(
             format!("username: expected 1 to {MAX_NAME} characters, none of them at its ends is a space");
         return Err(Problem::bad_field("username", words));
     }
-    let hash = hashed("password", new.password).await?;
+    let hash = hashed(&app, "password", new.password).await?;
     let (name, role, devices, now) =
         (new.username.clone(), new.role, new.devices.clone(), clock::now().millis());
     let added = app.store.write(move |db| {
@@ -102,7 +101,7 @@ pub(super) async fn change(
     JsonBody(change): JsonBody<Change>,
 ) -> Result<Response, Problem> {
     let hash = match change.password {
-        Some(password) => Some(hashed("password", password).await?),
+        Some(password) => Some(hashed(&app, "password", password).await?),
         None => None,
     };
     let details = json!({ "role": change.role, "devices": change.devices, "password": hash.is_some() });
@@ -153,7 +152,7 @@ pub(super) async fn set_own_password(
     if !app.sessions.knows_password(&user.username, new.old_password).await? {
         return Err(Problem::bad_field("old_password", "old_password is not the present password"));
     }
-    let hash = hashed("new_password", new.new_password).await?;
+    let hash = hashed(&app, "new_password", new.new_password).await?;
     let (name, now) = (user.username.clone(), clock::now().millis());
     let outcome = app.store.write(move |db| users::set_password(db, &name, &hash, now)).await?;
     outcome.map_err(|kept| refusal(kept, &user.username))?;
@@ -193,14 +192,11 @@ fn refusal(kept: Kept, name: &str) -> Problem {
     }
 }
 
-async fn hashed(field: &'static str, password: String) -> Result<String, Problem> {
-    let hash = spawn_blocking(move || password::hash(&password)).await;
-    match hash {
-        Ok(Ok(hash)) => Ok(hash),
-        Ok(Err(error @ PasswordError::Length(_))) => {
-            Err(Problem::bad_field(field, format!("{field}: {error}")))
-        }
-        _ => Err(Problem::unavailable("the password could not be hashed")),
+async fn hashed(app: &App, field: &'static str, password: String) -> Result<String, Problem> {
+    match app.sessions.hash_password(password).await {
+        Ok(hash) => Ok(hash),
+        Err(error @ PasswordError::Length(_)) => Err(Problem::bad_field(field, format!("{field}: {error}"))),
+        Err(_) => Err(Problem::unavailable("the password could not be hashed")),
     }
 }
 

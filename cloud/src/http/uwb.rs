@@ -13,6 +13,7 @@ use super::problem::Problem;
 use super::query::Parameters;
 use crate::app::App;
 use crate::store::uwb;
+use crate::uwb::visible;
 
 const DEFAULT_LOCATIONS: usize = 1_000;
 
@@ -35,7 +36,8 @@ pub(super) async fn history(
         return Err(Problem::bad_field("from", "from is after to"));
     }
     let limit = query.limit(DEFAULT_LOCATIONS, usize::try_from(uwb::HISTORY).unwrap_or(usize::MAX))?;
-    let id = tag.clone();
-    let (locations, truncated) = app.store.read(move |db| uwb::history(db, &id, from, to, limit)).await?;
+    let (id, devices) = (tag.clone(), visible(&app, &user).await);
+    let read = app.store.read(move |db| uwb::history(db, &id, devices.as_deref(), (from, to), limit));
+    let (locations, truncated) = read.await?;
     Ok(Json(json!({ "device_id": tag, "locations": locations, "truncated": truncated })).into_response())
 }

@@ -108,6 +108,11 @@ impl Mailbox {
         self.wake.notified().await;
     }
 
+    /// Has its reader look again: it has left something.
+    pub fn wake(&self) {
+        self.wake.notify_one();
+    }
+
     /// Takes the next thing: events in order, then values, the longest unsent first.
     pub fn next(&self) -> Option<Next> {
         let mut waiting = self.waiting.locked();

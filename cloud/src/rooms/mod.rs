@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use ems_protocol::DeviceId;
 
 use crate::auth::role::Role;
+use crate::auth::sessions::User;
 use crate::socket::Utf8Bytes;
 use crate::sync::Locked;
 use mailbox::{Held, Latest, Mailbox, What};
@@ -67,6 +68,18 @@ impl Room {
             Self::Topic(_) => self.to_string(),
         };
         ROOMS.iter().find(|(name, _)| *name == pattern).map_or(Role::Admin, |(_, needs)| *needs)
+    }
+
+    /// Why this user may not join; whether a user may see a device is another question.
+    pub fn refuses(&self, user: &User) -> Option<&'static str> {
+        if user.role < self.needs() {
+            return Some("this role may not join this room");
+        }
+        match self {
+            Self::Device(_) => None,
+            Self::Topic(_) if user.is_everywhere(self.needs()) => None,
+            Self::Topic(_) => Some("only an admin of all devices may join this room"),
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Rules for alarms, and the alarms that they have raised.
 
+use std::collections::BTreeSet;
+
 use ems_protocol::{DeviceId, Severity, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
@@ -133,10 +135,22 @@ pub fn add_rule(db: &Connection, rule: &Rule) -> rusqlite::Result<i64> {
     Ok(db.last_insert_rowid())
 }
 
-/// Removes a rule, and clears what it has raised; false when there is none.
-pub fn remove_rule(db: &Connection, id: i64, now: i64) -> rusqlite::Result<bool> {
-    db.execute("UPDATE alarms SET cleared_at = ? WHERE rule = ? AND cleared_at IS NULL", [now, id])?;
-    Ok(db.execute("DELETE FROM alarm_rules WHERE key = ?", [id])? == 1)
+/// Removes a rule, and clears what it has raised: those alarms, or None when there is no such rule.
+pub fn remove_rule(db: &Connection, id: i64, now: i64) -> rusqlite::Result<Option<Vec<Alarm>>> {
+    let cleared: Vec<i64> = db
+        .prepare_cached(
+            "UPDATE alarms SET cleared_at = ? WHERE rule = ? AND cleared_at IS NULL RETURNING id",
+        )?
+        .query_map([now, id], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    if db.execute("DELETE FROM alarm_rules WHERE key = ?", [id])? == 0 {
+        return Ok(None);
+    }
+    let mut alarms = Vec::with_capacity(cleared.len());
+    for id in cleared {
+        alarms.extend(find(db, id)?);
+    }
+    Ok(Some(alarms))
 }
 
 /// Raises an alarm, unless the rule has raised one for this device that is not over.
@@ -198,11 +212,20 @@ pub fn open(db: &Connection) -> rusqlite::Result<Vec<(i64, i64)>> {
         .collect()
 }
 
-/// Alarms, the newest first; those that are over only if asked for.
-pub fn list(db: &Connection, all: bool, limit: usize) -> rusqlite::Result<Vec<Alarm>> {
-    db.prepare_cached(&format!("{SELECT} WHERE (?1 OR cleared_at IS NULL) ORDER BY id DESC LIMIT ?2"))?
-        .query_map(params![all, limit], read)?
-        .collect()
+/// Alarms, the newest first; those that are over only if asked for, and with `devices` only theirs.
+pub fn list(
+    db: &Connection,
+    all: bool,
+    devices: Option<&BTreeSet<DeviceId>>,
+    limit: usize,
+) -> rusqlite::Result<Vec<Alarm>> {
+    let devices = devices.map(|ids| serde_json::json!(ids).to_string());
+    db.prepare_cached(&format!(
+        "{SELECT} WHERE (?1 OR cleared_at IS NULL) \
+         AND (?2 IS NULL OR device_id IN (SELECT value FROM json_each(?2))) ORDER BY id DESC LIMIT ?3"
+    ))?
+    .query_map(params![all, devices, limit], read)?
+    .collect()
 }
 
 /// One alarm.

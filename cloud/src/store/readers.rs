@@ -18,7 +18,7 @@ pub(super) struct Readers(Arc<Pool>);
 
 struct Pool {
     path: PathBuf,
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
     idle: Mutex<Vec<Connection>>,
 }
 
@@ -26,7 +26,7 @@ impl Readers {
     pub(super) fn new(path: &Path) -> Self {
         Self(Arc::new(Pool {
             path: path.to_owned(),
-            turns: Semaphore::new(CONNECTIONS),
+            turns: Arc::new(Semaphore::new(CONNECTIONS)),
             idle: Mutex::new(Vec::with_capacity(CONNECTIONS)),
         }))
     }
@@ -35,9 +35,11 @@ impl Readers {
         &self,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let _turn = self.0.turns.acquire().await.map_err(|_| StoreError::Stopped)?;
+        let turn = self.0.turns.clone().acquire_owned().await.map_err(|_| StoreError::Stopped)?;
         let pool = self.0.clone();
         spawn_blocking(move || {
+            // A query does not end when the client who asked for it hangs up.
+            let _turn = turn;
             let idle = pool.idle.locked().pop();
             let connection = idle.map_or_else(|| schema::open_reader(&pool.path), Ok)?;
             let result = query(&connection).map_err(StoreError::from);

@@ -15,13 +15,14 @@ CREATE TABLE user_devices (
 
 CREATE INDEX audit_by_time ON audit (at);
 
--- UWB tags, where each was last, and the device that reported it.
+-- UWB tags, where each was last, the device that reported it, and how many positions have been reported.
 CREATE TABLE uwb_tags (
   key         INTEGER PRIMARY KEY AUTOINCREMENT,
   id          TEXT    NOT NULL UNIQUE,
   device      INTEGER NOT NULL,
   at          INTEGER NOT NULL,
   received_at INTEGER NOT NULL,
+  reports     INTEGER NOT NULL DEFAULT 0,
   x           REAL    NOT NULL,
   y           REAL    NOT NULL,
   z           REAL    NOT NULL,
@@ -31,6 +32,7 @@ CREATE TABLE uwb_tags (
 CREATE TABLE uwb_locations (
   id       INTEGER PRIMARY KEY,
   tag      INTEGER NOT NULL REFERENCES uwb_tags (key),
+  device   INTEGER NOT NULL,
   at       INTEGER NOT NULL,
   x        REAL    NOT NULL,
   y        REAL    NOT NULL,
@@ -39,6 +41,7 @@ CREATE TABLE uwb_locations (
   quality  REAL
 ) STRICT;
 CREATE INDEX uwb_locations_by_time ON uwb_locations (tag, at);
+CREATE INDEX uwb_locations_by_arrival ON uwb_locations (tag);
 
 CREATE TABLE groups (
   key  INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -134,6 +134,44 @@ async fn faults_and_a_device_that_went_away_raise_alarms() {
 }
 
 #[tokio::test]
+async fn an_alarm_is_over_with_its_device_or_rule_and_each_user_is_told_of_the_own_devices_only() {
+    let site = Site::new();
+    let server = site.serve();
+    let tokens = [("ems_002", site.add("ems_002")), ("ems_001", site.add("ems_001"))];
+    site.add_user("bob", "viewer", &["ems_002"]);
+    let (admin, bob) = (User::login(&server).await, User::login_as(&server, "bob").await);
+    let low = json!({"name": "low", "kind": "below", "field": "battery.soc", "threshold": 20, "severity": "warning"});
+    let fault = json!({"name": "fault", "kind": "fault", "severity": "error", "device_id": "ems_001"});
+    let low: Value = admin.post(&server, "/api/alarms/rules", &low).await.json().await.unwrap();
+    assert_eq!(admin.post(&server, "/api/alarms/rules", &fault).await.status(), 201);
+    let mut room = admin.enter(&server, "/ws/alarms").await;
+    room.expect("system.connection").await;
+    let mut devices = Vec::new();
+    for (id, token) in &tokens {
+        let mut device = Client::greeted_device(&site, &server, id, token, "boot-a").await;
+        let mut sample = sample(id, "boot-a", 1);
+        sample["battery"]["soc"] = json!(10.0);
+        device.say(json!({"type": "telemetry", "payload": sample})).await;
+        assert_eq!(room.expect("alarm").await["device_id"], *id);
+        devices.push(device);
+    }
+    // The newest is one that bob may not see.
+    let alarms = bob.get(&server, "/api/alarms?limit=1").await;
+    assert_eq!(alarms["alarms"][0]["device_id"], "ems_002", "{alarms}");
+    let rules = bob.get(&server, "/api/alarms/rules").await;
+    assert_eq!((rules["rules"].as_array().unwrap().len(), &rules["rules"][0]["name"]), (1, &json!("low")));
+    // What is removed raises nothing, and what it had raised is over.
+    let removed = admin.http.delete(server.url("/api/devices/ems_001")).send().await.unwrap();
+    assert_eq!(removed.status(), 204);
+    let over = room.expect("alarm").await;
+    assert!(over["device_id"] == "ems_001" && over["cleared_at"].is_string(), "{over}");
+    let removed = admin.http.delete(server.url(&format!("/api/alarms/rules/{}", low["id"]))).send().await;
+    assert_eq!(removed.unwrap().status(), 204);
+    let over = room.expect("alarm").await;
+    assert!(over["device_id"] == "ems_002" && over["cleared_at"].is_string(), "{over}");
+}
+
+#[tokio::test]
 async fn groups_and_the_audit_are_kept_and_asked_for() {
     let site = Site::new();
     let server = site.serve();

@@ -129,6 +129,33 @@ async fn a_user_of_some_devices_sees_and_moves_no_others_at_any_door() {
             assert_eq!(answer.status(), 403, "{} {path}", route.method);
         }
     }
+    // Whoever could add users, or change these rights, would be an admin of all devices.
+    let mut refusals = 0;
+    for route in routes().iter().filter(|route| !route.path.contains("{id}")) {
+        let Access::Role(needs) = route.access else { continue };
+        let answer = status(&server, &admin.http, route).await;
+        assert_eq!(answer == 403, needs == Role::Admin, "{} {}: {answer}", route.method, route.path);
+        refusals += usize::from(answer == 403);
+    }
+    assert!(refusals >= 10, "{refusals}");
+    for (room, needs) in ROOMS.iter().filter(|(room, _)| !room.contains('/')) {
+        let mut socket = admin.enter(&server, "/ws").await;
+        socket.expect("system.connection").await;
+        socket.say(json!({"type": "subscribe", "payload": {"room": room}})).await;
+        let refused = *needs == Role::Admin;
+        assert_eq!(socket.json().await["type"] == "error", refused, "{room}");
+        let opened = open(&server, &admin, &format!("/ws/{room}")).await;
+        assert_eq!(opened, if refused { 403 } else { 101 }, "{room}");
+    }
+    let all = login(&server, "admin").await;
+    let audit = all.get(&server, "/api/audit?who=root&action=refused&limit=1000").await;
+    let words = "only an admin of all devices may ";
+    let noted =
+        audit["audit"].as_array().unwrap().iter().filter(|entry| {
+            entry["details"]["reason"].as_str().is_some_and(|reason| reason.starts_with(words))
+        });
+    let noted = noted.count();
+    assert_eq!(noted, refusals + 2, "{audit}");
     for door in ["/ws/device/", "/ws/dashboard/"] {
         assert_eq!(open(&server, &user, &format!("{door}ems_001")).await, 101);
         assert_eq!(open(&server, &user, &format!("{door}ems_002")).await, 403);
@@ -149,6 +176,37 @@ async fn a_user_of_some_devices_sees_and_moves_no_others_at_any_door() {
     // Neither presence of the other device nor a reload of it comes to that socket.
     site.rotate("ems_002");
     assert!(socket.is_silent().await);
+}
+
+#[tokio::test]
+async fn only_an_admin_replaces_the_token_of_a_device_at_any_door() {
+    let site = Site::new();
+    let server = site.serve();
+    site.add("ems_001");
+    site.add_user("otto", "operator", &[]);
+    let (otto, admin) = (login(&server, "otto").await, login(&server, "admin").await);
+    let own = json!({"action": "ROTATE_TOKEN", "payload": {"token": format!("sk_{}", "x".repeat(40))}});
+    let bulk =
+        |payload: Value| json!({"device_ids": ["ems_001"], "action": "ROTATE_TOKEN", "payload": payload});
+    let path = "/api/devices/ems_001/commands";
+    assert_eq!(otto.post(&server, path, &own).await.status(), 403);
+    assert_eq!(otto.post(&server, path, &json!({"action": "ROTATE_TOKEN"})).await.status(), 403);
+    assert_eq!(otto.post(&server, "/api/commands", &bulk(json!({}))).await.status(), 403);
+    let mut socket = otto.enter(&server, "/ws").await;
+    socket.expect("system.connection").await;
+    let mut message = own.clone();
+    message["device_id"] = json!("ems_001");
+    socket.say(json!({"type": "send_command", "payload": message})).await;
+    assert_eq!(socket.expect("error").await["code"], "forbidden");
+    let audit = admin.get(&server, "/api/audit?who=otto&action=refused").await;
+    assert_eq!(audit["audit"].as_array().unwrap().len(), 4, "{audit}");
+    // One token for several devices would let each speak for the others.
+    let answer = admin.post(&server, "/api/commands", &bulk(own["payload"].clone())).await;
+    assert_eq!(answer.status(), 400);
+    assert_eq!(admin.post(&server, path, &json!({"action": "ROTATE_TOKEN"})).await.status(), 201);
+    let bulk: Value = admin.post(&server, "/api/commands", &bulk(json!({}))).await.json().await.unwrap();
+    assert!(bulk["commands"][0]["command"].is_object(), "{bulk}");
+    assert_eq!(otto.post(&server, path, &json!({"action": "PING"})).await.status(), 201);
 }
 
 async fn open(server: &Server, user: &User, path: &str) -> u16 {

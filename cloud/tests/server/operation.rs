@@ -23,6 +23,16 @@ async fn a_backup_made_under_load_is_whole_and_can_be_served() {
     let made = site.run(&["backup", folder.to_str().unwrap()]);
     assert!(made.status.success(), "{}", text(&made.stderr));
     writing.await.unwrap();
+    // Whoever keeps the key of the authority elsewhere gets a backup too, and is told.
+    let key = site.data().join("ca.key");
+    let aside = site.data().with_file_name("ca.key");
+    fs::rename(&key, &aside).unwrap();
+    let without = site.data().with_file_name("without");
+    let made = site.run(&["backup", without.to_str().unwrap()]);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    let told = text(&made.stdout);
+    assert!(told.contains("ca.key: there is no such file") && without.join("ems.db").exists(), "{told}");
+    fs::rename(&aside, &key).unwrap();
     let again = site.run(&["backup", folder.to_str().unwrap()]);
     assert_eq!(again.status.code(), Some(64));
     let nowhere = site.run(&["backup", "/proc/none/backup"]);

@@ -80,9 +80,11 @@ async fn admit(
     socket: Socket,
     user: &User,
 ) -> Option<(Socket, SessionWatch)> {
-    if let Some(room) = room.filter(|room| room.needs() > user.role) {
-        audit::refused(app, user, &format!("/ws/{room}"), "this role may not join this room").await;
-        socket.close(CloseCode::PolicyViolation, "this role may not join this room").await;
+    if let Some(room) = room
+        && let Some(words) = room.refuses(user)
+    {
+        audit::refused(app, user, &format!("/ws/{room}"), words).await;
+        socket.close(CloseCode::PolicyViolation, words).await;
         return None;
     }
     Some((socket, app.sessions.watch(user, By::Token)))

@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use ems_protocol::{
     CloseCode, Envelope, ErrorCode, ErrorMessage, Timestamp, encode, kind, limits as protocol_limits,
@@ -23,6 +24,11 @@ use crate::metrics::Door;
 use crate::rooms::Room;
 use crate::rooms::mailbox::Next;
 use crate::socket::{Gone, Incoming, Socket, Utf8Bytes};
+
+/// Messages of the mailbox that are sent before the socket is read again.
+const TURN: usize = 64;
+/// How long they may take.
+const LONG_TURN: Duration = Duration::from_secs(1);
 
 type End = Option<(CloseCode, &'static str)>;
 
@@ -130,8 +136,12 @@ impl Connection {
         ControlFlow::Continue(())
     }
 
+    /// Sends what waits, but not for ever: behind a slow line more may come than goes.
     async fn flush(&mut self) -> ControlFlow<End> {
-        while let Some(next) = self.conversation.mailbox().next() {
+        let began = Instant::now();
+        let mailbox = self.conversation.mailbox();
+        for _ in 0..TURN {
+            let Some(next) = mailbox.next() else { return ControlFlow::Continue(()) };
             match next {
                 Next::Message(text, skipped) => {
                     self.conversation.app.metrics.skipped(skipped);
@@ -142,7 +152,13 @@ impl Connection {
                     return ControlFlow::Break(Some((CloseCode::SlowConsumer, reason)));
                 }
             }
+            if began.elapsed() >= LONG_TURN {
+                // The peer takes what is sent to it, and its signs of life wait to be read.
+                self.socket.excuse_silence();
+                break;
+            }
         }
+        mailbox.wake();
         ControlFlow::Continue(())
     }
 

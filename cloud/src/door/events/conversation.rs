@@ -85,8 +85,8 @@ impl Conversation {
     /// Why the user may not.
     pub async fn join(&mut self, name: &str) -> Result<Room, ErrorMessage> {
         let room = known(name)?;
-        if self.user.role < room.needs() {
-            return Err(forbidden("this role may not join this room").with("room", name));
+        if let Some(words) = room.refuses(&self.user) {
+            return Err(forbidden(words).with("room", name));
         }
         if self.membership.rooms.contains_key(&room) {
             return Ok(room);

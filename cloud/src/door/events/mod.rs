@@ -48,8 +48,10 @@ async fn open(app: Arc<App>, room: Option<Room>, request: Request) -> Response {
         Ok(None) => return super::refuse(&app, Door::Events, ""),
         Err(error) => return Problem::from(error).into_response(),
     };
-    if let Some(room) = room.as_ref().filter(|room| room.needs() > user.role) {
-        audit::refused(&app, &user, &format!("/ws/{room}"), "this role may not join this room").await;
+    if let Some(room) = &room
+        && let Some(words) = room.refuses(&user)
+    {
+        audit::refused(&app, &user, &format!("/ws/{room}"), words).await;
         return Problem::forbidden().into_response();
     }
     let watch = app.sessions.watch(&user, by);

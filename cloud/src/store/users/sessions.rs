@@ -47,15 +47,22 @@ pub struct OpenSession {
     pub expires_at: Timestamp,
 }
 
-/// Begins a session, and forgets those that ended more than a day ago.
-pub fn open_session(db: &Connection, id: &str, user: i64, period: &Period) -> rusqlite::Result<()> {
+/// Begins a session, and forgets those that ended more than a day ago. False when the user has been removed or has
+/// another password than the one behind `hash`: to check it took a while.
+pub fn open_session(
+    db: &Connection,
+    id: &str,
+    (user, hash): (i64, &str),
+    period: &Period,
+) -> rusqlite::Result<bool> {
     const DAY: i64 = 86_400_000;
     db.execute("DELETE FROM sessions WHERE expires_at < ?", [period.now - DAY])?;
-    db.execute(
-        "INSERT INTO sessions (id, user, created_at, expires_at, access_expires_at) VALUES (?, ?, ?, ?, ?)",
-        params![id, user, period.now, period.session_until, period.access_until],
+    let opened = db.execute(
+        "INSERT INTO sessions (id, user, created_at, expires_at, access_expires_at) \
+         SELECT ?1, key, ?3, ?4, ?5 FROM users WHERE key = ?2 AND password_hash = ?6 AND disabled_at IS NULL",
+        params![id, user, period.now, period.session_until, period.access_until, hash],
     )?;
-    Ok(())
+    Ok(opened == 1)
 }
 
 /// Prolongs a session for whoever has its refresh token of this generation.
@@ -137,4 +144,29 @@ pub fn open_sessions(db: &Connection, now: i64, limit: usize) -> rusqlite::Resul
         })
     })?
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{add, find, remove, set_password};
+    use super::*;
+
+    #[test]
+    fn no_session_begins_with_a_password_that_was_changed_or_of_a_user_who_was_removed_meanwhile() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = crate::store::open_connection(&dir.path().join("ems.db")).unwrap();
+        assert!(add(&db, "ada", "old", Role::Viewer, 0).unwrap());
+        assert!(add(&db, "bob", "hash", Role::Admin, 0).unwrap());
+        let key = find(&db, "ada").unwrap().unwrap().key;
+        let period = Period { now: 1, access_until: 10, session_until: 20 };
+        assert!(open_session(&db, "a", (key, "old"), &period).unwrap());
+        set_password(&db, "ada", "new", 2).unwrap().unwrap();
+        assert!(!open_session(&db, "b", (key, "old"), &period).unwrap());
+        assert!(open_session(&db, "c", (key, "new"), &period).unwrap());
+        remove(&db, "ada").unwrap().unwrap();
+        assert!(!open_session(&db, "d", (key, "new"), &period).unwrap());
+        for ended in ["a", "b", "c", "d"] {
+            assert_eq!(session(&db, ended, 3).unwrap(), None, "{ended}");
+        }
+    }
 }

@@ -9,6 +9,7 @@ use super::{Message, wrong};
 use crate::auth::role::Role;
 use crate::door::events::conversation::Conversation;
 use crate::store::uwb;
+use crate::uwb::visible;
 
 pub(super) const MESSAGE: Message = Message {
     kind: "get_location_history",
@@ -43,11 +44,11 @@ async fn handle(conversation: &mut Conversation, envelope: &Envelope<'_>) -> Res
         return Err(wrong("start_time", "start_time is after end_time"));
     }
     find(conversation, &device_id)?;
-    let id = device_id.clone();
+    let (id, devices) = (device_id.clone(), visible(&conversation.app, &conversation.user).await);
     let (locations, truncated) = conversation
         .app
         .store
-        .read(move |db| uwb::history(db, &id, from, to, limit))
+        .read(move |db| uwb::history(db, &id, devices.as_deref(), (from, to), limit))
         .await
         .map_err(|_| ErrorMessage::new(ErrorCode::Unavailable, "the history cannot be read at the moment"))?;
     let answer = json!({ "device_id": device_id, "locations": locations, "truncated": truncated });

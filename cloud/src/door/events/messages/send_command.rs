@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::{Message, wrong};
 use crate::auth::role::Role;
 use crate::commands::{self, Refused, Request, View};
-use crate::door::events::conversation::Conversation;
+use crate::door::events::conversation::{Conversation, forbidden};
 
 pub(super) const MESSAGE: Message = Message {
     kind: "send_command",
@@ -27,10 +27,11 @@ struct Payload {
 async fn handle(conversation: &mut Conversation, envelope: &Envelope<'_>) -> Result<(), ErrorMessage> {
     let Payload { device_id, request } = envelope.payload()?;
     let device = conversation.device(&device_id).await?;
-    let row = commands::ask(&conversation.app, &device, &conversation.user.username, request)
+    let row = commands::ask(&conversation.app, &device, &conversation.user, request)
         .await
         .map_err(|refused| match refused {
             Refused::Field(field, words) => wrong(field, words),
+            Refused::Role(words) => forbidden(words),
             Refused::Conflict(words) => ErrorMessage::new(ErrorCode::Conflict, words),
             Refused::Store(error) => ErrorMessage::new(ErrorCode::Unavailable, error.to_string()),
         })?;
