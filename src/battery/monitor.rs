@@ -54,6 +54,8 @@ pub struct Battery {
     response: StepResponse,
     /// What the chip had counted at the last reading, if it counts.
     count: Option<ChargeCount>,
+    /// Whether it has begun to count anew since this battery is watched: then no saved count is one of its.
+    chip_restarted: bool,
     last: Option<(f64, f64)>,
     verdict: Verdict,
 }
@@ -75,6 +77,7 @@ impl Battery {
             protection,
             response: StepResponse::default(),
             count: None,
+            chip_restarted: false,
             last: None,
             verdict,
         }
@@ -97,9 +100,9 @@ impl Battery {
         count: Option<ChargeCount>,
         dt: Duration,
     ) -> Estimate {
-        let flowed = self.flowed(count);
         let Measured { voltage, current, temperature } = measured;
         let (pack, seconds) = (self.soc.setup.pack, dt.as_secs_f64());
+        let flowed = self.flowed(count).filter(|ah| self.soc.believes(*ah, seconds));
         self.counts |= current.is_some();
         let estimate = match current {
             Some(amps) => self.soc.update_counted(voltage, amps, flowed, dt),
@@ -107,9 +110,8 @@ impl Battery {
             None => self.blind.update(voltage, dt),
         };
         match current.filter(|amps| amps.is_finite() && voltage.is_finite()) {
-            Some(amps) if flowed.is_some_and(|ah| pack.can_give(ah)) => {
+            Some(amps) if let Some(ah) = flowed => {
                 // As if it had flowed within an hour.
-                let ah = flowed.unwrap_or_default();
                 self.meter.count(voltage * ah, ah, 1.0);
                 self.forecast.update(amps / pack.capacity_ah, seconds.min(LONGEST_SECONDS));
                 self.last = Some((voltage * amps, amps));
@@ -197,7 +199,9 @@ impl Battery {
     /// If it is not the saved state of this pack; nothing is changed.
     pub fn restore(&mut self, bytes: &[u8], off: Option<Duration>) -> Result<(), SavedError> {
         let (meter, ends, count) = saved::restore(&mut self.soc, bytes)?;
-        self.count = count;
+        if !self.chip_restarted {
+            self.count = count;
+        }
         self.meter = meter;
         self.protection.restore(ends);
         self.counts = true;
@@ -207,6 +211,7 @@ impl Battery {
 
     /// Ah since the last reading, as the chip has counted them.
     fn flowed(&mut self, count: Option<ChargeCount>) -> Option<f64> {
+        self.chip_restarted |= count.is_some_and(|count| count.restarted);
         let earlier = std::mem::replace(&mut self.count, count);
         count?.since(&earlier?)
     }

@@ -172,6 +172,36 @@ fn what_the_chip_has_counted_is_believed_over_loads_that_nobody_saw_over_gaps_an
 }
 
 #[test]
+fn a_count_that_began_anew_at_boot_is_no_charge_when_the_clock_tells_how_long_the_power_was_off() {
+    let setup = setup(Chemistry::Lfp, 16, 100.0);
+    let limits = protection::Limits::usual(&setup.pack, 3.5);
+    let idle = Measured { voltage: 52.5, current: Some(0.0), temperature: None };
+    let mut battery = Battery::new(setup, limits);
+    battery.start_at(60.0);
+    battery.update_counted(idle, Some(counted(-9_000)), SECOND);
+    let mut bytes = Vec::new();
+    battery.save(&mut bytes);
+    let before = battery.details().meter;
+    let mut again = Battery::new(setup, limits);
+    again.restore(&bytes, None).unwrap();
+    again.update_counted(idle, Some(ChargeCount { restarted: true, ..counted(0) }), SECOND);
+    again.restore(&bytes, Some(HOUR)).unwrap();
+    let after = again.update_counted(idle, Some(counted(0)), SECOND);
+    assert!((after.soc - 60.0).abs() < 1.0, "{after:?}");
+    assert!(again.details().meter.energy_in - before.energy_in < 1e-3, "{:?}", again.details().meter);
+}
+
+#[test]
+fn what_a_count_says_that_no_battery_gives_is_in_no_total() {
+    let setup = setup(Chemistry::Lfp, 16, 100.0);
+    let mut battery = Battery::new(setup, protection::Limits::usual(&setup.pack, 3.5));
+    let idle = Measured { voltage: 52.5, current: Some(0.0), temperature: None };
+    battery.update_counted(idle, Some(counted(0)), SECOND);
+    battery.update_counted(idle, Some(counted(9_000)), SECOND);
+    assert!(battery.details().meter.energy_in < 1e-3, "{:?}", battery.details().meter);
+}
+
+#[test]
 fn a_reversed_current_and_values_of_no_battery_are_told_as_implausible() {
     use protection::{Flag, Limits};
     let setup = setup(Chemistry::Lfp, 16, 100.0);
