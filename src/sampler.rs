@@ -138,10 +138,7 @@ impl Sampler {
             *report = SensorReport::new(self.reporter.clone(), sensor.device().to_string());
             self.sensor = sensor;
         }
-        let mut known = Vec::new();
-        self.battery.save(&mut known);
-        self.battery = Battery::new(change.setup, change.limits);
-        if let Err(error) = self.battery.restore(&known, Some(Duration::ZERO)) {
+        if let Err(error) = self.battery.reconfigure(change.setup, change.limits) {
             info!("{error}; the state of charge starts anew");
         }
         self.pack = change.setup.pack;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::charge::ChargeCount;
 use super::forecast::Forecast;
 use super::meter::Meter;
-use super::protection::{Limits, Observation, Protection, Verdict};
+use super::protection::{Flags, Limits, Observation, Protection, Verdict};
 use super::saved::{self, SavedError};
 use super::voltage_only::{VoltageOnly, plausible_cell_volts};
 use super::{Estimate, Response, Setup, StateOfCharge, StepResponse};
@@ -56,6 +56,8 @@ pub struct Battery {
     count: Option<ChargeCount>,
     /// Whether it has begun to count anew since this battery is watched: then no saved count is one of its.
     chip_restarted: bool,
+    /// What an earlier run left has been taken up.
+    is_restored: bool,
     last: Option<(f64, f64)>,
     verdict: Verdict,
 }
@@ -78,9 +80,28 @@ impl Battery {
             response: StepResponse::default(),
             count: None,
             chip_restarted: false,
+            is_restored: false,
             last: None,
             verdict,
         }
+    }
+
+    /// Goes on with other settings: the protection as it was, and what is known of the battery if it is the same pack.
+    ///
+    /// # Errors
+    /// If it is another pack, of which nothing is known.
+    pub fn reconfigure(&mut self, setup: Setup, limits: Limits) -> Result<(), SavedError> {
+        let mut known = Vec::new();
+        self.save(&mut known);
+        let unseen = self.soc.unseen();
+        let protection = self.protection.clone().with_limits(limits);
+        let (count, chip_restarted) = (self.count, self.chip_restarted);
+        // The protection is past what was kept.
+        *self = Self { protection, is_restored: true, ..Self::new(setup, limits) };
+        self.verdict = self.protection.gap(0.0);
+        self.restore(&known, Some(unseen))?;
+        (self.count, self.chip_restarted) = (count, chip_restarted);
+        Ok(())
     }
 
     /// Takes a state of charge in % from elsewhere, as a start.
@@ -188,22 +209,30 @@ impl Battery {
         self.verdict
     }
 
-    /// Appends what must outlive a restart.
-    pub fn save(&self, out: &mut Vec<u8>) {
-        saved::save(&self.soc, &self.meter, self.protection.ends(), self.count, out);
+    /// The faults that stay until they are reset, and outlive a restart.
+    pub fn latched(&self) -> Flags {
+        self.protection.kept().latched
     }
 
-    /// Takes up what [`Self::save`] wrote, `off` ago; `None` if nobody knows how long ago.
+    /// Appends what must outlive a restart.
+    pub fn save(&self, out: &mut Vec<u8>) {
+        saved::save(&self.soc, &self.meter, self.protection.kept(), self.count, out);
+    }
+
+    /// Takes up what [`Self::save`] wrote, `off` ago; `None` if nobody knows how long ago. May be told again when that is
+    /// known: what the protection and the chip's count have seen since the first time is newer, and stays.
     ///
     /// # Errors
     /// If it is not the saved state of this pack; nothing is changed.
     pub fn restore(&mut self, bytes: &[u8], off: Option<Duration>) -> Result<(), SavedError> {
-        let (meter, ends, count) = saved::restore(&mut self.soc, bytes)?;
+        let (meter, kept, count) = saved::restore(&mut self.soc, bytes)?;
         if !self.chip_restarted {
             self.count = count;
         }
         self.meter = meter;
-        self.protection.restore(ends);
+        if !std::mem::replace(&mut self.is_restored, true) {
+            self.protection.restore(kept);
+        }
         self.counts = true;
         self.soc.was_off(off);
         Ok(())

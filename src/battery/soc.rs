@@ -201,6 +201,11 @@ impl StateOfCharge {
         self.syncs
     }
 
+    /// Time without a reading.
+    pub(super) fn unseen(&self) -> Duration {
+        Duration::from_secs_f64(self.unseen)
+    }
+
     /// Takes note that nobody watched for so long; `None` if nobody knows how long.
     pub(super) fn was_off(&mut self, off: Option<Duration>) {
         // Unknown is as long as it takes to know nothing.

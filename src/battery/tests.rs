@@ -201,6 +201,69 @@ fn what_a_count_says_that_no_battery_gives_is_in_no_total() {
     assert!(battery.details().meter.energy_in < 1e-3, "{:?}", battery.details().meter);
 }
 
+fn watched() -> (Setup, protection::Limits, Battery) {
+    let setup = setup(Chemistry::Lfp, 16, 100.0);
+    let limits = protection::Limits::usual(&setup.pack, 3.5);
+    (setup, limits, Battery::new(setup, limits))
+}
+
+fn verdict_at(battery: &mut Battery, voltage: f64, amps: f64, seconds: u32) -> protection::Verdict {
+    for _ in 0..seconds {
+        battery.update(Measured { voltage, current: Some(amps), temperature: None }, SECOND);
+    }
+    battery.verdict()
+}
+
+#[test]
+fn other_settings_forget_neither_a_latched_fault_nor_how_long_the_sensor_has_been_lost() {
+    use protection::Flag;
+    for capacity_ah in [100.0, 120.0] {
+        let (mut other, limits, mut battery) = watched();
+        other.pack.capacity_ah = capacity_ah;
+        assert!(verdict_at(&mut battery, 50.0, -310.0, 10).faults.has(Flag::OverCurrent));
+        battery.gap(59 * SECOND);
+        assert_eq!(battery.reconfigure(other, limits).is_ok(), capacity_ah < 110.0);
+        assert!(battery.verdict().faults.has(Flag::OverCurrent) && !battery.verdict().load_allowed);
+        battery.gap(SECOND);
+        assert!(battery.verdict().faults.has(Flag::SensorLost), "{:?}", battery.verdict());
+        battery.gap(HOUR);
+        assert!(battery.reconfigure(other, limits).is_ok());
+        assert!(battery.verdict().faults.has(Flag::SensorLost), "{:?}", battery.verdict());
+    }
+}
+
+#[test]
+fn a_latched_fault_outlives_a_restart_until_it_is_reset() {
+    use protection::Flag;
+    for (voltage, amps, flag) in [(50.0, -310.0, Flag::OverCurrent), (60.5, 5.0, Flag::OverVoltage)] {
+        let (setup, limits, mut battery) = watched();
+        verdict_at(&mut battery, voltage, amps, 10);
+        let mut bytes = Vec::new();
+        battery.save(&mut bytes);
+        let mut again = Battery::new(setup, limits);
+        again.restore(&bytes, Some(HOUR)).unwrap();
+        let held = verdict_at(&mut again, 52.0, 0.0, 100);
+        assert!(held.faults.has(flag) && !held.charge_allowed, "{held:?}");
+        assert!(!again.reset_error().faults.has(flag));
+        // Known too late: what was reset stays so.
+        again.restore(&bytes, Some(HOUR)).unwrap();
+        assert!(!verdict_at(&mut again, 52.0, 0.0, 1).faults.has(flag));
+    }
+}
+
+#[test]
+fn loads_that_were_cut_since_the_boot_stay_cut_when_the_clock_tells_how_long_the_power_was_off() {
+    let (setup, limits, mut battery) = watched();
+    verdict_at(&mut battery, 52.0, -5.0, 10);
+    let mut bytes = Vec::new();
+    battery.save(&mut bytes);
+    let mut again = Battery::new(setup, limits);
+    again.restore(&bytes, None).unwrap();
+    assert!(!verdict_at(&mut again, 41.0, -5.0, 10).load_allowed);
+    again.restore(&bytes, Some(HOUR)).unwrap();
+    assert!(!verdict_at(&mut again, 50.0, 0.0, 1).load_allowed);
+}
+
 #[test]
 fn a_reversed_current_and_values_of_no_battery_are_told_as_implausible() {
     use protection::{Flag, Limits};

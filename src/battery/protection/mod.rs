@@ -49,6 +49,17 @@ pub struct Verdict {
     pub warnings: Flags,
 }
 
+/// What must outlive a restart.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Charging was stopped by a full battery.
+    pub full: bool,
+    /// Loads were cut by an empty one.
+    pub empty: bool,
+    /// The faults that stay until they are reset.
+    pub latched: Flags,
+}
+
 /// The state machine of one battery.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Protection {
@@ -72,6 +83,8 @@ pub struct Protection {
     amps: Option<f64>,
 }
 
+/// Faults that stay until somebody forgets them.
+const UNTIL_RESET: [Flag; 2] = [Flag::OverVoltage, Flag::OverCurrent];
 /// Hysteresis of the temperature limits, in K.
 const TEMPERATURE_BACK: f64 = 2.0;
 /// What a battery does above the voltage that stops its charge, in V per cell, is a fault.
@@ -95,6 +108,11 @@ impl Protection {
             warnings: Flags::NONE,
             amps: None,
         }
+    }
+
+    /// Goes on with other limits: what has tripped stays tripped, and time without a reading goes on.
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
     }
 
     /// Takes a reading, `seconds` after the last.
@@ -127,7 +145,7 @@ impl Protection {
     /// Forgets the faults that stay until somebody forgets them. Those of the temperature go by themselves; those that
     /// the last reading shows stay.
     pub fn reset(&mut self) -> Verdict {
-        for flag in [Flag::OverVoltage, Flag::OverCurrent] {
+        for flag in UNTIL_RESET {
             if !self.present.has(flag) {
                 self.latched.clear(flag);
             }
@@ -135,14 +153,18 @@ impl Protection {
         self.verdict()
     }
 
-    /// What must outlive a restart: full and empty.
-    pub(super) fn ends(&self) -> (bool, bool) {
-        (self.full, self.empty)
+    /// What must outlive a restart.
+    pub(super) fn kept(&self) -> Kept {
+        let mut latched = Flags::NONE;
+        UNTIL_RESET.into_iter().filter(|flag| self.latched.has(*flag)).for_each(|flag| latched.set(flag));
+        Kept { full: self.full, empty: self.empty, latched }
     }
 
-    /// Takes up what an earlier run left.
-    pub(super) fn restore(&mut self, (full, empty): (bool, bool)) {
-        (self.full, self.empty) = (full, empty);
+    /// Takes up what an earlier run left, beside what has tripped since.
+    pub(super) fn restore(&mut self, kept: Kept) {
+        self.full |= kept.full;
+        self.empty |= kept.empty;
+        self.latched = self.latched | kept.latched;
     }
 
     fn watch_voltage(&mut self, seen: &Observation, seconds: f64) {
