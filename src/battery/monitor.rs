@@ -123,14 +123,17 @@ impl Battery {
     ) -> Estimate {
         let Measured { voltage, current, temperature } = measured;
         let (pack, seconds) = (self.soc.setup.pack, dt.as_secs_f64());
-        let flowed = self.flowed(count).filter(|ah| self.soc.believes(*ah, seconds));
+        let cell_volts = plausible_cell_volts(&pack, voltage)
+            .filter(|_| current.is_none_or(|amps| pack.can_give(amps)));
+        let is_used = cell_volts.is_some() && current.is_some();
+        let flowed = self.flowed(count, is_used).filter(|ah| self.soc.believes(*ah, seconds));
         self.counts |= current.is_some();
         let estimate = match current {
             Some(amps) => self.soc.update_counted(voltage, amps, flowed, dt),
             None if self.counts => self.soc.gap(dt),
             None => self.blind.update(voltage, dt),
         };
-        match current.filter(|amps| amps.is_finite() && voltage.is_finite()) {
+        match current.filter(|_| is_used) {
             Some(amps) if let Some(ah) = flowed => {
                 // As if it had flowed within an hour.
                 self.meter.count(voltage * ah, ah, 1.0);
@@ -148,9 +151,7 @@ impl Battery {
             None => self.lose_current(),
         }
         self.response.note(current.map(|amps| (voltage, amps)), &pack);
-        let Some(cell_volts) =
-            plausible_cell_volts(&pack, voltage).filter(|_| current.is_none_or(|amps| pack.can_give(amps)))
-        else {
+        let Some(cell_volts) = cell_volts else {
             self.verdict = self.protection.implausible(seconds);
             return estimate;
         };
@@ -238,8 +239,12 @@ impl Battery {
         Ok(())
     }
 
-    /// Ah since the last reading, as the chip has counted them.
-    fn flowed(&mut self, count: Option<ChargeCount>) -> Option<f64> {
+    /// Ah since the last reading that was used, as the chip has counted them. What flowed up to one that is not used is
+    /// left for the next; only a restart is noted at once, for it is told once.
+    fn flowed(&mut self, count: Option<ChargeCount>, is_used: bool) -> Option<f64> {
+        if !is_used && count.is_none_or(|count| !count.restarted) {
+            return None;
+        }
         self.chip_restarted |= count.is_some_and(|count| count.restarted);
         let earlier = std::mem::replace(&mut self.count, count);
         count?.since(&earlier?)

@@ -252,6 +252,27 @@ fn a_latched_fault_outlives_a_restart_until_it_is_reset() {
 }
 
 #[test]
+fn a_reading_of_no_battery_takes_nothing_of_what_the_chip_has_counted_and_is_in_no_total() {
+    let (_, _, mut battery) = watched();
+    let idle = Measured { voltage: 52.5, current: Some(0.0), temperature: None };
+    battery.start_at(60.0);
+    battery.update_counted(idle, Some(counted(0)), SECOND);
+    for (steps, voltage, amps) in [(-2_500, 0.0, -20.0), (-5_000, 52.5, 1e6)] {
+        let strange = Measured { voltage, current: Some(amps), ..idle };
+        battery.update_counted(strange, Some(counted(steps)), HOUR / 8);
+    }
+    let after = battery.update_counted(idle, Some(counted(-5_000)), SECOND);
+    assert!((after.soc - 55.0).abs() < 0.3, "{after:?}");
+    let meter = battery.details().meter;
+    assert!((meter.energy_out - 0.2625).abs() < 0.001 && meter.energy_in < 1e-9, "{meter:?}");
+    // A restart that such a reading tells is one all the same.
+    let restarted = ChargeCount { restarted: true, ..counted(0) };
+    battery.update_counted(Measured { voltage: 0.0, ..idle }, Some(restarted), SECOND);
+    let on = battery.update_counted(idle, Some(counted(0)), SECOND);
+    assert!((on.soc - after.soc).abs() < 0.1, "{after:?} {on:?}");
+}
+
+#[test]
 fn loads_that_were_cut_since_the_boot_stay_cut_when_the_clock_tells_how_long_the_power_was_off() {
     let (setup, limits, mut battery) = watched();
     verdict_at(&mut battery, 52.0, -5.0, 10);
