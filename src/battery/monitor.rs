@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::charge::ChargeCount;
 use super::forecast::Forecast;
 use super::meter::Meter;
-use super::protection::{Flags, Limits, Observation, Protection, Verdict};
+use super::protection::{Beyond, Flags, Limits, Observation, Protection, Verdict};
 use super::saved::{self, SavedError};
 use super::voltage_only::{VoltageOnly, plausible_cell_volts};
 use super::{Estimate, Response, Setup, StateOfCharge, StepResponse};
@@ -172,6 +172,17 @@ impl Battery {
         self.lose_current();
         self.verdict = self.protection.gap(dt.as_secs_f64());
         if self.counts { self.soc.gap(dt) } else { self.blind.gap(dt) }
+    }
+
+    /// Takes note that for `dt` there was more than the sensor can measure: nothing was measured, but it was too much.
+    pub fn beyond_range(&mut self, beyond: Beyond, dt: Duration) -> Estimate {
+        self.protection.beyond_range(beyond, dt.as_secs_f64().min(LONGEST_SECONDS));
+        self.gap(dt)
+    }
+
+    /// Whether there has ever been a plausible reading to judge by.
+    pub fn has_judged(&self) -> bool {
+        self.protection.has_judged()
     }
 
     /// What is known now.

@@ -273,6 +273,39 @@ fn a_reading_of_no_battery_takes_nothing_of_what_the_chip_has_counted_and_is_in_
 }
 
 #[test]
+fn nothing_is_judged_before_the_first_reading_that_a_battery_can_give() {
+    let (_, _, mut battery) = watched();
+    battery.gap(SECOND);
+    verdict_at(&mut battery, 0.0, 0.0, 5);
+    verdict_at(&mut battery, 52.0, 1e6, 5);
+    assert!(!battery.has_judged());
+    verdict_at(&mut battery, 52.0, 0.0, 1);
+    verdict_at(&mut battery, 0.0, 0.0, 1);
+    assert!(battery.has_judged());
+}
+
+#[test]
+fn what_is_beyond_the_sensors_range_for_long_is_a_fault_that_stays() {
+    use protection::{Beyond, Flag};
+    for (beyond, flag, seconds) in
+        [(Beyond::Current, Flag::OverCurrent, 10), (Beyond::Voltage, Flag::OverVoltage, 5)]
+    {
+        let (_, _, mut battery) = watched();
+        verdict_at(&mut battery, 52.0, 0.0, 1);
+        for _ in 1..seconds {
+            battery.beyond_range(beyond, SECOND);
+        }
+        assert!(!battery.verdict().faults.has(flag) && battery.verdict().charge_allowed, "{beyond:?}");
+        battery.beyond_range(beyond, SECOND);
+        assert!(battery.verdict().faults.has(flag), "{:?}", battery.verdict());
+        assert!(battery.reset_error().faults.has(flag), "it is there yet");
+        let later = verdict_at(&mut battery, 52.0, 0.0, 60);
+        assert!(later.faults.has(flag) && !later.charge_allowed, "{later:?}");
+        assert!(battery.reset_error().charge_allowed);
+    }
+}
+
+#[test]
 fn loads_that_were_cut_since_the_boot_stay_cut_when_the_clock_tells_how_long_the_power_was_off() {
     let (setup, limits, mut battery) = watched();
     verdict_at(&mut battery, 52.0, -5.0, 10);

@@ -81,6 +81,16 @@ pub struct Protection {
     present: Flags,
     warnings: Flags,
     amps: Option<f64>,
+    has_judged: bool,
+}
+
+/// What is beyond the range that the sensor measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beyond {
+    /// The pack's voltage.
+    Voltage,
+    /// The current, in either direction.
+    Current,
 }
 
 /// Faults that stay until somebody forgets them.
@@ -107,6 +117,7 @@ impl Protection {
             present: Flags::NONE,
             warnings: Flags::NONE,
             amps: None,
+            has_judged: false,
         }
     }
 
@@ -118,6 +129,7 @@ impl Protection {
     /// Takes a reading, `seconds` after the last.
     pub fn update(&mut self, seen: &Observation, seconds: f64) -> Verdict {
         self.blind = 0.0;
+        self.has_judged = true;
         self.amps = seen.amps;
         (self.present, self.warnings) = (Flags::NONE, Flags::NONE);
         if !seen.answers {
@@ -128,6 +140,25 @@ impl Protection {
         self.watch_current(seen, seconds);
         self.watch_temperature(seen.celsius);
         self.verdict()
+    }
+
+    /// Whether there has ever been a reading to judge by: before it, nothing is known that allows anything.
+    pub fn has_judged(&self) -> bool {
+        self.has_judged
+    }
+
+    /// Takes note that for `seconds` there was more than the sensor can measure: after the delay of such a fault that
+    /// fault, which stays until it is reset. It is no reading either: [`Self::gap`] is to follow.
+    pub fn beyond_range(&mut self, beyond: Beyond, seconds: f64) {
+        let Limits { over_seconds, over_current_seconds, .. } = self.limits;
+        let (delay, needed, flag) = match beyond {
+            Beyond::Voltage => (&mut self.over_voltage, over_seconds, Flag::OverVoltage),
+            Beyond::Current => (&mut self.over_current, over_current_seconds, Flag::OverCurrent),
+        };
+        if delay.holds(true, needed, seconds) {
+            self.present.set(flag);
+            self.latched.set(flag);
+        }
     }
 
     /// Takes note of a reading that no such battery gives, `seconds` after the last: as good as none, and a fault.
