@@ -123,8 +123,8 @@ impl Battery {
     ) -> Estimate {
         let Measured { voltage, current, temperature } = measured;
         let (pack, seconds) = (self.soc.setup.pack, dt.as_secs_f64());
-        let cell_volts = plausible_cell_volts(&pack, voltage)
-            .filter(|_| current.is_none_or(|amps| pack.can_give(amps)));
+        let cell_volts =
+            plausible_cell_volts(&pack, voltage).filter(|_| current.is_none_or(|amps| pack.can_give(amps)));
         let is_used = cell_volts.is_some() && current.is_some();
         let flowed = self.flowed(count, is_used).filter(|ah| self.soc.believes(*ah, seconds));
         self.counts |= current.is_some();

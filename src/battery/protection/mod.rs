@@ -76,6 +76,7 @@ pub struct Protection {
     recharged: f64,
     /// Time without a reading, in s.
     blind: f64,
+    probe_silent: Delay,
     /// Faults that stay until they are reset.
     latched: Flags,
     present: Flags,
@@ -113,6 +114,7 @@ impl Protection {
             over_current: Delay::default(),
             recharged: 0.0,
             blind: 0.0,
+            probe_silent: Delay::default(),
             latched: Flags::NONE,
             present: Flags::NONE,
             warnings: Flags::NONE,
@@ -138,7 +140,7 @@ impl Protection {
         self.watch_voltage(seen, seconds);
         self.watch_charge(seen, seconds);
         self.watch_current(seen, seconds);
-        self.watch_temperature(seen.celsius);
+        self.watch_temperature(seen.celsius, seconds);
         self.verdict()
     }
 
@@ -265,7 +267,16 @@ impl Protection {
         }
     }
 
-    fn watch_temperature(&mut self, celsius: Option<f64>) {
+    fn watch_temperature(&mut self, celsius: Option<f64>, seconds: f64) {
+        let Limits { has_probe, probe_seconds, .. } = self.limits;
+        let is_silent = has_probe && celsius.is_none();
+        if self.probe_silent.holds(is_silent, probe_seconds, seconds) {
+            self.warnings.set(Flag::ProbeLost);
+        }
+        // What a probe said last holds until it says otherwise.
+        if is_silent {
+            return;
+        }
         let Some(celsius) = celsius else {
             for flag in [Flag::Overheat, Flag::UnderTemp, Flag::ChargeTooCold, Flag::ChargeTooHot] {
                 self.latched.clear(flag);
@@ -300,7 +311,8 @@ impl Protection {
         let stops_all = [Flag::Overheat, Flag::OverCurrent, Flag::SensorLost].iter().any(|f| faults.has(*f));
         let stops_charge = faults.has(Flag::OverVoltage)
             || warnings.has(Flag::ChargeTooCold)
-            || warnings.has(Flag::ChargeTooHot);
+            || warnings.has(Flag::ChargeTooHot)
+            || (warnings.has(Flag::ProbeLost) && !self.limits.charge_without_probe);
         let error = stops_all || faults.has(Flag::OverVoltage) || faults.has(Flag::UnderTemp);
         Verdict {
             state: self.state(error),
