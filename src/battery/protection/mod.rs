@@ -124,6 +124,7 @@ impl Protection {
     }
 
     /// Goes on with other limits: what has tripped stays tripped, and time without a reading goes on.
+    #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
     }
