@@ -1,8 +1,8 @@
 //! What is known of the battery, kept over restarts and power cuts.
 //!
 //! With each sample it is written into a file on the runtime directory (RAM), so a restart loses nothing. The card gets an
-//! anchor when the battery was full or empty, when the daemon stops, each time that another percent has flowed, and
-//! otherwise every half hour at most: so a power cut loses one percent of counting, less than the narrowest interval
+//! anchor when the battery was full or empty, when the daemon stops, when a fault is latched or reset, each time that another percent
+//! has flowed, and otherwise every half hour at most: so a power cut loses one percent of counting, less than the narrowest interval
 //! leaves, and the time without power widens the interval like any gap.
 
 mod slots;
@@ -15,6 +15,7 @@ use ems_protocol::ClockQuality;
 use tracing::{info, warn};
 
 use crate::battery::Battery;
+use crate::battery::protection::Flags;
 use crate::clock::{BootTime, Clock};
 use slots::Slots;
 
@@ -44,6 +45,8 @@ pub struct Anchor {
     card_due: BootTime,
     syncs: u32,
     soc: f64,
+    /// The latched faults that it has.
+    latched: Flags,
     /// What an earlier boot left, while nobody knows how long ago.
     waiting: Option<Saved>,
     bytes: Vec<u8>,
@@ -75,6 +78,7 @@ impl Anchor {
             card_due,
             syncs: 0,
             soc: f64::NAN,
+            latched: Flags::NONE,
             waiting: None,
             bytes: Vec::new(),
         }
@@ -119,7 +123,8 @@ impl Anchor {
             self.soc = soc;
         }
         let has_moved = (soc - self.soc).abs() >= CARD_PERCENT;
-        let due = has_moved || battery.syncs() != self.syncs || now >= self.card_due;
+        let has_tripped = battery.latched() != self.latched;
+        let due = has_moved || has_tripped || battery.syncs() != self.syncs || now >= self.card_due;
         if due && self.waiting.is_none() {
             self.keep_on_card(battery, now);
         }
@@ -151,7 +156,7 @@ impl Anchor {
 
     fn keep_on_card(&mut self, battery: &Battery, now: BootTime) {
         self.card_due = BootTime(now.0.saturating_add(CARD_MS));
-        (self.syncs, self.soc) = (battery.syncs(), battery.estimate().soc);
+        (self.syncs, self.soc, self.latched) = (battery.syncs(), battery.estimate().soc, battery.latched());
         if let Some(card) = &self.card {
             card(self.bytes.clone());
         }

@@ -209,6 +209,7 @@ impl Config {
         replace(&mut limits.load_amps, self.max_load_current);
         replace(&mut limits.coldest_charge, self.min_charge_temperature);
         replace(&mut limits.hottest, self.max_temperature);
+        limits.has_probe = !self.temperature_sensor.is_empty();
         limits.empty_soc = self.empty_soc;
         limits.charge_again_below = self.charge_again_soc;
         limits

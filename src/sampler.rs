@@ -11,13 +11,13 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::info;
 
 use crate::anchor::Anchor;
-use crate::battery::protection::{Limits, Verdict};
+use crate::battery::protection::{Beyond, Limits, Verdict};
 use crate::battery::{Battery, Measured, Pack, Setup, StepResponse};
 use crate::clock::TimeSource;
 use crate::events::Reporter;
 use crate::health::Progress;
 use crate::sample::{Outcome, Sample, Totals};
-use crate::sensor::{Reading, SensorError, SensorHandle};
+use crate::sensor::{BUS_OUT_OF_RANGE, Reading, SHUNT_OUT_OF_RANGE, SensorError, SensorHandle};
 use crate::status::{SensorFault, SensorState};
 use crate::store::Sequence;
 use report::SensorReport;
@@ -138,18 +138,15 @@ impl Sampler {
             *report = SensorReport::new(self.reporter.clone(), sensor.device().to_string());
             self.sensor = sensor;
         }
-        let mut known = Vec::new();
-        self.battery.save(&mut known);
-        self.battery = Battery::new(change.setup, change.limits);
-        if let Err(error) = self.battery.restore(&known, Some(Duration::ZERO)) {
+        if let Err(error) = self.battery.reconfigure(change.setup, change.limits) {
             info!("{error}; the state of charge starts anew");
         }
         self.pack = change.setup.pack;
         std::mem::replace(&mut self.interval, change.interval) != change.interval
     }
 
-    /// After a reading: what the outputs may do, and the answer to who wants to leave ERROR. A reading that failed says
-    /// nothing of a battery of which nothing is known yet.
+    /// After a reading: what the outputs may do, and the answer to who wants to leave ERROR. A reading that failed
+    /// or that no battery gives says nothing of one of which nothing is known yet.
     fn tell_verdict(&mut self, reset: Option<Reset>, trouble: Option<&str>) {
         let mut verdict = self.battery.verdict();
         if let Some(asker) = reset {
@@ -159,7 +156,7 @@ impl Sampler {
             let _ = asker.send(outcome);
         }
         self.verdict.send_if_modified(|last| {
-            let is_new = *last != Some(verdict) && (last.is_some() || trouble.is_none());
+            let is_new = *last != Some(verdict) && (last.is_some() || self.battery.has_judged());
             if is_new {
                 *last = Some(verdict);
             }
@@ -187,7 +184,11 @@ impl Sampler {
                 Outcome::Measured { reading, estimate, state, totals: Some(totals) }
             }
             Err(error) => {
-                self.battery.gap(elapsed);
+                match error.kind() {
+                    SHUNT_OUT_OF_RANGE => self.battery.beyond_range(Beyond::Current, elapsed),
+                    BUS_OUT_OF_RANGE => self.battery.beyond_range(Beyond::Voltage, elapsed),
+                    _ => self.battery.gap(elapsed),
+                };
                 Outcome::Gap(error.flag())
             }
         }

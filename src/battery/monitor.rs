@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::charge::ChargeCount;
 use super::forecast::Forecast;
 use super::meter::Meter;
-use super::protection::{Limits, Observation, Protection, Verdict};
+use super::protection::{Beyond, Flags, Limits, Observation, Protection, Verdict};
 use super::saved::{self, SavedError};
 use super::voltage_only::{VoltageOnly, plausible_cell_volts};
 use super::{Estimate, Response, Setup, StateOfCharge, StepResponse};
@@ -54,6 +54,10 @@ pub struct Battery {
     response: StepResponse,
     /// What the chip had counted at the last reading, if it counts.
     count: Option<ChargeCount>,
+    /// Whether it has begun to count anew since this battery is watched: then no saved count is one of its.
+    chip_restarted: bool,
+    /// What an earlier run left has been taken up.
+    is_restored: bool,
     last: Option<(f64, f64)>,
     verdict: Verdict,
 }
@@ -75,9 +79,29 @@ impl Battery {
             protection,
             response: StepResponse::default(),
             count: None,
+            chip_restarted: false,
+            is_restored: false,
             last: None,
             verdict,
         }
+    }
+
+    /// Goes on with other settings: the protection as it was, and what is known of the battery if it is the same pack.
+    ///
+    /// # Errors
+    /// If it is another pack, of which nothing is known.
+    pub fn reconfigure(&mut self, setup: Setup, limits: Limits) -> Result<(), SavedError> {
+        let mut known = Vec::new();
+        self.save(&mut known);
+        let unseen = self.soc.unseen();
+        let protection = self.protection.clone().with_limits(limits);
+        let (count, chip_restarted) = (self.count, self.chip_restarted);
+        // The protection is past what was kept.
+        *self = Self { protection, is_restored: true, ..Self::new(setup, limits) };
+        self.verdict = self.protection.gap(0.0);
+        self.restore(&known, Some(unseen))?;
+        (self.count, self.chip_restarted) = (count, chip_restarted);
+        Ok(())
     }
 
     /// Takes a state of charge in % from elsewhere, as a start.
@@ -97,19 +121,21 @@ impl Battery {
         count: Option<ChargeCount>,
         dt: Duration,
     ) -> Estimate {
-        let flowed = self.flowed(count);
         let Measured { voltage, current, temperature } = measured;
         let (pack, seconds) = (self.soc.setup.pack, dt.as_secs_f64());
+        let cell_volts =
+            plausible_cell_volts(&pack, voltage).filter(|_| current.is_none_or(|amps| pack.can_give(amps)));
+        let is_used = cell_volts.is_some() && current.is_some();
+        let flowed = self.flowed(count, is_used).filter(|ah| self.soc.believes(*ah, seconds));
         self.counts |= current.is_some();
         let estimate = match current {
             Some(amps) => self.soc.update_counted(voltage, amps, flowed, dt),
             None if self.counts => self.soc.gap(dt),
             None => self.blind.update(voltage, dt),
         };
-        match current.filter(|amps| amps.is_finite() && voltage.is_finite()) {
-            Some(amps) if flowed.is_some_and(|ah| pack.can_give(ah)) => {
+        match current.filter(|_| is_used) {
+            Some(amps) if let Some(ah) = flowed => {
                 // As if it had flowed within an hour.
-                let ah = flowed.unwrap_or_default();
                 self.meter.count(voltage * ah, ah, 1.0);
                 self.forecast.update(amps / pack.capacity_ah, seconds.min(LONGEST_SECONDS));
                 self.last = Some((voltage * amps, amps));
@@ -125,9 +151,7 @@ impl Battery {
             None => self.lose_current(),
         }
         self.response.note(current.map(|amps| (voltage, amps)), &pack);
-        let Some(cell_volts) =
-            plausible_cell_volts(&pack, voltage).filter(|_| current.is_none_or(|amps| pack.can_give(amps)))
-        else {
+        let Some(cell_volts) = cell_volts else {
             self.verdict = self.protection.implausible(seconds);
             return estimate;
         };
@@ -148,6 +172,17 @@ impl Battery {
         self.lose_current();
         self.verdict = self.protection.gap(dt.as_secs_f64());
         if self.counts { self.soc.gap(dt) } else { self.blind.gap(dt) }
+    }
+
+    /// Takes note that for `dt` there was more than the sensor can measure: nothing was measured, but it was too much.
+    pub fn beyond_range(&mut self, beyond: Beyond, dt: Duration) -> Estimate {
+        self.protection.beyond_range(beyond, dt.as_secs_f64().min(LONGEST_SECONDS));
+        self.gap(dt)
+    }
+
+    /// Whether there has ever been a plausible reading to judge by.
+    pub fn has_judged(&self) -> bool {
+        self.protection.has_judged()
     }
 
     /// What is known now.
@@ -186,27 +221,42 @@ impl Battery {
         self.verdict
     }
 
-    /// Appends what must outlive a restart.
-    pub fn save(&self, out: &mut Vec<u8>) {
-        saved::save(&self.soc, &self.meter, self.protection.ends(), self.count, out);
+    /// The faults that stay until they are reset, and outlive a restart.
+    pub fn latched(&self) -> Flags {
+        self.protection.kept().latched
     }
 
-    /// Takes up what [`Self::save`] wrote, `off` ago; `None` if nobody knows how long ago.
+    /// Appends what must outlive a restart.
+    pub fn save(&self, out: &mut Vec<u8>) {
+        saved::save(&self.soc, &self.meter, self.protection.kept(), self.count, out);
+    }
+
+    /// Takes up what [`Self::save`] wrote, `off` ago; `None` if nobody knows how long ago. May be told again when that is
+    /// known: what the protection and the chip's count have seen since the first time is newer, and stays.
     ///
     /// # Errors
     /// If it is not the saved state of this pack; nothing is changed.
     pub fn restore(&mut self, bytes: &[u8], off: Option<Duration>) -> Result<(), SavedError> {
-        let (meter, ends, count) = saved::restore(&mut self.soc, bytes)?;
-        self.count = count;
+        let (meter, kept, count) = saved::restore(&mut self.soc, bytes)?;
+        if !self.chip_restarted {
+            self.count = count;
+        }
         self.meter = meter;
-        self.protection.restore(ends);
+        if !std::mem::replace(&mut self.is_restored, true) {
+            self.protection.restore(kept);
+        }
         self.counts = true;
         self.soc.was_off(off);
         Ok(())
     }
 
-    /// Ah since the last reading, as the chip has counted them.
-    fn flowed(&mut self, count: Option<ChargeCount>) -> Option<f64> {
+    /// Ah since the last reading that was used, as the chip has counted them. What flowed up to one that is not used is
+    /// left for the next; only a restart is noted at once, for it is told once.
+    fn flowed(&mut self, count: Option<ChargeCount>, is_used: bool) -> Option<f64> {
+        if !is_used && count.is_none_or(|count| !count.restarted) {
+            return None;
+        }
+        self.chip_restarted |= count.is_some_and(|count| count.restarted);
         let earlier = std::mem::replace(&mut self.count, count);
         count?.since(&earlier?)
     }

@@ -5,6 +5,7 @@
 
 use super::axis::{Axis, LONGEST};
 use super::meter::Meter;
+use super::protection::{Flag, Flags, Kept};
 use super::{ChargeCount, Pack, StateOfCharge};
 
 /// Version of the layout.
@@ -13,6 +14,13 @@ const VERSION: u8 = 2;
 const STEP: f64 = 0.005;
 /// Steps of misses and doubts.
 const MISS_STEP: f64 = 0.01;
+
+/// Bits of the flags, by what they mean; versions that do not know one ignore it.
+const SYNCED: u8 = 1;
+const WATCH_FULL: u8 = 1 << 1;
+const FULL: u8 = 1 << 2;
+const EMPTY: u8 = 1 << 3;
+const LATCHED: [(u8, Flag); 2] = [(1 << 4, Flag::OverVoltage), (1 << 5, Flag::OverCurrent)];
 
 /// Why bytes are no saved state of this pack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -34,7 +42,7 @@ pub enum SavedError {
 pub(super) fn save(
     soc: &StateOfCharge,
     meter: &Meter,
-    ends: (bool, bool),
+    kept: Kept,
     count: Option<ChargeCount>,
     out: &mut Vec<u8>,
 ) {
@@ -68,8 +76,10 @@ pub(super) fn save(
         put(out, value);
     }
     out.extend_from_slice(&p.steps.to_le_bytes());
-    let flags = [soc.synced, soc.watch.is_full(), ends.0, ends.1];
-    out.push(flags.iter().enumerate().fold(0, |bits, (i, flag)| bits | u8::from(*flag) << i));
+    let ends =
+        [(SYNCED, soc.synced), (WATCH_FULL, soc.watch.is_full()), (FULL, kept.full), (EMPTY, kept.empty)];
+    let latched = LATCHED.map(|(bit, flag)| (bit, kept.latched.has(flag)));
+    out.push(ends.iter().chain(&latched).filter(|(_, is_set)| *is_set).fold(0, |bits, (bit, _)| bits | bit));
     for total in [meter.energy_in, meter.energy_out, meter.discharged_ah] {
         out.extend_from_slice(&total.to_le_bytes());
     }
@@ -79,8 +89,8 @@ pub(super) fn save(
     out.extend_from_slice(&step_ah.to_le_bytes());
 }
 
-/// What is kept beside the estimator: totals, whether charging and loads were stopped, and the chip's count.
-type Beside = (Meter, (bool, bool), Option<ChargeCount>);
+/// What is kept beside the estimator: totals, what the protection has tripped, and the chip's count.
+type Beside = (Meter, Kept, Option<ChargeCount>);
 
 /// Takes up what [`save`] wrote for the same pack; nothing is changed on an error.
 pub(super) fn restore(soc: &mut StateOfCharge, bytes: &[u8]) -> Result<Beside, SavedError> {
@@ -129,8 +139,11 @@ pub(super) fn restore(soc: &mut StateOfCharge, bytes: &[u8]) -> Result<Beside, S
     p.gap();
     p.steps = u32::from_le_bytes(input.take()?).min(1000);
     let flags = input.byte()?;
-    new.synced = flags & 1 != 0;
-    new.watch.restore(flags & 2 != 0);
+    let has = |bit: u8| flags & bit != 0;
+    new.synced = has(SYNCED);
+    new.watch.restore(has(WATCH_FULL));
+    let mut kept = Kept { full: has(FULL), empty: has(EMPTY), latched: Flags::NONE };
+    LATCHED.into_iter().filter(|(bit, _)| has(*bit)).for_each(|(_, flag)| kept.latched.set(flag));
     let mut totals = [0.0; 3];
     for total in &mut totals {
         *total = Some(f64::from_le_bytes(input.take()?))
@@ -147,7 +160,7 @@ pub(super) fn restore(soc: &mut StateOfCharge, bytes: &[u8]) -> Result<Beside, S
     new.summarise();
     *soc = new;
     let [energy_in, energy_out, discharged_ah] = totals;
-    Ok((Meter { energy_in, energy_out, discharged_ah }, (flags & 4 != 0, flags & 8 != 0), count))
+    Ok((Meter { energy_in, energy_out, discharged_ah }, kept, count))
 }
 
 fn is_same(pack: &Pack, chemistry: u8, cells_series: u16, capacity_ah: f64) -> bool {
@@ -233,12 +246,14 @@ mod tests {
     fn what_is_restored_holds_what_was_saved() {
         for chemistry in [Chemistry::Lfp, Chemistry::Nmc, Chemistry::LeadAcid] {
             let soc = estimator(chemistry);
+            let mut kept = Kept { full: true, empty: false, latched: Flags::NONE };
+            kept.latched.set(Flag::OverCurrent);
             let meter = Meter { energy_in: 1.5, energy_out: 2.5, discharged_ah: 77.0 };
             let mut bytes = Vec::new();
-            save(&soc, &meter, (true, false), COUNT, &mut bytes);
+            save(&soc, &meter, kept, COUNT, &mut bytes);
             assert!(bytes.len() < 2000, "{}", bytes.len());
             let mut again = StateOfCharge::new(soc.setup);
-            assert_eq!(restore(&mut again, &bytes), Ok((meter, (true, false), COUNT)));
+            assert_eq!(restore(&mut again, &bytes), Ok((meter, kept, COUNT)));
             let (before, after) = (soc.estimate(), again.estimate());
             assert!((before.soc - after.soc).abs() < 0.1, "{before:?} {after:?}");
             assert!(
@@ -252,7 +267,7 @@ mod tests {
     fn another_pack_or_version_is_refused_in_words() {
         let soc = estimator(Chemistry::Lfp);
         let mut bytes = Vec::new();
-        save(&soc, &Meter::default(), (false, false), None, &mut bytes);
+        save(&soc, &Meter::default(), Kept::default(), None, &mut bytes);
         let mut other = soc.clone();
         other.setup.pack.capacity_ah = 200.0;
         let refused = restore(&mut other, &bytes).unwrap_err();
@@ -272,7 +287,7 @@ mod tests {
         ) {
             let mut soc = NMC.clone();
             let mut bytes = Vec::new();
-            save(&soc, &Meter::default(), (false, false), None, &mut bytes);
+            save(&soc, &Meter::default(), Kept::default(), None, &mut bytes);
             for (index, byte) in damage {
                 let at = index.index(bytes.len());
                 bytes[at] = byte;

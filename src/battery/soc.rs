@@ -159,6 +159,11 @@ impl StateOfCharge {
         self.estimate()
     }
 
+    /// Whether a battery may have given the `ah` that a chip has counted up to a reading `seconds` after the last.
+    pub(super) fn believes(&self, ah: f64, seconds: f64) -> bool {
+        self.believed(ah, self.unseen + seconds).is_some()
+    }
+
     /// Takes note that nothing was measured for `dt`: the interval widens, the middle stays.
     pub fn gap(&mut self, dt: Duration) -> Estimate {
         self.unseen = (self.unseen + dt.as_secs_f64()).min(1e9);
@@ -194,6 +199,11 @@ impl StateOfCharge {
 
     pub(super) fn syncs(&self) -> u32 {
         self.syncs
+    }
+
+    /// Time without a reading.
+    pub(super) fn unseen(&self) -> Duration {
+        Duration::from_secs_f64(self.unseen)
     }
 
     /// Takes note that nobody watched for so long; `None` if nobody knows how long.

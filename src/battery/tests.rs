@@ -172,6 +172,153 @@ fn what_the_chip_has_counted_is_believed_over_loads_that_nobody_saw_over_gaps_an
 }
 
 #[test]
+fn a_count_that_began_anew_at_boot_is_no_charge_when_the_clock_tells_how_long_the_power_was_off() {
+    let setup = setup(Chemistry::Lfp, 16, 100.0);
+    let limits = protection::Limits::usual(&setup.pack, 3.5);
+    let idle = Measured { voltage: 52.5, current: Some(0.0), temperature: None };
+    let mut battery = Battery::new(setup, limits);
+    battery.start_at(60.0);
+    battery.update_counted(idle, Some(counted(-9_000)), SECOND);
+    let mut bytes = Vec::new();
+    battery.save(&mut bytes);
+    let before = battery.details().meter;
+    let mut again = Battery::new(setup, limits);
+    again.restore(&bytes, None).unwrap();
+    again.update_counted(idle, Some(ChargeCount { restarted: true, ..counted(0) }), SECOND);
+    again.restore(&bytes, Some(HOUR)).unwrap();
+    let after = again.update_counted(idle, Some(counted(0)), SECOND);
+    assert!((after.soc - 60.0).abs() < 1.0, "{after:?}");
+    assert!(again.details().meter.energy_in - before.energy_in < 1e-3, "{:?}", again.details().meter);
+}
+
+#[test]
+fn what_a_count_says_that_no_battery_gives_is_in_no_total() {
+    let setup = setup(Chemistry::Lfp, 16, 100.0);
+    let mut battery = Battery::new(setup, protection::Limits::usual(&setup.pack, 3.5));
+    let idle = Measured { voltage: 52.5, current: Some(0.0), temperature: None };
+    battery.update_counted(idle, Some(counted(0)), SECOND);
+    battery.update_counted(idle, Some(counted(9_000)), SECOND);
+    assert!(battery.details().meter.energy_in < 1e-3, "{:?}", battery.details().meter);
+}
+
+fn watched() -> (Setup, protection::Limits, Battery) {
+    let setup = setup(Chemistry::Lfp, 16, 100.0);
+    let limits = protection::Limits::usual(&setup.pack, 3.5);
+    (setup, limits, Battery::new(setup, limits))
+}
+
+fn verdict_at(battery: &mut Battery, voltage: f64, amps: f64, seconds: u32) -> protection::Verdict {
+    for _ in 0..seconds {
+        battery.update(Measured { voltage, current: Some(amps), temperature: None }, SECOND);
+    }
+    battery.verdict()
+}
+
+#[test]
+fn other_settings_forget_neither_a_latched_fault_nor_how_long_the_sensor_has_been_lost() {
+    use protection::Flag;
+    for capacity_ah in [100.0, 120.0] {
+        let (mut other, limits, mut battery) = watched();
+        other.pack.capacity_ah = capacity_ah;
+        assert!(verdict_at(&mut battery, 50.0, -310.0, 10).faults.has(Flag::OverCurrent));
+        battery.gap(59 * SECOND);
+        assert_eq!(battery.reconfigure(other, limits).is_ok(), capacity_ah < 110.0);
+        assert!(battery.verdict().faults.has(Flag::OverCurrent) && !battery.verdict().load_allowed);
+        battery.gap(SECOND);
+        assert!(battery.verdict().faults.has(Flag::SensorLost), "{:?}", battery.verdict());
+        battery.gap(HOUR);
+        assert!(battery.reconfigure(other, limits).is_ok());
+        assert!(battery.verdict().faults.has(Flag::SensorLost), "{:?}", battery.verdict());
+    }
+}
+
+#[test]
+fn a_latched_fault_outlives_a_restart_until_it_is_reset() {
+    use protection::Flag;
+    for (voltage, amps, flag) in [(50.0, -310.0, Flag::OverCurrent), (60.5, 5.0, Flag::OverVoltage)] {
+        let (setup, limits, mut battery) = watched();
+        verdict_at(&mut battery, voltage, amps, 10);
+        let mut bytes = Vec::new();
+        battery.save(&mut bytes);
+        let mut again = Battery::new(setup, limits);
+        again.restore(&bytes, Some(HOUR)).unwrap();
+        let held = verdict_at(&mut again, 52.0, 0.0, 100);
+        assert!(held.faults.has(flag) && !held.charge_allowed, "{held:?}");
+        assert!(!again.reset_error().faults.has(flag));
+        // Known too late: what was reset stays so.
+        again.restore(&bytes, Some(HOUR)).unwrap();
+        assert!(!verdict_at(&mut again, 52.0, 0.0, 1).faults.has(flag));
+    }
+}
+
+#[test]
+fn a_reading_of_no_battery_takes_nothing_of_what_the_chip_has_counted_and_is_in_no_total() {
+    let (_, _, mut battery) = watched();
+    let idle = Measured { voltage: 52.5, current: Some(0.0), temperature: None };
+    battery.start_at(60.0);
+    battery.update_counted(idle, Some(counted(0)), SECOND);
+    for (steps, voltage, amps) in [(-2_500, 0.0, -20.0), (-5_000, 52.5, 1e6)] {
+        let strange = Measured { voltage, current: Some(amps), ..idle };
+        battery.update_counted(strange, Some(counted(steps)), HOUR / 8);
+    }
+    let after = battery.update_counted(idle, Some(counted(-5_000)), SECOND);
+    assert!((after.soc - 55.0).abs() < 0.3, "{after:?}");
+    let meter = battery.details().meter;
+    assert!((meter.energy_out - 0.2625).abs() < 0.001 && meter.energy_in < 1e-9, "{meter:?}");
+    // A restart that such a reading tells is one all the same.
+    let restarted = ChargeCount { restarted: true, ..counted(0) };
+    battery.update_counted(Measured { voltage: 0.0, ..idle }, Some(restarted), SECOND);
+    let on = battery.update_counted(idle, Some(counted(0)), SECOND);
+    assert!((on.soc - after.soc).abs() < 0.1, "{after:?} {on:?}");
+}
+
+#[test]
+fn nothing_is_judged_before_the_first_reading_that_a_battery_can_give() {
+    let (_, _, mut battery) = watched();
+    battery.gap(SECOND);
+    verdict_at(&mut battery, 0.0, 0.0, 5);
+    verdict_at(&mut battery, 52.0, 1e6, 5);
+    assert!(!battery.has_judged());
+    verdict_at(&mut battery, 52.0, 0.0, 1);
+    verdict_at(&mut battery, 0.0, 0.0, 1);
+    assert!(battery.has_judged());
+}
+
+#[test]
+fn what_is_beyond_the_sensors_range_for_long_is_a_fault_that_stays() {
+    use protection::{Beyond, Flag};
+    for (beyond, flag, seconds) in
+        [(Beyond::Current, Flag::OverCurrent, 10), (Beyond::Voltage, Flag::OverVoltage, 5)]
+    {
+        let (_, _, mut battery) = watched();
+        verdict_at(&mut battery, 52.0, 0.0, 1);
+        for _ in 1..seconds {
+            battery.beyond_range(beyond, SECOND);
+        }
+        assert!(!battery.verdict().faults.has(flag) && battery.verdict().charge_allowed, "{beyond:?}");
+        battery.beyond_range(beyond, SECOND);
+        assert!(battery.verdict().faults.has(flag), "{:?}", battery.verdict());
+        assert!(battery.reset_error().faults.has(flag), "it is there yet");
+        let later = verdict_at(&mut battery, 52.0, 0.0, 60);
+        assert!(later.faults.has(flag) && !later.charge_allowed, "{later:?}");
+        assert!(battery.reset_error().charge_allowed);
+    }
+}
+
+#[test]
+fn loads_that_were_cut_since_the_boot_stay_cut_when_the_clock_tells_how_long_the_power_was_off() {
+    let (setup, limits, mut battery) = watched();
+    verdict_at(&mut battery, 52.0, -5.0, 10);
+    let mut bytes = Vec::new();
+    battery.save(&mut bytes);
+    let mut again = Battery::new(setup, limits);
+    again.restore(&bytes, None).unwrap();
+    assert!(!verdict_at(&mut again, 41.0, -5.0, 10).load_allowed);
+    again.restore(&bytes, Some(HOUR)).unwrap();
+    assert!(!verdict_at(&mut again, 50.0, 0.0, 1).load_allowed);
+}
+
+#[test]
 fn a_reversed_current_and_values_of_no_battery_are_told_as_implausible() {
     use protection::{Flag, Limits};
     let setup = setup(Chemistry::Lfp, 16, 100.0);

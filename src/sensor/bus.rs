@@ -26,6 +26,8 @@ pub struct SensorHandle {
     work: Work,
     /// Since when the thread has had a request that it has not answered.
     under_way: Option<Instant>,
+    /// An answer that was thrown away has told that the chip counts anew, and none since.
+    untold_restart: bool,
 }
 
 impl SensorHandle {
@@ -41,7 +43,7 @@ impl SensorHandle {
         std::thread::Builder::new()
             .name("sensor".to_owned())
             .spawn(move || serve(open, &incoming, &outgoing, &done))?;
-        Ok(Self { device, requests, answers, work, under_way: None })
+        Ok(Self { device, requests, answers, work, under_way: None, untold_restart: false })
     }
 
     /// The chip that is read.
@@ -73,7 +75,7 @@ impl SensorHandle {
     async fn exchange(&mut self) -> Result<Reading, SensorError> {
         if self.under_way.is_some() {
             // An old value is of no use; an error is the only news of why the bus was stuck.
-            self.answer().await?;
+            self.untold_restart |= self.answer().await?.tells_restart();
         }
         self.under_way = Some(Instant::now());
         self.work.ask();
@@ -81,7 +83,11 @@ impl SensorHandle {
         if self.requests.try_send(()).is_err() {
             self.work.withdraw();
         }
-        self.answer().await
+        let mut reading = self.answer().await?;
+        if std::mem::take(&mut self.untold_restart) {
+            reading.tell_restart();
+        }
+        Ok(reading)
     }
 
     async fn answer(&mut self) -> Result<Reading, SensorError> {
@@ -107,8 +113,9 @@ fn serve(
     work: &Work,
 ) {
     let mut monitor = None;
+    let mut untold_restart = false;
     while requests.recv().is_ok() {
-        let answer = read(&mut monitor, &mut open);
+        let answer = read(&mut monitor, &mut open, &mut untold_restart);
         work.done();
         if answers.blocking_send(answer).is_err() {
             return;
@@ -117,13 +124,23 @@ fn serve(
 }
 
 /// Reads, and opens the chip at most once for it. After a failure the chip is forgotten, because what is
-/// plugged in next may be another one.
-fn read(monitor: &mut Option<Box<dyn BatteryMonitor>>, open: &mut Opener) -> Result<Reading, SensorError> {
+/// plugged in next may be another one. What is not forgotten is a restart of its count: opened again, it looks as if it
+/// had counted on.
+fn read(
+    monitor: &mut Option<Box<dyn BatteryMonitor>>,
+    open: &mut Opener,
+    untold_restart: &mut bool,
+) -> Result<Reading, SensorError> {
     let mut opened = match monitor.take() {
         Some(opened) => opened,
         None => open()?,
     };
-    let result = opened.read();
+    let mut result = opened.read();
+    match &mut result {
+        Ok(reading) if std::mem::take(untold_restart) => reading.tell_restart(),
+        Ok(_) => {}
+        Err(_) => *untold_restart |= opened.has_untold_restart(),
+    }
     if result.as_ref().err().is_none_or(|error| error.retry_hint() == RetryHint::Read) {
         *monitor = Some(opened);
     }

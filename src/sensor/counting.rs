@@ -5,8 +5,11 @@ use std::time::Duration;
 use ems_simulator::{Faults, Ina228};
 
 use super::testing::{ADDRESS, Bench, assert_close, device, wiring};
-use super::{BatteryMonitor, CurrentSign, SensorKind, Wiring, chips};
+use super::{BatteryMonitor, CurrentSign, SensorHandle, SensorKind, Wiring, chips};
 use crate::battery::ChargeCount;
+use crate::health::Work;
+
+const AMPLE: Duration = Duration::from_secs(20);
 
 /// A chip at 53.2 V and -10 A through 2 mΩ.
 fn bench() -> (Bench, Faults) {
@@ -71,4 +74,43 @@ fn the_count_goes_on_over_a_restart_of_the_daemon_and_not_over_one_of_the_chip()
     faults.brown_out();
     let mut monitor = open(&bench, wiring(SensorKind::Ina228));
     assert!(count(&bench, &mut *monitor, 1).restarted, "it restarted while nobody looked");
+}
+
+fn handle(bench: &Bench) -> SensorHandle {
+    let (bus, delay) = (bench.bus.clone(), bench.delay());
+    let open = move || chips::open(bus.clone(), delay.clone(), device("INA228"), wiring(SensorKind::Ina228));
+    SensorHandle::spawn(device("INA228"), Box::new(open), Work::default()).unwrap()
+}
+
+#[tokio::test]
+async fn a_restart_of_the_chip_is_told_whichever_transfer_fails_between_it_and_the_first_answer() {
+    let mut failed = 0;
+    for messages in 0..60 {
+        let (bench, faults) = bench();
+        bench.hand.advance(Duration::from_secs(1));
+        let mut sensor = handle(&bench);
+        faults.nak_after(messages);
+        let first = sensor.read(AMPLE).await;
+        faults.heal();
+        failed += u32::from(first.is_err());
+        let told = match first {
+            Ok(reading) => reading,
+            Err(_) => sensor.read(AMPLE).await.unwrap(),
+        };
+        assert!(told.charge.unwrap().restarted, "after {messages} messages");
+        assert!(!sensor.read(AMPLE).await.unwrap().charge.unwrap().restarted, "told once");
+    }
+    assert!((10..60).contains(&failed), "{failed} of 60 reads failed");
+}
+
+#[tokio::test]
+async fn a_restart_that_only_a_late_answer_told_is_told_by_the_next() {
+    let (bench, faults) = bench();
+    bench.hand.advance(Duration::from_secs(1));
+    let mut sensor = handle(&bench);
+    faults.stall();
+    assert_eq!(sensor.read(Duration::from_millis(20)).await.unwrap_err().flag(), "SENSOR_LOST");
+    faults.resume();
+    assert!(sensor.read(AMPLE).await.unwrap().charge.unwrap().restarted);
+    assert!(!sensor.read(AMPLE).await.unwrap().charge.unwrap().restarted, "told once");
 }

@@ -61,6 +61,11 @@ pub trait BatteryMonitor: Send {
     /// # Errors
     /// There is never an old or doubtful value: what could not be measured afresh is an error.
     fn read(&mut self) -> Result<Reading, SensorError>;
+
+    /// Whether the chip has begun to count charge anew and no reading has told it yet.
+    fn has_untold_restart(&self) -> bool {
+        false
+    }
 }
 
 /// One measurement of the pack.
@@ -74,6 +79,19 @@ pub struct Reading {
     pub temperature: Option<f64>,
     /// What the chip has counted by itself, if it does.
     pub charge: Option<ChargeCount>,
+}
+
+impl Reading {
+    /// Takes note that the chip may have begun to count anew, if it counts.
+    fn tell_restart(&mut self) {
+        if let Some(charge) = &mut self.charge {
+            charge.restarted = true;
+        }
+    }
+
+    fn tells_restart(&self) -> bool {
+        self.charge.is_some_and(|charge| charge.restarted)
+    }
 }
 
 /// Starts the sensor's thread for `wiring`, which has passed [`Wiring::check`]. The chip is opened with the

@@ -68,6 +68,10 @@ impl BatteryMonitor for WithProbe {
         let reading = self.monitor.read()?;
         Ok(Reading { temperature: self.probe.celsius(), ..reading })
     }
+
+    fn has_untold_restart(&self) -> bool {
+        self.monitor.has_untold_restart()
+    }
 }
 
 /// °C, if the probe gives a value that can be.

@@ -153,6 +153,10 @@ where
         self.counts_on = true;
         Ok(Reading { charge, ..reading })
     }
+
+    fn has_untold_restart(&self) -> bool {
+        self.sheet.charge.is_some() && !self.counts_on
+    }
 }
 
 impl<I2C: I2c<Error: Errno>> Wires<I2C> {

@@ -24,6 +24,7 @@ impl Bench {
 }
 
 /// Waiting, as turning the clock forward.
+#[derive(Clone)]
 pub(super) struct TurnsClock(ManualClock);
 
 impl DelayNs for TurnsClock {

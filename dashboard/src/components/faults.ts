@@ -22,6 +22,7 @@ const WORDS: Readonly<Record<string, string>> = {
   SENSOR_RESET: "The sensor lost its configuration and was set up again.",
   COMM_LOSS: "The connection to the sensor failed.",
   OVERHEAT: "The battery is too hot.",
+  PROBE_LOST: "The temperature probe does not answer: lithium is not charged.",
   UNDERTEMP: "The battery is too cold to be charged.",
   BOARD_UNDERVOLTAGE: "The device's own supply voltage is too low.",
 };

@@ -28,9 +28,11 @@ pub enum Flag {
     NotSynced = 9,
     /// Values that no such battery gives, or a current that the voltage does not answer to.
     SensorImplausible = 10,
+    /// The temperature probe that is configured has been silent for too long.
+    ProbeLost = 11,
 }
 
-const ALL: [(Flag, &str); 11] = [
+const ALL: [(Flag, &str); 12] = [
     (Flag::OverVoltage, "OVERVOLTAGE"),
     (Flag::UnderVoltage, "UNDERVOLTAGE"),
     (Flag::OverCurrent, "OVERCURRENT"),
@@ -42,6 +44,7 @@ const ALL: [(Flag, &str); 11] = [
     (Flag::LowCharge, "LOW_CHARGE"),
     (Flag::NotSynced, "NOT_SYNCED"),
     (Flag::SensorImplausible, "SENSOR_IMPLAUSIBLE"),
+    (Flag::ProbeLost, "PROBE_LOST"),
 ];
 
 /// A set of flags.

@@ -43,6 +43,12 @@ pub struct Limits {
     pub hottest_charge: f64,
     /// Without readings for so long nothing is allowed.
     pub blind_seconds: f64,
+    /// Whether a temperature probe is configured.
+    pub has_probe: bool,
+    /// A probe that is silent for so long is lost.
+    pub probe_seconds: f64,
+    /// Whether the battery may be charged without its temperature while the probe is lost: lithium may not.
+    pub charge_without_probe: bool,
 }
 
 /// How far the voltage that stops a charge is above the charger's, in V per cell.
@@ -81,6 +87,9 @@ impl Limits {
             coldest_charge,
             hottest_charge,
             blind_seconds: 60.0,
+            has_probe: false,
+            probe_seconds: 60.0,
+            charge_without_probe: pack.chemistry == Chemistry::LeadAcid,
         }
     }
 }

@@ -49,6 +49,17 @@ pub struct Verdict {
     pub warnings: Flags,
 }
 
+/// What must outlive a restart.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Charging was stopped by a full battery.
+    pub full: bool,
+    /// Loads were cut by an empty one.
+    pub empty: bool,
+    /// The faults that stay until they are reset.
+    pub latched: Flags,
+}
+
 /// The state machine of one battery.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Protection {
@@ -65,13 +76,26 @@ pub struct Protection {
     recharged: f64,
     /// Time without a reading, in s.
     blind: f64,
+    probe_silent: Delay,
     /// Faults that stay until they are reset.
     latched: Flags,
     present: Flags,
     warnings: Flags,
     amps: Option<f64>,
+    has_judged: bool,
 }
 
+/// What is beyond the range that the sensor measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beyond {
+    /// The pack's voltage.
+    Voltage,
+    /// The current, in either direction.
+    Current,
+}
+
+/// Faults that stay until somebody forgets them.
+const UNTIL_RESET: [Flag; 2] = [Flag::OverVoltage, Flag::OverCurrent];
 /// Hysteresis of the temperature limits, in K.
 const TEMPERATURE_BACK: f64 = 2.0;
 /// What a battery does above the voltage that stops its charge, in V per cell, is a fault.
@@ -90,16 +114,25 @@ impl Protection {
             over_current: Delay::default(),
             recharged: 0.0,
             blind: 0.0,
+            probe_silent: Delay::default(),
             latched: Flags::NONE,
             present: Flags::NONE,
             warnings: Flags::NONE,
             amps: None,
+            has_judged: false,
         }
+    }
+
+    /// Goes on with other limits: what has tripped stays tripped, and time without a reading goes on.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
     }
 
     /// Takes a reading, `seconds` after the last.
     pub fn update(&mut self, seen: &Observation, seconds: f64) -> Verdict {
         self.blind = 0.0;
+        self.has_judged = true;
         self.amps = seen.amps;
         (self.present, self.warnings) = (Flags::NONE, Flags::NONE);
         if !seen.answers {
@@ -108,8 +141,27 @@ impl Protection {
         self.watch_voltage(seen, seconds);
         self.watch_charge(seen, seconds);
         self.watch_current(seen, seconds);
-        self.watch_temperature(seen.celsius);
+        self.watch_temperature(seen.celsius, seconds);
         self.verdict()
+    }
+
+    /// Whether there has ever been a reading to judge by: before it, nothing is known that allows anything.
+    pub fn has_judged(&self) -> bool {
+        self.has_judged
+    }
+
+    /// Takes note that for `seconds` there was more than the sensor can measure: after the delay of such a fault that
+    /// fault, which stays until it is reset. It is no reading either: [`Self::gap`] is to follow.
+    pub fn beyond_range(&mut self, beyond: Beyond, seconds: f64) {
+        let Limits { over_seconds, over_current_seconds, .. } = self.limits;
+        let (delay, needed, flag) = match beyond {
+            Beyond::Voltage => (&mut self.over_voltage, over_seconds, Flag::OverVoltage),
+            Beyond::Current => (&mut self.over_current, over_current_seconds, Flag::OverCurrent),
+        };
+        if delay.holds(true, needed, seconds) {
+            self.present.set(flag);
+            self.latched.set(flag);
+        }
     }
 
     /// Takes note of a reading that no such battery gives, `seconds` after the last: as good as none, and a fault.
@@ -127,7 +179,7 @@ impl Protection {
     /// Forgets the faults that stay until somebody forgets them. Those of the temperature go by themselves; those that
     /// the last reading shows stay.
     pub fn reset(&mut self) -> Verdict {
-        for flag in [Flag::OverVoltage, Flag::OverCurrent] {
+        for flag in UNTIL_RESET {
             if !self.present.has(flag) {
                 self.latched.clear(flag);
             }
@@ -135,14 +187,18 @@ impl Protection {
         self.verdict()
     }
 
-    /// What must outlive a restart: full and empty.
-    pub(super) fn ends(&self) -> (bool, bool) {
-        (self.full, self.empty)
+    /// What must outlive a restart.
+    pub(super) fn kept(&self) -> Kept {
+        let mut latched = Flags::NONE;
+        UNTIL_RESET.into_iter().filter(|flag| self.latched.has(*flag)).for_each(|flag| latched.set(flag));
+        Kept { full: self.full, empty: self.empty, latched }
     }
 
-    /// Takes up what an earlier run left.
-    pub(super) fn restore(&mut self, (full, empty): (bool, bool)) {
-        (self.full, self.empty) = (full, empty);
+    /// Takes up what an earlier run left, beside what has tripped since.
+    pub(super) fn restore(&mut self, kept: Kept) {
+        self.full |= kept.full;
+        self.empty |= kept.empty;
+        self.latched = self.latched | kept.latched;
     }
 
     fn watch_voltage(&mut self, seen: &Observation, seconds: f64) {
@@ -212,7 +268,16 @@ impl Protection {
         }
     }
 
-    fn watch_temperature(&mut self, celsius: Option<f64>) {
+    fn watch_temperature(&mut self, celsius: Option<f64>, seconds: f64) {
+        let Limits { has_probe, probe_seconds, .. } = self.limits;
+        let is_silent = has_probe && celsius.is_none();
+        if self.probe_silent.holds(is_silent, probe_seconds, seconds) {
+            self.warnings.set(Flag::ProbeLost);
+        }
+        // What a probe said last holds until it says otherwise.
+        if is_silent {
+            return;
+        }
         let Some(celsius) = celsius else {
             for flag in [Flag::Overheat, Flag::UnderTemp, Flag::ChargeTooCold, Flag::ChargeTooHot] {
                 self.latched.clear(flag);
@@ -247,7 +312,8 @@ impl Protection {
         let stops_all = [Flag::Overheat, Flag::OverCurrent, Flag::SensorLost].iter().any(|f| faults.has(*f));
         let stops_charge = faults.has(Flag::OverVoltage)
             || warnings.has(Flag::ChargeTooCold)
-            || warnings.has(Flag::ChargeTooHot);
+            || warnings.has(Flag::ChargeTooHot)
+            || (warnings.has(Flag::ProbeLost) && !self.limits.charge_without_probe);
         let error = stops_all || faults.has(Flag::OverVoltage) || faults.has(Flag::UnderTemp);
         Verdict {
             state: self.state(error),

@@ -128,6 +128,28 @@ fn heat_and_deep_cold_are_errors_that_go_by_themselves() {
 }
 
 #[test]
+fn a_probe_that_falls_silent_forgets_nothing_and_after_a_minute_lithium_is_not_charged() {
+    for (chemistry, may_charge) in [(Chemistry::Lfp, false), (Chemistry::LeadAcid, true)] {
+        let limits = Limits { has_probe: true, ..Limits::usual(&Pack { chemistry, ..PACK }, 3.45) };
+        let at = |celsius| Observation { celsius, ..seen(52.0, -5.0, MIDDLE) };
+        let mut hot = Protection::new(limits);
+        run(&mut hot, &at(Some(61.0)), 1);
+        assert!(run(&mut hot, &at(None), 600).faults.has(Flag::Overheat), "{chemistry:?}");
+        let mut warm = Protection::new(limits);
+        run(&mut warm, &at(Some(20.0)), 1);
+        let silent = run(&mut warm, &at(None), 59);
+        assert!(silent.charge_allowed && silent.warnings == Flags::NONE, "{silent:?}");
+        let lost = run(&mut warm, &at(None), 1);
+        assert!(lost.charge_allowed == may_charge && lost.load_allowed, "{lost:?}");
+        assert!(lost.warnings.names().eq(["PROBE_LOST"]), "{lost:?}");
+        assert!(run(&mut warm, &at(Some(20.0)), 1).charge_allowed);
+        // Without a configured probe there is none to be lost.
+        let mut none = warm.with_limits(Limits { has_probe: false, ..limits });
+        assert!(run(&mut none, &at(None), 600).charge_allowed);
+    }
+}
+
+#[test]
 fn an_over_current_that_lasts_is_latched() {
     let mut protection = protection();
     assert!(run(&mut protection, &seen(50.0, -310.0, MIDDLE), 9).load_allowed);
@@ -154,7 +176,7 @@ fn the_set_of_flags_survives_its_number() {
     assert_eq!(Flags::from_bits(u16::MAX).names().count(), ALL_FLAGS);
 }
 
-const ALL_FLAGS: usize = 11;
+const ALL_FLAGS: usize = 12;
 
 #[test]
 fn a_reading_that_no_such_battery_gives_is_a_fault_at_once_and_after_a_minute_as_good_as_none() {
