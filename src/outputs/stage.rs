@@ -79,6 +79,12 @@ impl Outputs {
         folder: Option<&Path>,
         situation: Situation,
     ) -> (Option<Self>, Handle) {
+        // Pins of an earlier configuration, which a crash may have left on. One that is shorted keeps no other from work.
+        let old = folder.map_or(Ok(()), record::settle);
+        if let Err(problem) = &old {
+            let words = format!("an output of the run before is not off: {problem}: switch it off by hand");
+            tell_fault(&situation.reporter, &words);
+        }
         if plan.is_empty() {
             return (
                 None,
@@ -89,8 +95,7 @@ impl Outputs {
             Ok(lines) => lines,
             Err(problem) => {
                 let words = format!("the outputs cannot be driven: {problem}");
-                error!(ems_code = code::OUTPUT_FAULT, "{words}");
-                situation.reporter.report(Incident::new(Severity::Error, code::OUTPUT_FAULT, words.clone()));
+                tell_fault(&situation.reporter, &words);
                 return (None, Handle::without(&words));
             }
         };
@@ -114,8 +119,12 @@ impl Outputs {
                 changed = self.verdict.changed() => if changed.is_err() { return },
                 Some(wish) = self.wishes.recv() => {
                     let granted = self.grant(wish.what);
-                    let follow = self.apply().await;
-                    let granted = granted.and(if follow { Ok(()) } else { Err(Forbidden::DoesNotFollow) });
+                    let failed = self.apply().await;
+                    let is_done = match wish.what {
+                        What::Output { place, .. } => !failed.contains(&place),
+                        What::Mode(_) => failed.is_empty(),
+                    };
+                    let granted = granted.and(if is_done { Ok(()) } else { Err(Forbidden::DoesNotFollow) });
                     // Gone: the daemon stops.
                     let _ = wish.answer.send(granted);
                 }
@@ -124,8 +133,8 @@ impl Outputs {
         }
     }
 
-    /// Drives what has to be driven now; false if a pin does not follow.
-    async fn apply(&mut self) -> bool {
+    /// Drives what has to be driven now; the places whose pins do not follow.
+    async fn apply(&mut self) -> Vec<usize> {
         let permission =
             self.verdict.borrow_and_update().as_ref().map_or_else(Permission::default, Into::into);
         self.policy.permit(permission);
@@ -133,11 +142,15 @@ impl Outputs {
             let words = format!("nothing was heard of the server for {} s", SILENCE.as_secs());
             self.turn(Target::Auto, &words);
         }
-        let mut follow = true;
+        let mut failed = Vec::new();
         for (place, is_on) in self.policy.step(self.start.elapsed()) {
-            follow &= self.switch(place, is_on, permission).await;
+            if self.switch(place, is_on, permission).await {
+                self.policy.followed(place);
+            } else {
+                failed.push(place);
+            }
         }
-        follow
+        failed
     }
 
     fn next(&self) -> Option<Instant> {
@@ -157,7 +170,7 @@ impl Outputs {
             }
             What::Mode(target) => {
                 let before = self.policy.target();
-                self.policy.set_target(target)?;
+                self.policy.set_target(target, self.start.elapsed())?;
                 if before != target {
                     self.tell_turn(before, target, "an operator wants it so");
                 }
@@ -168,7 +181,7 @@ impl Outputs {
 
     fn turn(&mut self, target: Target, why: &str) {
         let before = self.policy.target();
-        if self.policy.set_target(target).is_ok() {
+        if self.policy.set_target(target, self.start.elapsed()).is_ok() {
             self.tell_turn(before, target, why);
         }
     }
@@ -203,12 +216,14 @@ impl Outputs {
         if line.is_high() != level {
             // Not against a short.
             line.drive(*safe);
-            let words = format!("output {}: {}", output.name, record::stays(output.gpio));
-            error!(ems_code = code::OUTPUT_FAULT, "{words}");
-            self.reporter.report(
-                Incident::new(Severity::Error, code::OUTPUT_FAULT, words)
-                    .with("output", output.name.as_str()),
-            );
+            if self.policy.failed(place, self.start.elapsed()) {
+                let words = format!("output {}: {}", output.name, record::stays(output.gpio));
+                error!(ems_code = code::OUTPUT_FAULT, "{words}");
+                self.reporter.report(
+                    Incident::new(Severity::Error, code::OUTPUT_FAULT, words)
+                        .with("output", output.name.as_str()),
+                );
+            }
             return false;
         }
         if output.role() == Role::Identify {
@@ -278,12 +293,15 @@ impl Handle {
     }
 }
 
+fn tell_fault(reporter: &Reporter, words: &str) {
+    error!(ems_code = code::OUTPUT_FAULT, "{words}");
+    reporter.report(Incident::new(Severity::Error, code::OUTPUT_FAULT, words));
+}
+
 /// The list is on the runtime directory before the first pin is driven.
 fn take(plan: &Plan, folder: Option<&Path>) -> Result<Lines, GpioError> {
     let chip = Chip::open()?;
     if let Some(folder) = folder {
-        // Pins of an earlier configuration, which a crash may have left on.
-        record::make_safe(&record::of(folder))?;
         record::write(folder, plan)
             .map_err(|error| GpioError::Other(format!("{} cannot be written: {error}", folder.display())))?;
     }
