@@ -43,6 +43,8 @@ pub enum Forbidden {
     NoOutput,
     /// It was tried, and the pin does not follow.
     DoesNotFollow,
+    /// Nobody drives the outputs any more: the daemon stops.
+    Stopping,
 }
 
 /// How long a pin that did not follow is left alone, unless an operator asks for it.

@@ -287,9 +287,9 @@ impl Handle {
         let (answer, granted) = oneshot::channel();
         let Ok((_, wishes)) = &self.0 else { return Err(Forbidden::NoOutput) };
         if wishes.send(Wish { what, answer }).await.is_err() {
-            return Err(Forbidden::NoOutput);
+            return Err(Forbidden::Stopping);
         }
-        granted.await.unwrap_or(Err(Forbidden::NoOutput))
+        granted.await.unwrap_or(Err(Forbidden::Stopping))
     }
 }
 
@@ -319,5 +319,20 @@ impl Drop for Lines {
             line.drive(*safe);
             record::follows(line, *safe);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_wish_that_nobody_takes_any_more_says_that_the_daemon_stops() {
+        let plan = Rc::new(Plan::parse("load:17").unwrap());
+        let (sender, wishes) = mpsc::channel(WISHES);
+        drop(wishes);
+        let handle = Handle(Ok((plan, sender)));
+        assert_eq!(handle.set_mode(Target::Auto).await, Err(Forbidden::Stopping));
+        assert_eq!(handle.set_output(0, true, None).await, Err(Forbidden::Stopping));
     }
 }
