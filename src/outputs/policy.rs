@@ -206,6 +206,11 @@ impl Policy {
         slot.fault.replace(Fault { retry, is_asked: false }).is_none()
     }
 
+    /// The places of the pins that did not follow when they were driven last.
+    pub fn faults(&self) -> impl Iterator<Item = usize> {
+        self.slots.iter().enumerate().filter(|(_, slot)| slot.fault.is_some()).map(|(place, _)| place)
+    }
+
     /// The pin at that place has followed.
     pub fn followed(&mut self, place: usize) {
         if let Some(slot) = self.slots.get_mut(place) {

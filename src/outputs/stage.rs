@@ -35,6 +35,9 @@ pub struct Outputs {
     heard: Progress,
     wishes: mpsc::Receiver<Wish>,
     mode: watch::Sender<Option<Mode>>,
+    trouble: watch::Sender<Option<String>>,
+    /// Of the run before: a pin that could not be switched off.
+    old_trouble: Option<String>,
     reporter: Reporter,
 }
 
@@ -46,6 +49,8 @@ pub struct Situation {
     pub heard: Progress,
     /// Who decides, for the samples; nothing where no output does anything to the battery.
     pub mode: watch::Sender<Option<Mode>>,
+    /// Why an output cannot be driven, and the remedy, for the status.
+    pub trouble: watch::Sender<Option<String>>,
     /// The event record.
     pub reporter: Reporter,
 }
@@ -80,11 +85,13 @@ impl Outputs {
         situation: Situation,
     ) -> (Option<Self>, Handle) {
         // Pins of an earlier configuration, which a crash may have left on. One that is shorted keeps no other from work.
-        let old = folder.map_or(Ok(()), record::settle);
-        if let Err(problem) = &old {
-            let words = format!("an output of the run before is not off: {problem}: switch it off by hand");
+        let old = folder.and_then(|folder| record::settle(folder).err());
+        let old_trouble = old.map(|problem| {
+            let words = format!("an output of the run before is not off: {problem}: switch it off by hand, mend it, and restart ems-edge");
             tell_fault(&situation.reporter, &words);
-        }
+            words
+        });
+        situation.trouble.send_replace(old_trouble.clone());
         if plan.is_empty() {
             return (
                 None,
@@ -96,16 +103,18 @@ impl Outputs {
             Err(problem) => {
                 let words = format!("the outputs cannot be driven: {problem}");
                 tell_fault(&situation.reporter, &words);
+                situation.trouble.send_replace(Some(words.clone()));
                 return (None, Handle::without(&words));
             }
         };
         let plan = Rc::new(plan.clone());
         let (sender, wishes) = mpsc::channel(WISHES);
         let policy = Policy::new(plan.outputs().map(super::Output::role), least, Duration::ZERO);
-        let Situation { verdict, heard, mode, reporter } = situation;
+        let Situation { verdict, heard, mode, trouble, reporter } = situation;
         let start = Instant::now();
         let handle = Handle(Ok((Rc::clone(&plan), sender)));
-        let outputs = Self { plan, lines, policy, start, verdict, heard, wishes, mode, reporter };
+        let outputs =
+            Self { plan, lines, policy, start, verdict, heard, wishes, mode, trouble, old_trouble, reporter };
         outputs.tell_mode();
         (Some(outputs), handle)
     }
@@ -150,7 +159,24 @@ impl Outputs {
                 failed.push(place);
             }
         }
+        self.tell_trouble();
         failed
+    }
+
+    fn tell_trouble(&self) {
+        let fault = |place| self.plan.outputs().nth(place).map(fault_of);
+        let faults: Vec<String> = self.policy.faults().filter_map(fault).collect();
+        let words = if faults.is_empty() {
+            self.old_trouble.clone()
+        } else {
+            Some(faults.join("; ") + "; mend its wiring")
+        };
+        self.trouble.send_if_modified(|told| {
+            *told != words && {
+                *told = words;
+                true
+            }
+        });
     }
 
     fn next(&self) -> Option<Instant> {
@@ -217,7 +243,7 @@ impl Outputs {
             // Not against a short.
             line.drive(*safe);
             if self.policy.failed(place, self.start.elapsed()) {
-                let words = format!("output {}: {}", output.name, record::stays(output.gpio));
+                let words = fault_of(output);
                 error!(ems_code = code::OUTPUT_FAULT, "{words}");
                 self.reporter.report(
                     Incident::new(Severity::Error, code::OUTPUT_FAULT, words)
@@ -291,6 +317,11 @@ impl Handle {
         }
         granted.await.unwrap_or(Err(Forbidden::Stopping))
     }
+}
+
+/// What is said of an output whose pin does not follow.
+fn fault_of(output: &super::Output) -> String {
+    format!("output {}: {}", output.name, record::stays(output.gpio))
 }
 
 fn tell_fault(reporter: &Reporter, words: &str) {

@@ -93,7 +93,9 @@ fn a_pin_that_does_not_follow_is_off_and_tried_again_after_a_minute_or_when_aske
     policy.failed(3, at(200));
     policy.set_output(3, false, None, at(201)).unwrap();
     assert_eq!(policy.step(at(201)), [(3, false)], "an operator wants to be sure");
+    assert_eq!(policy.faults().collect::<Vec<_>>(), [0, 3]);
     policy.followed(3);
+    assert_eq!(policy.faults().collect::<Vec<_>>(), [0]);
     assert_eq!(policy.step(at(202)), []);
     assert!(policy.failed(3, at(232)), "a new fault is told");
 }
