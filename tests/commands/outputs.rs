@@ -124,7 +124,8 @@ fn a_short_that_outlasts_a_restart_leaves_the_other_outputs_at_work() {
     desk.take_again();
     let answer = desk.ask("a", "SET_OUTPUT", &json!({"output": "pump", "on": true}));
     assert_eq!(answer["status"], "SUCCEEDED", "{answer}");
-    assert!(edge.log().contains("an output of the run before is not off: GPIO 27"), "{}", edge.log());
+    let log = edge.log();
+    assert!(log.contains("an output of the run before is not off") && log.contains("GPIO 27"), "{log}");
 }
 
 #[test]
