@@ -105,13 +105,14 @@ async fn serve(config: &Config, origin: Origin, pulse: Pulse) -> Result<(), Daem
     let (reporter, reports) = events::channel(Rc::clone(&clock));
     let (verdict_sender, verdict) = watch::channel(None);
     let (mode_sender, mode) = watch::channel(None);
+    let (trouble, output_trouble) = watch::channel(None);
     let heard = Progress::default();
     // Off before anything that may take its time.
     let (outputs, output_handle) = Outputs::open(
         &config.outputs,
         (config.output_min_on, config.output_min_off),
         runtime.as_deref(),
-        Situation { verdict, heard: heard.clone(), mode: mode_sender, reporter: reporter.clone() },
+        Situation { verdict, heard: heard.clone(), mode: mode_sender, trouble, reporter: reporter.clone() },
     );
     let (kept, opened) = backlog(config, &clock, folder, runtime.as_deref(), sequence.boot_id(), numbers);
     if let Some(next) = kept.next_number() {
@@ -241,6 +242,7 @@ async fn serve(config: &Config, origin: Origin, pulse: Pulse) -> Result<(), Daem
         link: link.clone(),
         backlog: backlog.clone(),
         errors,
+        outputs: output_trouble,
         pulse: pulse.clone(),
     });
     let health = Health {

@@ -25,6 +25,8 @@ use port::Port;
 const RETRY: Duration = Duration::from_secs(2);
 /// A module that prints no position for this long is asked to.
 const SILENCE: Duration = Duration::from_secs(5);
+/// Each asking doubles it, up to this: what is sent is a switch, and a tag that moves seldom would go on and off.
+const LONGEST_SILENCE: Duration = Duration::from_mins(5);
 /// Tags of which a position waits: more are a fault of the line.
 const MAX_TAGS: usize = 256;
 
@@ -100,9 +102,10 @@ impl Source {
     /// Reads until the port fails; the reason.
     async fn read(&self, port: &mut Port) -> String {
         let mut heard = Instant::now();
+        let mut patience = SILENCE;
         let mut said_broken = false;
         loop {
-            let line = match timeout_at(heard + SILENCE, port.line()).await {
+            let line = match timeout_at(heard + patience, port.line()).await {
                 Ok(Ok(line)) => line,
                 Ok(Err(why)) => return why,
                 Err(_) => {
@@ -110,12 +113,13 @@ impl Source {
                         return why;
                     }
                     heard = Instant::now();
+                    patience = longer(patience);
                     continue;
                 }
             };
             match lep::parse(&line) {
                 Line::Position(fix) => {
-                    heard = Instant::now();
+                    (heard, patience) = (Instant::now(), SILENCE);
                     said_broken = false;
                     self.positions.put(fix, self.clock.boottime());
                 }
@@ -130,11 +134,21 @@ impl Source {
     }
 }
 
+fn longer(silence: Duration) -> Duration {
+    (silence * 2).min(LONGEST_SILENCE)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::clock::SystemTime;
     use ems_protocol::Point;
+
+    #[test]
+    fn a_silent_module_is_asked_more_and_more_seldom() {
+        let waits = std::iter::successors(Some(SILENCE), |silence| Some(longer(*silence))).take(8);
+        assert!(waits.map(|silence| silence.as_secs()).eq([5, 10, 20, 40, 80, 160, 300, 300]));
+    }
 
     #[test]
     fn of_each_tag_the_latest_waits_and_their_number_is_bounded() {

@@ -1,6 +1,6 @@
 //! `ems-edge outputs-safe`: switches all outputs off when no daemon is there any more to do so.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -9,6 +9,7 @@ use super::IN_TROUBLE;
 use super::output::{complain, say};
 use crate::config::effective;
 use crate::outputs::{GpioError, Plan, make_safe, recorded};
+use crate::status::{AskError, Request, ask, sockets_below};
 
 /// What was asked for.
 #[derive(Args)]
@@ -23,10 +24,12 @@ pub(super) const HELP: &str = "\
 Switched off are the outputs of the configuration, as far as it can be read, and those that a daemon has driven since
 the last boot. The service does it before each start and after each end (ExecStartPre=, ExecStopPost=).
 
+A running daemon drives them itself: stop it first.
+
 Example: sudo ems-edge outputs-safe
 
 Exit status: 0   they are off, or there are none
-             1   one of them could not be switched off: why
+             1   one of them could not be switched off, or a daemon runs: why
              64  wrong arguments";
 
 /// Where daemons keep what is in RAM, when nothing says otherwise.
@@ -37,7 +40,14 @@ pub(super) fn outputs_safe(options: &Options) -> ExitCode {
     let entries = effective(options.config.as_deref(), |key| std::env::var_os(key));
     let value = |name: &str| entries.iter().find(|entry| entry.key.name == name)?.value();
     let mut plans: Vec<Plan> = value("OUTPUTS").and_then(|text| Plan::parse(text).ok()).into_iter().collect();
-    plans.extend(recorded(value("RUNTIME_DIR").unwrap_or(RUNTIME_DIR).as_ref()));
+    let runtime_dir = Path::new(value("RUNTIME_DIR").unwrap_or(RUNTIME_DIR));
+    if let Some(device_id) = running_in(runtime_dir) {
+        complain(&format!(
+            "the daemon of {device_id} runs and drives its outputs itself: stop it (sudo systemctl stop ems-edge), which switches them off"
+        ));
+        return ExitCode::from(IN_TROUBLE);
+    }
+    plans.extend(recorded(runtime_dir));
     match make_safe(&plans) {
         // Without GPIO, nothing can have driven them.
         Ok(0) | Err(GpioError::Absent) => ExitCode::SUCCESS,
@@ -50,4 +60,11 @@ pub(super) fn outputs_safe(options: &Options) -> ExitCode {
             ExitCode::from(IN_TROUBLE)
         }
     }
+}
+
+/// The device of a daemon that answers. One that has ended or hangs, as where the service manager has just killed it, does
+/// not: its pins are to be made safe.
+fn running_in(runtime_dir: &Path) -> Option<String> {
+    let answers = |path: &Path| matches!(ask(path, Request::Status), Ok(_) | Err(AskError::OtherVersion));
+    sockets_below(runtime_dir).into_iter().find(|(_, path)| answers(path)).map(|(device_id, _)| device_id)
 }

@@ -43,7 +43,8 @@ Examples: ems-edge status
           ems-edge status --json | jq .backlog.hours
 
 Exit status: 0   all is well
-             1   it runs, but something is wrong: the sensor gives no readings or
+             1   it runs, but something is wrong: the battery is in error, an
+                 output cannot be driven, the sensor gives no readings or
                  many of them fail, no connection to the cloud for more than a
                  minute or none that the server allows, no room for more samples,
                  the clock was never set; the first line says what to do

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::answer::Refusal;
+use super::set_output::refusal;
 use super::tools::Tools;
 use crate::led::Led;
 
@@ -39,11 +40,7 @@ pub(super) async fn run(tools: &Tools, time: Duration) -> Result<Value, Refusal>
         let end = Instant::now() + time;
         while Instant::now() < end {
             for is_on in [true, false] {
-                tools
-                    .outputs
-                    .set_output(place, is_on, None)
-                    .await
-                    .map_err(|_| Refusal::failed(ReasonCode::Interrupted, "ems-edge is stopping"))?;
+                tools.outputs.set_output(place, is_on, None).await.map_err(refusal)?;
                 sleep(HALF).await;
             }
         }

@@ -27,6 +27,7 @@ pub(super) fn refusal(why: Forbidden) -> Refusal {
             let words = "the pin does not follow: it is shorted, or something else drives it; it is off now";
             return Refusal::failed(ReasonCode::Hardware, words);
         }
+        Forbidden::Stopping => return Refusal::failed(ReasonCode::Interrupted, "ems-edge is stopping"),
         Forbidden::Protection => {
             (ReasonCode::StateForbids, "the battery's state forbids it: see state and faults".to_owned())
         }
@@ -69,6 +70,12 @@ fn check(plan: &Plan, payload: &Map<String, Value>) -> Result<(usize, bool, Opti
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pin_that_does_not_follow_and_a_daemon_that_stops_are_told_apart() {
+        assert_eq!(refusal(Forbidden::DoesNotFollow).code(), ReasonCode::Hardware);
+        assert_eq!(refusal(Forbidden::Stopping).code(), ReasonCode::Interrupted);
+    }
 
     #[test]
     fn an_output_is_named_and_told_on_or_off_and_perhaps_for_how_long() {

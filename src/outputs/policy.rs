@@ -43,7 +43,12 @@ pub enum Forbidden {
     NoOutput,
     /// It was tried, and the pin does not follow.
     DoesNotFollow,
+    /// Nobody drives the outputs any more: the daemon stops.
+    Stopping,
 }
+
+/// How long a pin that did not follow is left alone, unless an operator asks for it.
+const RETRY: Duration = Duration::from_mins(1);
 
 /// What all outputs of a device do.
 #[derive(Debug, Clone)]
@@ -62,6 +67,16 @@ struct Slot {
     since: Duration,
     /// Of an operator, and until when.
     wish: Option<(bool, Option<Duration>)>,
+    fault: Option<Fault>,
+}
+
+/// A pin that did not follow when it was driven last.
+#[derive(Debug, Clone, Copy)]
+struct Fault {
+    /// When the mode may try it again.
+    retry: Duration,
+    /// Whether an operator has asked for it since, which is tried at once.
+    is_asked: bool,
 }
 
 impl From<&Verdict> for Permission {
@@ -106,7 +121,8 @@ impl Policy {
         (least_on, least_off): (Duration, Duration),
         now: Duration,
     ) -> Self {
-        let slots = roles.map(|role| Slot { role, is_on: false, since: now, wish: None }).collect();
+        let slots =
+            roles.map(|role| Slot { role, is_on: false, since: now, wish: None, fault: None }).collect();
         Self { slots, target: Target::Auto, permission: Permission::default(), least_on, least_off }
     }
 
@@ -125,11 +141,11 @@ impl Policy {
         self.permission = permission;
     }
 
-    /// Takes another mode; what operators wished of `charge` and `load` is over.
+    /// Takes another mode at `now`; what operators wished of `charge` and `load` is over.
     ///
     /// # Errors
     /// If the battery's state forbids it, or there is no output for it. Nothing is changed.
-    pub fn set_target(&mut self, target: Target) -> Result<(), Forbidden> {
+    pub fn set_target(&mut self, target: Target, now: Duration) -> Result<(), Forbidden> {
         let has = |role| self.slots.iter().any(|slot| slot.role == role);
         let (exists, permitted) = match target {
             Target::Auto | Target::ManualIdle => (has(Role::Charge) || has(Role::Load), true),
@@ -146,6 +162,7 @@ impl Policy {
         for slot in &mut self.slots {
             if matches!(slot.role, Role::Charge | Role::Load) {
                 slot.wish = None;
+                slot.fault = slot.fault.map(|fault| Fault { retry: now, ..fault });
             }
         }
         Ok(())
@@ -176,7 +193,29 @@ impl Policy {
             return Err(Forbidden::TooSoon(left));
         }
         slot.wish = Some((is_on, time.map(|time| now + time)));
+        slot.fault = slot.fault.map(|fault| Fault { is_asked: true, ..fault });
         Ok(())
+    }
+
+    /// The pin at that place did not follow at `now` and is at its safe level: the output is off, and what was wished of
+    /// it is over. True if it followed before.
+    pub fn failed(&mut self, place: usize, now: Duration) -> bool {
+        let retry = now + self.least_off.max(RETRY);
+        let Some(slot) = self.slots.get_mut(place) else { return false };
+        (slot.is_on, slot.since, slot.wish) = (false, now, None);
+        slot.fault.replace(Fault { retry, is_asked: false }).is_none()
+    }
+
+    /// The places of the pins that did not follow when they were driven last.
+    pub fn faults(&self) -> impl Iterator<Item = usize> {
+        self.slots.iter().enumerate().filter(|(_, slot)| slot.fault.is_some()).map(|(place, _)| place)
+    }
+
+    /// The pin at that place has followed.
+    pub fn followed(&mut self, place: usize) {
+        if let Some(slot) = self.slots.get_mut(place) {
+            slot.fault = None;
+        }
     }
 
     /// Works out what changes at `now`: the places and whether they are on from now on.
@@ -188,10 +227,15 @@ impl Policy {
             let is_permitted = slot.is_permitted(*permission);
             let is_wanted = slot.is_wanted(*target) && is_permitted;
             let least = if slot.is_on { self.least_on } else { self.least_off };
-            let may_change =
-                (slot.is_on && !is_permitted) || slot.role == Role::Identify || now >= slot.since + least;
-            if is_wanted != slot.is_on && may_change {
+            let is_free = slot.role == Role::Identify || now >= slot.since + least;
+            let is_asked = slot.fault.is_some_and(|fault| fault.is_asked);
+            let may_try = slot.fault.is_none_or(|fault| fault.is_asked || now >= fault.retry);
+            let goes_off = (slot.is_on && !is_permitted) || (is_asked && !is_wanted);
+            let may_change = goes_off || (is_free && may_try);
+            // A pin that did not follow is driven again even to where it ought to be.
+            if (is_wanted != slot.is_on || is_asked) && may_change {
                 (slot.is_on, slot.since) = (is_wanted, now);
+                slot.fault = slot.fault.map(|fault| Fault { is_asked: false, ..fault });
                 changes.push((place, is_wanted));
             }
         }
@@ -204,7 +248,9 @@ impl Policy {
             let ends = slot.wish.and_then(|(_, until)| until);
             let is_wanted = slot.is_wanted(self.target) && slot.is_permitted(self.permission);
             let least = if slot.is_on { self.least_on } else { self.least_off };
-            let waits = (is_wanted != slot.is_on).then_some(slot.since + least);
+            let free = slot.since + least;
+            let free = slot.fault.map_or(free, |fault| free.max(fault.retry));
+            let waits = (is_wanted != slot.is_on).then_some(free);
             [ends, waits].into_iter().flatten().min()
         };
         self.slots.iter().filter_map(of_slot).min().map(|at| at.max(now))

@@ -35,6 +35,24 @@ pub(super) fn of(folder: &Path) -> Vec<Plan> {
     text.and_then(|text| Plan::parse(&text).ok()).into_iter().collect()
 }
 
+/// Makes safe what the daemon before has driven, and forgets it then.
+///
+/// # Errors
+/// The first output that could not be switched off, after all others were. It stays on the list.
+pub(super) fn settle(folder: &Path) -> Result<(), GpioError> {
+    match make_safe(&of(folder)) {
+        // Without GPIO, nothing can have driven them.
+        Ok(_) | Err(GpioError::Absent) => {}
+        Err(error) => return Err(error),
+    }
+    match fs::remove_file(folder.join(FILE)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(GpioError::Other(format!("{} cannot be removed: {error}", folder.join(FILE).display())))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The same of all daemons with folders in `runtime_dir`.
 pub fn recorded(runtime_dir: &Path) -> Vec<Plan> {
     let folders = fs::read_dir(runtime_dir).into_iter().flatten().flatten();
@@ -79,4 +97,18 @@ pub(super) fn follows(line: &Line, is_high: bool) -> bool {
 /// What is said of a pin that does not follow.
 pub(super) fn stays(gpio: u8) -> String {
     format!("GPIO {gpio} does not follow: it is shorted, or something else drives it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_been_made_safe_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        settle(folder.path()).unwrap();
+        fs::write(folder.path().join(FILE), "").unwrap();
+        settle(folder.path()).unwrap();
+        assert!(of(folder.path()).is_empty() && !folder.path().join(FILE).exists());
+    }
 }

@@ -35,6 +35,9 @@ pub struct Outputs {
     heard: Progress,
     wishes: mpsc::Receiver<Wish>,
     mode: watch::Sender<Option<Mode>>,
+    trouble: watch::Sender<Option<String>>,
+    /// Of the run before: a pin that could not be switched off.
+    old_trouble: Option<String>,
     reporter: Reporter,
 }
 
@@ -46,6 +49,8 @@ pub struct Situation {
     pub heard: Progress,
     /// Who decides, for the samples; nothing where no output does anything to the battery.
     pub mode: watch::Sender<Option<Mode>>,
+    /// Why an output cannot be driven, and the remedy, for the status.
+    pub trouble: watch::Sender<Option<String>>,
     /// The event record.
     pub reporter: Reporter,
 }
@@ -79,6 +84,14 @@ impl Outputs {
         folder: Option<&Path>,
         situation: Situation,
     ) -> (Option<Self>, Handle) {
+        // Pins of an earlier configuration, which a crash may have left on. One that is shorted keeps no other from work.
+        let old = folder.and_then(|folder| record::settle(folder).err());
+        let old_trouble = old.map(|problem| {
+            let words = format!("an output of the run before is not off: {problem}: switch it off by hand, mend it, and restart ems-edge");
+            tell_fault(&situation.reporter, &words);
+            words
+        });
+        situation.trouble.send_replace(old_trouble.clone());
         if plan.is_empty() {
             return (
                 None,
@@ -89,18 +102,19 @@ impl Outputs {
             Ok(lines) => lines,
             Err(problem) => {
                 let words = format!("the outputs cannot be driven: {problem}");
-                error!(ems_code = code::OUTPUT_FAULT, "{words}");
-                situation.reporter.report(Incident::new(Severity::Error, code::OUTPUT_FAULT, words.clone()));
+                tell_fault(&situation.reporter, &words);
+                situation.trouble.send_replace(Some(words.clone()));
                 return (None, Handle::without(&words));
             }
         };
         let plan = Rc::new(plan.clone());
         let (sender, wishes) = mpsc::channel(WISHES);
         let policy = Policy::new(plan.outputs().map(super::Output::role), least, Duration::ZERO);
-        let Situation { verdict, heard, mode, reporter } = situation;
+        let Situation { verdict, heard, mode, trouble, reporter } = situation;
         let start = Instant::now();
         let handle = Handle(Ok((Rc::clone(&plan), sender)));
-        let outputs = Self { plan, lines, policy, start, verdict, heard, wishes, mode, reporter };
+        let outputs =
+            Self { plan, lines, policy, start, verdict, heard, wishes, mode, trouble, old_trouble, reporter };
         outputs.tell_mode();
         (Some(outputs), handle)
     }
@@ -114,8 +128,12 @@ impl Outputs {
                 changed = self.verdict.changed() => if changed.is_err() { return },
                 Some(wish) = self.wishes.recv() => {
                     let granted = self.grant(wish.what);
-                    let follow = self.apply().await;
-                    let granted = granted.and(if follow { Ok(()) } else { Err(Forbidden::DoesNotFollow) });
+                    let failed = self.apply().await;
+                    let is_done = match wish.what {
+                        What::Output { place, .. } => !failed.contains(&place),
+                        What::Mode(_) => failed.is_empty(),
+                    };
+                    let granted = granted.and(if is_done { Ok(()) } else { Err(Forbidden::DoesNotFollow) });
                     // Gone: the daemon stops.
                     let _ = wish.answer.send(granted);
                 }
@@ -124,8 +142,8 @@ impl Outputs {
         }
     }
 
-    /// Drives what has to be driven now; false if a pin does not follow.
-    async fn apply(&mut self) -> bool {
+    /// Drives what has to be driven now; the places whose pins do not follow.
+    async fn apply(&mut self) -> Vec<usize> {
         let permission =
             self.verdict.borrow_and_update().as_ref().map_or_else(Permission::default, Into::into);
         self.policy.permit(permission);
@@ -133,11 +151,32 @@ impl Outputs {
             let words = format!("nothing was heard of the server for {} s", SILENCE.as_secs());
             self.turn(Target::Auto, &words);
         }
-        let mut follow = true;
+        let mut failed = Vec::new();
         for (place, is_on) in self.policy.step(self.start.elapsed()) {
-            follow &= self.switch(place, is_on, permission).await;
+            if self.switch(place, is_on, permission).await {
+                self.policy.followed(place);
+            } else {
+                failed.push(place);
+            }
         }
-        follow
+        self.tell_trouble();
+        failed
+    }
+
+    fn tell_trouble(&self) {
+        let fault = |place| self.plan.outputs().nth(place).map(fault_of);
+        let faults: Vec<String> = self.policy.faults().filter_map(fault).collect();
+        let words = if faults.is_empty() {
+            self.old_trouble.clone()
+        } else {
+            Some(faults.join("; ") + "; mend its wiring")
+        };
+        self.trouble.send_if_modified(|told| {
+            *told != words && {
+                *told = words;
+                true
+            }
+        });
     }
 
     fn next(&self) -> Option<Instant> {
@@ -157,7 +196,7 @@ impl Outputs {
             }
             What::Mode(target) => {
                 let before = self.policy.target();
-                self.policy.set_target(target)?;
+                self.policy.set_target(target, self.start.elapsed())?;
                 if before != target {
                     self.tell_turn(before, target, "an operator wants it so");
                 }
@@ -168,7 +207,7 @@ impl Outputs {
 
     fn turn(&mut self, target: Target, why: &str) {
         let before = self.policy.target();
-        if self.policy.set_target(target).is_ok() {
+        if self.policy.set_target(target, self.start.elapsed()).is_ok() {
             self.tell_turn(before, target, why);
         }
     }
@@ -203,12 +242,14 @@ impl Outputs {
         if line.is_high() != level {
             // Not against a short.
             line.drive(*safe);
-            let words = format!("output {}: {}", output.name, record::stays(output.gpio));
-            error!(ems_code = code::OUTPUT_FAULT, "{words}");
-            self.reporter.report(
-                Incident::new(Severity::Error, code::OUTPUT_FAULT, words)
-                    .with("output", output.name.as_str()),
-            );
+            if self.policy.failed(place, self.start.elapsed()) {
+                let words = fault_of(output);
+                error!(ems_code = code::OUTPUT_FAULT, "{words}");
+                self.reporter.report(
+                    Incident::new(Severity::Error, code::OUTPUT_FAULT, words)
+                        .with("output", output.name.as_str()),
+                );
+            }
             return false;
         }
         if output.role() == Role::Identify {
@@ -272,18 +313,26 @@ impl Handle {
         let (answer, granted) = oneshot::channel();
         let Ok((_, wishes)) = &self.0 else { return Err(Forbidden::NoOutput) };
         if wishes.send(Wish { what, answer }).await.is_err() {
-            return Err(Forbidden::NoOutput);
+            return Err(Forbidden::Stopping);
         }
-        granted.await.unwrap_or(Err(Forbidden::NoOutput))
+        granted.await.unwrap_or(Err(Forbidden::Stopping))
     }
+}
+
+/// What is said of an output whose pin does not follow.
+fn fault_of(output: &super::Output) -> String {
+    format!("output {}: {}", output.name, record::stays(output.gpio))
+}
+
+fn tell_fault(reporter: &Reporter, words: &str) {
+    error!(ems_code = code::OUTPUT_FAULT, "{words}");
+    reporter.report(Incident::new(Severity::Error, code::OUTPUT_FAULT, words));
 }
 
 /// The list is on the runtime directory before the first pin is driven.
 fn take(plan: &Plan, folder: Option<&Path>) -> Result<Lines, GpioError> {
     let chip = Chip::open()?;
     if let Some(folder) = folder {
-        // Pins of an earlier configuration, which a crash may have left on.
-        record::make_safe(&record::of(folder))?;
         record::write(folder, plan)
             .map_err(|error| GpioError::Other(format!("{} cannot be written: {error}", folder.display())))?;
     }
@@ -301,5 +350,20 @@ impl Drop for Lines {
             line.drive(*safe);
             record::follows(line, *safe);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_wish_that_nobody_takes_any_more_says_that_the_daemon_stops() {
+        let plan = Rc::new(Plan::parse("load:17").unwrap());
+        let (sender, wishes) = mpsc::channel(WISHES);
+        drop(wishes);
+        let handle = Handle(Ok((plan, sender)));
+        assert_eq!(handle.set_mode(Target::Auto).await, Err(Forbidden::Stopping));
+        assert_eq!(handle.set_output(0, true, None).await, Err(Forbidden::Stopping));
     }
 }

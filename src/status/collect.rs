@@ -49,6 +49,8 @@ pub struct Stages {
     pub backlog: watch::Receiver<BacklogState>,
     /// From the recorder.
     pub errors: watch::Receiver<VecDeque<RecentError>>,
+    /// From the outputs: why one cannot be driven.
+    pub outputs: watch::Receiver<Option<String>>,
     /// Whether the stages make progress.
     pub pulse: Pulse,
 }
@@ -72,6 +74,7 @@ impl Stages {
             link: self.link(&facts, now),
             backlog: self.backlog(&facts, boottime),
             clock: WallClock { now: wall, quality },
+            outputs: self.outputs.borrow().clone(),
             stalled: self.pulse.stalled().map(str::to_owned),
             errors: self.errors(boottime),
         };

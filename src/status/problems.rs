@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ems_protocol::ClockQuality;
+use ems_protocol::{ClockQuality, State};
 
 use super::snapshot::{Phase, Problem, Snapshot};
 use crate::words::{count, span};
@@ -18,13 +18,29 @@ const ROOM_HOURS: f64 = 1.0;
 
 /// The problems of a snapshot, the most important first.
 pub(super) fn of(snapshot: &Snapshot) -> Vec<Problem> {
-    let checks = [stalled, sensor, link, room, card, gaps, clock];
+    let checks = [stalled, sensor, battery, outputs, link, room, card, gaps, clock];
     checks.into_iter().filter_map(|check| check(snapshot)).collect()
 }
 
 fn stalled(snapshot: &Snapshot) -> Option<Problem> {
     let part = snapshot.stalled.as_ref()?;
     problem("stalled", format!("the {part} has stalled: systemctl restart ems-edge"))
+}
+
+fn battery(snapshot: &Snapshot) -> Option<Problem> {
+    let reading = snapshot.reading.as_ref()?;
+    let faults = reading.battery.faults.join(", ");
+    if faults.is_empty() && reading.state != Some(State::Error) {
+        return None;
+    }
+    let faults = if faults.is_empty() { String::new() } else { format!(": {faults}") };
+    let state = if reading.state == Some(State::Error) { "is in error" } else { "has a fault" };
+    let remedy = "mend the cause; what stays after it is forgotten by the command RESET_ERROR";
+    problem("battery", format!("the battery {state}{faults}: {remedy}"))
+}
+
+fn outputs(snapshot: &Snapshot) -> Option<Problem> {
+    problem("outputs", snapshot.outputs.clone()?)
 }
 
 fn sensor(snapshot: &Snapshot) -> Option<Problem> {
@@ -102,10 +118,10 @@ fn problem(code: &str, message: impl Into<String>) -> Option<Problem> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use ems_protocol::Timestamp;
+    use ems_protocol::{Battery, Timestamp};
 
     use super::*;
-    use crate::status::{Backlog, Dropped, Link, Mode, Sensor, WallClock};
+    use crate::status::{Backlog, Dropped, LastReading, Link, Mode, Sensor, WallClock};
 
     /// A daemon that is well.
     pub(crate) fn well() -> Snapshot {
@@ -154,6 +170,7 @@ pub(crate) mod tests {
                 now: Timestamp::from_millis(1_770_003_600_000),
                 quality: ClockQuality::Synced,
             },
+            outputs: None,
             stalled: None,
             errors: Vec::new(),
         }
@@ -193,6 +210,33 @@ pub(crate) mod tests {
             s.link.since_s = 900;
         });
         assert_eq!(codes, ["sensor_lost", "not_connected"]);
+    }
+
+    #[test]
+    fn a_battery_in_error_and_an_output_that_cannot_be_driven_are_problems() {
+        let reading = |state, faults: &[&str]| LastReading {
+            seq: 1,
+            age_s: 0.5,
+            voltage: 13.2,
+            current: Some(105.0),
+            power: None,
+            temperature: None,
+            soc: 50.0,
+            soc_low: 40.0,
+            soc_high: 60.0,
+            state: Some(state),
+            battery: Battery {
+                faults: faults.iter().map(|&name| name.to_owned()).collect(),
+                ..Battery::default()
+            },
+        };
+        assert_eq!(problems_with(|s| s.reading = Some(reading(State::Idle, &[]))), [""; 0]);
+        let codes = problems_with(|s| {
+            s.reading = Some(reading(State::Error, &["OVERCURRENT"]));
+            s.outputs = Some("output pump: GPIO 22 does not follow".to_owned());
+        });
+        assert_eq!(codes, ["battery", "outputs"]);
+        assert_eq!(problems_with(|s| s.reading = Some(reading(State::Full, &["OVERVOLTAGE"]))), ["battery"]);
     }
 
     #[test]

@@ -35,6 +35,9 @@ pub struct Snapshot {
     pub backlog: Backlog,
     /// The wall clock.
     pub clock: WallClock,
+    /// Why an output cannot be driven, and the remedy.
+    #[serde(default)]
+    pub outputs: Option<String>,
     /// Part of the daemon that makes no progress.
     pub stalled: Option<String>,
     /// The last errors, oldest first, at most ten.
@@ -107,7 +110,7 @@ pub struct LastReading {
     pub soc_high: f64,
     /// What the battery does.
     pub state: Option<State>,
-    /// What is known beside the state of charge, by the names of the telemetry (`docs/protocol.md`).
+    /// What is known beside the state of charge, by the names of the telemetry (`protocol/src/telemetry.rs`).
     pub battery: Battery,
 }
 

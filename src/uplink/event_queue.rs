@@ -11,7 +11,7 @@ pub(super) struct EventQueue(Unread<Event>);
 /// Events under way at once; the others stay with the recorder, which bounds them.
 const UNDER_WAY: usize = 16;
 /// What a barrier's payload begins with: a sample's barrier is its number alone.
-const MARK: u8 = b'e';
+pub(super) const MARK: u8 = b'e';
 /// The payload of a Ping that follows an event.
 type Barrier = [u8; 9];
 
@@ -40,7 +40,9 @@ impl EventQueue {
     /// A Pong came: everything before its Ping has been read.
     pub(super) fn passed_barrier(&mut self, payload: &[u8]) {
         let Some((&MARK, number)) = payload.split_first() else { return };
-        let Some(number) = number.first_chunk().map(|bytes| u64::from_be_bytes(*bytes)) else { return };
+        // The number of the last sample's barrier may follow; anything else is a Pong that nobody asked for.
+        let (Some(number), 8 | 16) = (number.first_chunk(), number.len()) else { return };
+        let number = u64::from_be_bytes(*number);
         self.0.read_up_to(number);
     }
 }

@@ -104,6 +104,10 @@ impl Port {
 fn why(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "there is no such port: is the module plugged in?".to_owned(),
+        // Both have the kind PermissionDenied. EPERM is the device cgroup's word, EACCES that of the file's mode.
+        _ if error.raw_os_error() == Some(rustix::io::Errno::PERM.raw_os_error()) => {
+            "the unit's sandbox does not let the port through: restart ems-edge, or allow the port by DeviceAllow= (sudo systemctl edit ems-edge)".to_owned()
+        }
         io::ErrorKind::PermissionDenied => {
             "the port may not be opened: is the service in the group dialout?".to_owned()
         }
@@ -112,5 +116,17 @@ fn why(error: &io::Error) -> String {
             "the module is gone: is it plugged in?".to_owned()
         }
         _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sandbox_and_the_group_are_told_apart() {
+        let words = |errno: rustix::io::Errno| why(&errno.into());
+        assert!(words(rustix::io::Errno::PERM).contains("DeviceAllow="));
+        assert!(words(rustix::io::Errno::ACCESS).contains("dialout"));
     }
 }

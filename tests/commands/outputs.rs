@@ -77,7 +77,7 @@ fn modes_and_outputs_follow_the_operator_and_a_stop_makes_them_safe() {
 #[test]
 fn a_machine_without_gpio_says_so_and_goes_on() {
     let server = Impostor::listen();
-    let edge = Edge::start(&with_outputs(published_to(&server)));
+    let mut edge = Edge::start(&with_outputs(published_to(&server)));
     let mut desk = Desk::take(server, true);
     for (id, action) in [("a", "SET_OUTPUT"), ("b", "SET_MODE")] {
         let answer = desk.ask(id, action, &json!({"output": "pump", "on": true, "target_mode": "AUTO"}));
@@ -85,6 +85,10 @@ fn a_machine_without_gpio_says_so_and_goes_on() {
         assert!(answer["reason"].as_str().unwrap().contains("no GPIO"), "{answer}");
     }
     desk.socket.next_of("telemetry");
+    // A running daemon's outputs are its own.
+    let refused = ems_test_harness::run(edge.subcommand("outputs-safe"));
+    assert!(refused.status == 1 && refused.stderr.contains("stop it"), "{}", refused.stderr);
+    edge.stop();
     assert!(ems_test_harness::run(edge.subcommand("outputs-safe")).status == 0);
 }
 
@@ -101,6 +105,27 @@ fn a_shorted_pin_is_a_fault_and_is_not_driven_on() {
         "{answer}"
     );
     assert!(edge.log().contains("GPIO 22 does not follow"), "{}", edge.log());
+    // It is tried anew, and told once.
+    let answer = desk.ask("b", "SET_OUTPUT", &json!({"output": "pump", "on": true}));
+    assert_eq!(answer["reason_code"], "HARDWARE", "{answer}");
+    assert_eq!(edge.log().matches("GPIO 22 does not follow").count(), 1, "{}", edge.log());
+}
+
+#[test]
+fn a_short_that_outlasts_a_restart_leaves_the_other_outputs_at_work() {
+    let (server, pins) = (Impostor::listen(), Pins::new());
+    let mut edge = Edge::start_under(&pins.wrapper(), &with_outputs(published_to(&server)));
+    let mut desk = Desk::take(server, true);
+    wait(&pins, CHARGE, true);
+    // Its safe level is high: the short holds it low.
+    pins.short(LOAD);
+    edge.kill();
+    edge.launch_again();
+    desk.take_again();
+    let answer = desk.ask("a", "SET_OUTPUT", &json!({"output": "pump", "on": true}));
+    assert_eq!(answer["status"], "SUCCEEDED", "{answer}");
+    let log = edge.log();
+    assert!(log.contains("an output of the run before is not off") && log.contains("GPIO 27"), "{log}");
 }
 
 #[test]

@@ -37,14 +37,14 @@ fn nothing_is_on_before_the_first_verdict_nor_before_the_least_time_off() {
 #[test]
 fn the_modes_drive_charge_and_load_and_the_protection_is_quicker_than_the_least_times() {
     let mut policy = settled();
-    policy.set_target(Target::ManualCharge).unwrap();
+    policy.set_target(Target::ManualCharge, at(300)).unwrap();
     assert_eq!(policy.step(at(110)), [], "the load has been on for 10 s");
     assert_eq!(policy.step(at(120)), [(1, false)]);
     policy.permit(Permission { charge: false, load: true });
     assert_eq!(policy.step(at(121)), [(0, false)]);
-    assert_eq!(policy.set_target(Target::ManualCharge), Err(Forbidden::Protection));
-    policy.set_target(Target::ManualIdle).unwrap();
-    policy.set_target(Target::Auto).unwrap();
+    assert_eq!(policy.set_target(Target::ManualCharge, at(300)), Err(Forbidden::Protection));
+    policy.set_target(Target::ManualIdle, at(300)).unwrap();
+    policy.set_target(Target::Auto, at(300)).unwrap();
     assert_eq!(policy.step(at(149)), []);
     assert_eq!(policy.step(at(150)), [(1, true)]);
 }
@@ -58,7 +58,7 @@ fn a_wish_holds_for_its_time_and_is_refused_where_something_forbids_it() {
     assert_eq!(policy.set_output(3, false, None, at(205)), Err(Forbidden::TooSoon(at(15))));
     assert_eq!((policy.next(at(200)), policy.step(at(224))), (Some(at(225)), vec![]));
     assert_eq!(policy.step(at(225)), [(3, false)]);
-    policy.set_target(Target::ManualIdle).unwrap();
+    policy.set_target(Target::ManualIdle, at(300)).unwrap();
     policy.step(at(226));
     policy.permit(Permission { charge: false, load: true });
     assert_eq!(policy.set_output(0, true, None, at(300)), Err(Forbidden::Protection));
@@ -70,10 +70,34 @@ fn a_wish_holds_for_its_time_and_is_refused_where_something_forbids_it() {
 fn a_mode_without_its_output_does_not_exist() {
     let mut policy = Policy::new([Role::Load, Role::Other].into_iter(), LEAST, at(0));
     policy.permit(ALL);
-    assert_eq!(policy.set_target(Target::ManualCharge), Err(Forbidden::NoOutput));
-    assert_eq!(policy.set_target(Target::ManualDischarge), Ok(()));
+    assert_eq!(policy.set_target(Target::ManualCharge, at(300)), Err(Forbidden::NoOutput));
+    assert_eq!(policy.set_target(Target::ManualDischarge, at(300)), Ok(()));
     let mut policy = Policy::new([Role::Other].into_iter(), LEAST, at(0));
-    assert_eq!(policy.set_target(Target::Auto), Err(Forbidden::NoOutput));
+    assert_eq!(policy.set_target(Target::Auto, at(300)), Err(Forbidden::NoOutput));
+}
+
+#[test]
+fn a_pin_that_does_not_follow_is_off_and_tried_again_after_a_minute_or_when_asked_for() {
+    let mut policy = settled();
+    assert!(policy.failed(0, at(100)) && !policy.is_on(0));
+    assert_eq!((policy.step(at(159)), policy.next(at(159))), (vec![], Some(at(160))));
+    assert_eq!(policy.step(at(160)), [(0, true)], "by the mode");
+    assert!(!policy.failed(0, at(160)), "it is told once");
+    assert_eq!(policy.next(at(160)), Some(at(220)));
+    policy.set_output(3, true, None, at(161)).unwrap();
+    assert_eq!(policy.step(at(161)), [(3, true)]);
+    assert!(policy.failed(3, at(161)));
+    assert_eq!(policy.step(at(200)), [], "the wish is over");
+    policy.set_output(3, true, None, at(200)).unwrap();
+    assert_eq!(policy.step(at(200)), [(3, true)], "by an operator");
+    policy.failed(3, at(200));
+    policy.set_output(3, false, None, at(201)).unwrap();
+    assert_eq!(policy.step(at(201)), [(3, false)], "an operator wants to be sure");
+    assert_eq!(policy.faults().collect::<Vec<_>>(), [0, 3]);
+    policy.followed(3);
+    assert_eq!(policy.faults().collect::<Vec<_>>(), [0]);
+    assert_eq!(policy.step(at(202)), []);
+    assert!(policy.failed(3, at(232)), "a new fault is told");
 }
 
 #[derive(Debug, Clone)]
@@ -155,7 +179,7 @@ fn play(moves: &[Move], mut look: impl FnMut(&Verdict, [bool; 2])) {
                 Move::Gap(_) => verdict = protection.gap(1.0),
                 Move::Reset => verdict = protection.reset(),
                 Move::Mode(mode) => {
-                    let _ = policy.set_target(Target::WORDS[*mode].0);
+                    let _ = policy.set_target(Target::WORDS[*mode].0, at(now));
                 }
                 Move::Output(place, on, time) if second == 0 => {
                     let _ = policy.set_output(*place, *on, time.map(at), at(now));

@@ -9,6 +9,7 @@ use tokio_tungstenite::tungstenite::{self, Message};
 use super::{Sent, Session};
 use crate::sample::{FIRMWARE_VERSION, Sample};
 use crate::store::{Batch, Pick};
+use crate::uplink::event_queue;
 use crate::uplink::upgrade::Mode;
 
 impl Session<'_> {
@@ -130,9 +131,10 @@ impl Session<'_> {
         self.wire.queue(Message::Ping(self.pings.to_be_bytes().to_vec().into()))
     }
 
-    /// One Pong may answer several Pings: it then stands for all of them.
+    /// One Pong may answer several Pings: it then stands for all of them. One that answers none confirms nothing: a peer
+    /// may send Pongs of its own (RFC 6455 section 5.5.3).
     pub(super) fn passed_barrier(&mut self, payload: &[u8]) {
-        let Some(number) = payload.last_chunk().map(|bytes| u64::from_be_bytes(*bytes)) else { return };
+        let Some(number) = pinged(payload).filter(|number| *number <= self.pings) else { return };
         let boot_id = &self.context.identity.boot_id;
         while let Some((_, sent)) = self.barriers.pop_front_if(|(ping, _)| *ping <= number) {
             match sent {
@@ -144,6 +146,32 @@ impl Session<'_> {
                 }
             }
             self.last_progress = Instant::now();
+        }
+    }
+}
+
+/// The number of the last barrier that a Ping of this daemon stands for; nothing of what it does not send.
+fn pinged(payload: &[u8]) -> Option<u64> {
+    let number = match payload.strip_prefix(&[event_queue::MARK]) {
+        Some(rest) if rest.len() == 16 => *rest.last_chunk()?,
+        _ => payload.try_into().ok()?,
+    };
+    Some(u64::from_be_bytes(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pong_that_the_daemon_has_not_asked_for_has_no_number() {
+        let alone = 7_u64.to_be_bytes();
+        let with_event = [&b"e"[..], &3_u64.to_be_bytes(), &alone].concat();
+        assert_eq!((pinged(&alone), pinged(&with_event)), (Some(7), Some(7)));
+        let zeros = [&[0; 8][..], &alone].concat();
+        for payload in [&b""[..], b"keepalive-123456", b"hello", &with_event[1..], &with_event[..16], &zeros]
+        {
+            assert_eq!(pinged(payload), None, "{payload:?}");
         }
     }
 }
