@@ -149,7 +149,8 @@ impl Outputs {
         self.policy.permit(permission);
         if self.policy.target() != Target::Auto && self.heard.age() >= SILENCE {
             let words = format!("nothing was heard of the server for {} s", SILENCE.as_secs());
-            self.turn(Target::Auto, &words);
+            // Nothing forbids AUTO to a device that has a mode to leave.
+            let _ = self.turn(Target::Auto, &words);
         }
         let mut failed = Vec::new();
         for (place, is_on) in self.policy.step(self.start.elapsed()) {
@@ -194,30 +195,21 @@ impl Outputs {
             What::Output { place, is_on, time } => {
                 self.policy.set_output(place, is_on, time, self.start.elapsed())
             }
-            What::Mode(target) => {
-                let before = self.policy.target();
-                self.policy.set_target(target, self.start.elapsed())?;
-                if before != target {
-                    self.tell_turn(before, target, "an operator wants it so");
-                }
-                Ok(())
-            }
+            What::Mode(target) => self.turn(target, "an operator wants it so"),
         }
     }
 
-    fn turn(&mut self, target: Target, why: &str) {
+    fn turn(&mut self, target: Target, why: &str) -> Result<(), Forbidden> {
         let before = self.policy.target();
-        if self.policy.set_target(target, self.start.elapsed()).is_ok() {
-            self.tell_turn(before, target, why);
+        self.policy.set_target(target, self.start.elapsed())?;
+        if before != target {
+            let words = format!("mode {} instead of {}: {why}", target.name(), before.name());
+            info!(ems_code = code::MODE_CHANGED, "{words}");
+            let incident = Incident::new(Severity::Info, code::MODE_CHANGED, words);
+            self.reporter.report(incident.with("mode", target.name()));
+            self.tell_mode();
         }
-    }
-
-    fn tell_turn(&self, before: Target, target: Target, why: &str) {
-        let words = format!("mode {} instead of {}: {why}", target.name(), before.name());
-        info!(ems_code = code::MODE_CHANGED, "{words}");
-        let incident = Incident::new(Severity::Info, code::MODE_CHANGED, words).with("mode", target.name());
-        self.reporter.report(incident);
-        self.tell_mode();
+        Ok(())
     }
 
     fn tell_mode(&self) {
