@@ -22,7 +22,9 @@ export function CurveChooser({ points, chosen, onChange }: CurveChooserProps) {
   const toggle = (curve: Curve) =>
     onChange(chosen.includes(curve) ? chosen.filter((other) => other !== curve) : CURVES.filter((c) => c === curve || chosen.includes(c)));
   return (
-    <div className="chips curve-chooser" role="group" aria-label="Curves shown">
+    <details className="curve-chooser">
+      <summary>Choose curves</summary>
+      <div className="chips" role="group" aria-label="Curves shown">
       {offered.map((curve) => (
         <button
           key={curve.key}
@@ -35,6 +37,7 @@ export function CurveChooser({ points, chosen, onChange }: CurveChooserProps) {
           {curve.title}
         </button>
       ))}
-    </div>
+      </div>
+    </details>
   );
 }

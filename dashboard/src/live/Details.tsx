@@ -2,13 +2,13 @@ import { constant, decimal, duration, power } from "../format";
 import type { BatteryTelemetry, TelemetryPayload } from "../telemetry";
 
 /** Everything else the sample tells; only what it does tell. */
-export function Details({ sample }: { sample: TelemetryPayload }) {
+export function Details({ sample, stale }: { sample: TelemetryPayload; stale: boolean }) {
   const groups = groupsOf(sample).flatMap(([title, facts]) => {
     const known = facts.filter((fact): fact is [string, string] => fact[1] !== undefined);
     return known.length === 0 ? [] : [{ title, known }];
   });
   return (
-    <section className="card details" aria-label="Details">
+    <section className={`card details ${stale ? "is-stale" : ""}`} aria-label="Details">
       {groups.map(({ title, known }) => (
         <div key={title} className="details-group">
           <h2 className="card-title">{title}</h2>

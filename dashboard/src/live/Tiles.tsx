@@ -1,6 +1,6 @@
 import { type ReactNode } from "react";
 import { powerOf } from "../charts/curves";
-import { constant, decimal, duration, power, signed, UNKNOWN } from "../format";
+import { age, constant, decimal, duration, power, signed, UNKNOWN } from "../format";
 import type { BatteryTelemetry, TelemetryPayload } from "../telemetry";
 import { SocGauge } from "./SocGauge";
 
@@ -99,7 +99,7 @@ function SocNotes({ battery }: { battery: BatteryTelemetry }) {
 
 /** How long ago the estimate was tied to a full or empty battery: the longer, the wider the interval. */
 function syncedWords({ hours_since_sync: hours }: BatteryTelemetry): string {
-  return hours === undefined ? "synchronised" : `synchronised ${duration(hours * 3_600)} ago`;
+  return hours === undefined ? "synchronised" : `synchronised ${age(hours * 3_600_000)} ago`;
 }
 
 function direction(value: number | undefined): string {

@@ -58,11 +58,9 @@ function LiveView({ live, deviceId }: { live: LiveDevice; deviceId: string }) {
       <Tiles sample={latest} stale={stale} />
       <div className={`live-body ${stale ? "is-stale" : ""}`}>
         <LiveCharts live={live} snapshot={snapshot} />
-        <div className="live-side">
-          <PowerFlow sample={latest} stale={stale} />
-          {latest !== null && <Details sample={latest} />}
-        </div>
+        <PowerFlow sample={latest} stale={stale} />
       </div>
+      {latest !== null && <Details sample={latest} stale={stale} />}
     </>
   );
 }

@@ -136,7 +136,9 @@ export class LiveDevice extends Store<LiveSnapshot> {
     try {
       const device = await fetchDevice(this.options.deviceId, this.door.request(signal));
       if (signal.aborted) return;
-      this.change({ device });
+      // The presence that the door has told meanwhile is newer.
+      const told = this.getSnapshot().device;
+      this.change({ device: told === null ? device : { ...told, name: device.name } });
       const { latest } = device;
       if (latest !== null && this.getSnapshot().latest === null) {
         this.show(latest, storedAgeMs(latest, this.now(), this.lastSeenMs()));
