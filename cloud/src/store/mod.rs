@@ -13,6 +13,7 @@ pub mod events;
 pub mod groups;
 mod health;
 mod readers;
+pub mod recent;
 pub mod samples;
 mod schema;
 mod seen;

@@ -50,7 +50,7 @@ pub struct History {
 
 /// The sample's place on the time axis. One without a number may repeat a constant timestamp for ever, and one from
 /// the future would be the latest for as long: both are placed where they arrived.
-pub(super) fn at(sample: &Telemetry, received_at: i64) -> i64 {
+pub(crate) fn at(sample: &Telemetry, received_at: i64) -> i64 {
     let taken = sample.timestamp.millis();
     if sample.seq.is_some() && taken <= received_at.saturating_add(AHEAD_MS) { taken } else { received_at }
 }
@@ -182,6 +182,28 @@ pub fn range(
         samples.push(read(row, id)?);
     }
     Ok(History { samples, truncated: false })
+}
+
+/// Shows the samples of a device from the last one back to `from`, for as long as `take` wants more.
+pub(super) fn newest_first(
+    db: &Connection,
+    device: i64,
+    id: &DeviceId,
+    from: i64,
+    mut take: impl FnMut(StoredSample) -> bool,
+) -> rusqlite::Result<()> {
+    let query = format!(
+        "SELECT {COLUMNS}, (SELECT boot_id FROM boots WHERE key = boot) FROM samples \
+         WHERE device = ? AND at >= ? ORDER BY at DESC, id DESC"
+    );
+    let mut statement = db.prepare_cached(&query)?;
+    let mut rows = statement.query(params![device, from])?;
+    while let Some(row) = rows.next()? {
+        if !take(read(row, id)?) {
+            break;
+        }
+    }
+    Ok(())
 }
 
 fn text_bytes(row: &Row<'_>) -> rusqlite::Result<usize> {
