@@ -10,7 +10,7 @@ vi.mock("../src/charts/LiveCharts", () => ({ LiveCharts: () => null }));
 let server: TestServer;
 let loggedIn: boolean;
 
-const rows = [
+const FLEET = [
   { device_id: "ems_001", name: "Shed", connected: true, status: "online", soc: 85, voltage: 50.03 },
   { device_id: "ems_002", connected: false, status: "offline" },
   { broken: true },
@@ -28,7 +28,7 @@ beforeEach(async () => {
   vi.stubGlobal("matchMedia", () => ({ matches: false, addEventListener: vi.fn(), removeEventListener: vi.fn() }));
   vi.stubGlobal("scrollTo", vi.fn());
   server.onJoin = (room) =>
-    room === "fleet" ? [{ type: "fleet.snapshot", payload: { devices: rows, final: true } }] : [presence(true)];
+    room === "fleet" ? [{ type: "fleet.snapshot", payload: { devices: FLEET, final: true } }] : [presence(true)];
   server.handler = (request, response, url) => {
     const problem = (status: number, detail: string) => json(response, { type: "about:blank", status, detail }, status);
     const user = { username: "kim", role: "operator" };

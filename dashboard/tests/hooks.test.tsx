@@ -39,6 +39,7 @@ function Provider({ children }: { children: ReactNode }) {
 
 const stay = () => undefined;
 const telemetry = (id: string, seq: number) => ({ type: "telemetry", payload: sample(seq, { device_id: id }) });
+const event = (second: number) => ({ timestamp: `2026-01-01T00:00:0${second}Z`, severity: "info", code: "X", message: "m" });
 const alarm = (id: number, change = {}) => ({
   id,
   rule: 1,
@@ -123,7 +124,6 @@ test("alarms come as a list, change live, and are counted until somebody has see
 });
 
 test("events are the stored ones and those that come, each once, newest first", async () => {
-  const event = (second: number) => ({ timestamp: `2026-01-01T00:00:0${second}Z`, severity: "info", code: "X", message: "m" });
   server.handler = (_, response) => json(response, { device_id: "ems_001", events: [event(2), event(1), 7] });
   const { result } = renderHook(() => useEvents("ems_001"), { wrapper: Provider });
   await waitFor(() => expect(result.current.ready).toBe(true));
