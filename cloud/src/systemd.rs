@@ -1,4 +1,4 @@
-//! What systemd is told (sd_notify(3)): ready, stopping, what is wrong, and that the server is alive.
+//! What systemd is told (`sd_notify(3)`): ready, stopping, what is wrong, and that the server is alive.
 //! Without systemd nothing is told.
 
 use std::time::Duration;
