@@ -38,6 +38,7 @@ use crate::http::{self, Peer};
 use crate::limits::{Limits, Maxima, Seat};
 use crate::metrics::Metrics;
 use crate::rooms::Hub;
+use crate::sealer::{self, Policy};
 use crate::store::Store;
 use crate::tls::{self, Tls};
 use crate::uwb::Uwb;
@@ -72,6 +73,8 @@ pub struct Config {
     pub drain: Duration,
     /// Reverse proxies that are believed.
     pub proxies: Proxies,
+    /// When history is packed, and how long it is kept.
+    pub history: Policy,
 }
 
 /// Why a server does not start.
@@ -116,6 +119,7 @@ pub struct Server {
     listeners: Vec<Listener>,
     lock: File,
     drain: Duration,
+    history: Policy,
 }
 
 struct Listener {
@@ -174,7 +178,7 @@ impl Server {
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
-        Ok(Self { app: Arc::new(app), listeners, lock, drain: config.drain })
+        Ok(Self { app: Arc::new(app), listeners, lock, drain: config.drain, history: config.history })
     }
 
     /// The real addresses, and whether each speaks TLS.
@@ -184,7 +188,7 @@ impl Server {
 
     /// Serves until `stop` is ready; then closes what is open (1012) and makes durable what is queued.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let Self { app, listeners, lock, drain } = self;
+        let Self { app, listeners, lock, drain, history } = self;
         let router = http::router(app.clone());
         let watched = listeners.iter().find_map(|listener| listener.tls.clone());
         let requests = TaskTracker::new();
@@ -201,6 +205,7 @@ impl Server {
         background.spawn(probe_in_trouble(store));
         background.spawn(commands::keep_watch(app.clone()));
         background.spawn(alarms::keep_watch(app.clone()));
+        background.spawn(sealer::keep_watch(app.clone(), history));
         stop.await;
         let window = app.drain.begin(app.tasks.len(), drain);
         info!(sockets = app.tasks.len(), seconds = window.as_secs_f64(), "stopping");

@@ -2,7 +2,7 @@
 
 mod extra;
 mod range;
-mod row;
+pub mod row;
 #[cfg(test)]
 mod tests;
 
@@ -10,7 +10,7 @@ use ems_protocol::{Grid, SystemStatus, Telemetry};
 use rusqlite::Connection;
 use rusqlite::types::ToSql;
 
-pub use range::{History, latest, range};
+pub use range::{Cursor, History, latest, page, range};
 
 use super::seen::Seen;
 use extra::extra;

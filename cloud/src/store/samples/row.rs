@@ -3,11 +3,12 @@
 use ems_protocol::{
     Battery, ClockQuality, DeviceId, Grid, Mode, PowerMeter, State, SystemStatus, Telemetry, Timestamp,
 };
-use rusqlite::Row;
+use rusqlite::types::{FromSql, FromSqlError, ValueRef};
 use serde_json::Map;
 
 use super::StoredSample;
 use super::extra::add_extra;
+use crate::store::history::column::Kind;
 
 pub(super) const CLOCKS: [ClockQuality; 4] =
     [ClockQuality::Synced, ClockQuality::Server, ClockQuality::Restored, ClockQuality::Unsynced];
@@ -16,15 +17,39 @@ pub(super) const STATES: [State; 6] =
 pub(super) const MODES: [Mode; 2] = [Mode::Auto, Mode::Manual];
 
 /// The order in which [`insert`] binds and [`read`] reads.
-pub(super) const COLUMNS: &str = "at, received_at, timestamp, boot, seq, v, clock, state, mode, error_flags, wifi_strength, \
+pub const COLUMNS: &str = "at, received_at, timestamp, boot, seq, v, clock, state, mode, error_flags, wifi_strength, \
     uptime_seconds, firmware_version, cpu_temperature, undervoltage, voltage, soc, current, power, soc_low, \
     soc_high, soc_uncertainty, synced, temperature, soh, capacity, energy_in, energy_out, cycle_count, \
     time_to_empty_s, time_to_full_s, faults, warnings, grid_voltage, grid_current, grid_power, grid_frequency, \
     grid_power_factor, grid_energy_import, grid_energy_export, grid_status, solar_power, load_power, extra";
-pub(super) const COLUMN_COUNT: usize = 44;
+/// How many they are.
+pub const COLUMN_COUNT: usize = 44;
+
+/// What each column holds.
+pub const KINDS: [Kind; COLUMN_COUNT] = {
+    use Kind::{Int, Real, Text};
+    [
+        Int, Int, Int, Int, Int, Int, Int, Int, Int, Text, Real, Int, Text, Real, Int, Real, Real, Real,
+        Real, Real, Real, Real, Int, Real, Real, Real, Real, Real, Real, Real, Real, Text, Text, Real, Real,
+        Real, Real, Real, Real, Real, Text, Real, Real, Text,
+    ]
+};
+
+/// Places in [`COLUMNS`].
+pub const AT: usize = 0;
+/// When it arrived.
+pub const RECEIVED_AT: usize = 1;
+/// The key of its boot.
+pub const BOOT: usize = 3;
+
+/// A sample by its columns: a row of the table with its `boot_id` after the others, or the same from a block.
+pub trait Cells {
+    /// The value in a column.
+    fn cell(&self, column: usize) -> rusqlite::Result<ValueRef<'_>>;
+}
 
 /// The sample in a row of [`COLUMNS`] and its `boot_id`.
-pub(super) fn read(row: &Row<'_>, id: &DeviceId) -> rusqlite::Result<StoredSample> {
+pub fn read(row: &impl Cells, id: &DeviceId) -> rusqlite::Result<StoredSample> {
     let mut columns = Columns { row, next: 0 };
     let at: i64 = columns.next()?;
     let received_at = columns.next()?;
@@ -49,7 +74,7 @@ pub(super) fn read(row: &Row<'_>, id: &DeviceId) -> rusqlite::Result<StoredSampl
     Ok(StoredSample { at, received_at, telemetry: sample })
 }
 
-fn system_status(columns: &mut Columns<'_, '_>) -> rusqlite::Result<SystemStatus> {
+fn system_status(columns: &mut Columns<'_, impl Cells>) -> rusqlite::Result<SystemStatus> {
     Ok(SystemStatus {
         state: columns.named(&STATES)?,
         mode: columns.named(&MODES)?,
@@ -63,7 +88,7 @@ fn system_status(columns: &mut Columns<'_, '_>) -> rusqlite::Result<SystemStatus
     })
 }
 
-fn battery(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Battery> {
+fn battery(columns: &mut Columns<'_, impl Cells>) -> rusqlite::Result<Battery> {
     Ok(Battery {
         voltage: columns.next()?,
         soc: columns.next()?,
@@ -87,7 +112,7 @@ fn battery(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Battery> {
     })
 }
 
-fn grid(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Grid> {
+fn grid(columns: &mut Columns<'_, impl Cells>) -> rusqlite::Result<Grid> {
     Ok(Grid {
         voltage: columns.next()?,
         current: columns.next()?,
@@ -102,16 +127,20 @@ fn grid(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Grid> {
 }
 
 /// Reads a row from left to right.
-struct Columns<'a, 'row> {
-    row: &'a Row<'row>,
+struct Columns<'a, C> {
+    row: &'a C,
     next: usize,
 }
 
-impl Columns<'_, '_> {
-    fn next<T: rusqlite::types::FromSql>(&mut self) -> rusqlite::Result<T> {
-        let value = self.row.get(self.next);
+impl<C: Cells> Columns<'_, C> {
+    fn next<T: FromSql>(&mut self) -> rusqlite::Result<T> {
+        let column = self.next;
         self.next += 1;
-        value
+        let value = self.row.cell(column)?;
+        T::column_result(value).map_err(|error| match error {
+            FromSqlError::OutOfRange(number) => rusqlite::Error::IntegralValueOutOfRange(column, number),
+            error => rusqlite::Error::FromSqlConversionFailure(column, value.data_type(), Box::new(error)),
+        })
     }
 
     fn named<T: Copy>(&mut self, names: &[T]) -> rusqlite::Result<Option<T>> {
