@@ -40,6 +40,7 @@ use crate::http::{self, Peer};
 use crate::limits::{Limits, Maxima, Seat};
 use crate::metrics::Metrics;
 use crate::rooms::Hub;
+use crate::sealer::{self, Policy};
 use crate::store::Store;
 use crate::systemd;
 use crate::tls::{self, Tls};
@@ -77,6 +78,8 @@ pub struct Config {
     pub drain: Duration,
     /// Reverse proxies that are believed.
     pub proxies: Proxies,
+    /// When history is packed, and how long it is kept.
+    pub history: Policy,
 }
 
 /// Why a server does not start.
@@ -121,6 +124,7 @@ pub struct Server {
     listeners: Vec<Listener>,
     lock: File,
     drain: Duration,
+    history: Policy,
 }
 
 struct Listener {
@@ -181,7 +185,7 @@ impl Server {
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
-        Ok(Self { app: Arc::new(app), listeners, lock, drain: config.drain })
+        Ok(Self { app: Arc::new(app), listeners, lock, drain: config.drain, history: config.history })
     }
 
     /// The real addresses, and whether each speaks TLS.
@@ -191,7 +195,7 @@ impl Server {
 
     /// Serves until `stop` is ready; then closes what is open (1012) and makes durable what is queued.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let Self { app, listeners, lock, drain } = self;
+        let Self { app, listeners, lock, drain, history } = self;
         let router = http::router(app.clone());
         let serving = serving(&listeners);
         let watched = listeners.iter().find_map(|listener| listener.tls.clone());
@@ -212,6 +216,7 @@ impl Server {
         background.spawn(probe_in_trouble(store));
         background.spawn(commands::keep_watch(app.clone()));
         background.spawn(alarms::keep_watch(app.clone()));
+        background.spawn(sealer::keep_watch(app.clone(), history));
         systemd::ready(&serving);
         stop.await;
         let window = app.drain.begin(app.tasks.len(), drain);
