@@ -5,6 +5,8 @@
  * charges; the grid's are positive while it imports. Optional fields are absent when unknown, never zero.
  */
 
+import type { Presence } from "./messages";
+
 /** State of a WebSocket as the hook reports it; `CLOSED` includes the wait before the next attempt. */
 export type TelemetryStatus = "CONNECTING" | "OPEN" | "CLOSED";
 
@@ -52,6 +54,14 @@ export interface BatteryTelemetry {
   soc_uncertainty?: number;
   /** The estimate has been tied to a full or empty battery. */
   synced?: boolean;
+  /** Since the estimate was tied to a full or empty battery, h. */
+  hours_since_sync?: number;
+  /** Charge moved in either direction since then, Ah. */
+  ah_since_sync?: number;
+  /** The device lets the battery be charged. */
+  charge_allowed?: boolean;
+  /** The device lets the battery be drawn from. */
+  load_allowed?: boolean;
   /** °C. */
   temperature?: number;
   /** State of health: usable capacity relative to a new pack, %. */
@@ -122,6 +132,9 @@ export interface DeviceSummary {
   name: string | null;
   /** The device holds a connection to the cloud. */
   online: boolean;
+  status: Presence;
+  /** Samples that the device still has to send, if the server tells. */
+  backlog?: number;
   /** Since when it is online or offline, RFC 3339; `null` if never seen. */
   since: string | null;
   /** When its last frame came, RFC 3339; `null` if never. */
