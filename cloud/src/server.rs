@@ -40,7 +40,9 @@ use crate::http::{self, Peer};
 use crate::limits::{Limits, Maxima, Seat};
 use crate::metrics::Metrics;
 use crate::rooms::Hub;
+use crate::sealer::{self, Policy};
 use crate::store::Store;
+use crate::systemd;
 use crate::tls::{self, Tls};
 use crate::uwb::Uwb;
 
@@ -76,6 +78,8 @@ pub struct Config {
     pub drain: Duration,
     /// Reverse proxies that are believed.
     pub proxies: Proxies,
+    /// When history is packed, and how long it is kept.
+    pub history: Policy,
 }
 
 /// Why a server does not start.
@@ -120,6 +124,7 @@ pub struct Server {
     listeners: Vec<Listener>,
     lock: File,
     drain: Duration,
+    history: Policy,
 }
 
 struct Listener {
@@ -180,7 +185,7 @@ impl Server {
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
-        Ok(Self { app: Arc::new(app), listeners, lock, drain: config.drain })
+        Ok(Self { app: Arc::new(app), listeners, lock, drain: config.drain, history: config.history })
     }
 
     /// The real addresses, and whether each speaks TLS.
@@ -190,8 +195,9 @@ impl Server {
 
     /// Serves until `stop` is ready; then closes what is open (1012) and makes durable what is queued.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let Self { app, listeners, lock, drain } = self;
+        let Self { app, listeners, lock, drain, history } = self;
         let router = http::router(app.clone());
+        let serving = serving(&listeners);
         let watched = listeners.iter().find_map(|listener| listener.tls.clone());
         let requests = TaskTracker::new();
         let mut background = tokio::task::JoinSet::new();
@@ -206,12 +212,16 @@ impl Server {
         if let Some(tls) = watched {
             background.spawn(async move { tls.keep_watch().await });
         }
+        background.spawn(systemd::keep_alive(store.clone()));
         background.spawn(probe_in_trouble(store));
         background.spawn(commands::keep_watch(app.clone()));
         background.spawn(alarms::keep_watch(app.clone()));
+        background.spawn(sealer::keep_watch(app.clone(), history));
+        systemd::ready(&serving);
         stop.await;
         let window = app.drain.begin(app.tasks.len(), drain);
         info!(sockets = app.tasks.len(), seconds = window.as_secs_f64(), "stopping");
+        systemd::stopping("closing connections");
         app.stop.cancel();
         background.shutdown().await;
         requests.close();
@@ -225,6 +235,14 @@ impl Server {
         drop(lock);
         info!("stopped");
     }
+}
+
+/// Where it serves, in a line.
+fn serving(listeners: &[Listener]) -> String {
+    let at = |listener: &Listener| {
+        format!("{}://{}", if listener.tls.is_some() { "https" } else { "http" }, listener.address)
+    };
+    format!("serving at {}", listeners.iter().map(at).collect::<Vec<_>>().join(", "))
 }
 
 async fn probe_in_trouble(store: Store) {

@@ -43,7 +43,7 @@ mod tests {
         for received in 0..100 {
             late.note(received, received * 10, received * 10 + 5);
         }
-        assert_eq!(late.since(98), [(990, 995)]);
+        assert_eq!(late.since(99), [(990, 995)]);
         let all = late.since(0);
         assert_eq!((all.len(), all[0].0, all.last().unwrap().1), (MAX_SPANS, 0, 995));
     }

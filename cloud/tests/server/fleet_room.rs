@@ -7,8 +7,7 @@ use serde_json::{Value, json};
 
 /// The wall clock, ms since 1970.
 fn now() -> i64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    now.as_millis().try_into().unwrap()
+    ems_cloud::clock::now().millis()
 }
 
 /// A sample that was taken `ago` ms before now.

@@ -9,6 +9,7 @@ mod durability;
 mod event_door;
 mod fleet_room;
 mod http;
+mod kills;
 mod matrix;
 mod operation;
 mod sessions;
