@@ -182,7 +182,9 @@ impl Reading<'_> {
             if self.source == Source::Minute
                 && let Some(minutes) = self.minutes(found.hour)?
             {
-                minutes.into_iter().for_each(|minute| self.buckets.push(minute, longest));
+                for minute in minutes {
+                    self.buckets.push(minute, longest);
+                }
                 return Ok(());
             }
         }
@@ -191,13 +193,14 @@ impl Reading<'_> {
         }
         // The samples are gone: the roll-ups that are left, with what came late.
         let late = Points::rows(self.db, self.device, found.hour, found.sealed_to)?.minutes(longest);
-        let rollups = match self.minutes(found.hour)? {
-            Some(minutes) => hour::blend(minutes, late),
-            None => {
-                let mut hour = sealed.rollup;
-                late.iter().for_each(|late| hour.blend(late));
-                vec![hour]
+        let rollups = if let Some(minutes) = self.minutes(found.hour)? {
+            hour::blend(minutes, late)
+        } else {
+            let mut hour = sealed.rollup;
+            for late in &late {
+                hour.blend(late);
             }
+            vec![hour]
         };
         let (from, to) = self.span;
         for rollup in rollups.into_iter().filter(|rollup| (from..=to).contains(&rollup.first.at)) {
@@ -209,7 +212,9 @@ impl Reading<'_> {
     fn add_samples(&mut self, hour: i64, sealed_to: i64) -> rusqlite::Result<()> {
         let points = Points::read(self.db, self.device, hour, sealed_to)?;
         let longest = points.longest();
-        points.rollups(self.span.0, self.span.1).for_each(|sample| self.buckets.push(sample, longest));
+        for sample in points.rollups(self.span.0, self.span.1) {
+            self.buckets.push(sample, longest);
+        }
         Ok(())
     }
 
