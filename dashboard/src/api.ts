@@ -80,13 +80,16 @@ function refreshed(): Promise<boolean> {
   return refreshing;
 }
 
+type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+
 interface CallOptions {
   body?: unknown;
   signal?: AbortSignal;
   clock?: ServerClock;
 }
 
-async function call(method: "GET" | "POST", path: string, { body, signal, clock }: CallOptions = {}): Promise<unknown> {
+/** Asks the server; the answer's JSON, or `null` without one. Throws {@link ApiError}. */
+export async function call(method: Method, path: string, { body, signal, clock }: CallOptions = {}): Promise<unknown> {
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
   const request: RequestInit = {
     method,
@@ -139,6 +142,7 @@ function toUser(body: unknown): User {
   return { username: body["username"], role: typeof body["role"] === "string" ? body["role"] : "viewer" };
 }
 
-function unknownForm(): ApiError {
+/** The answer is none that this page understands. */
+export function unknownForm(): ApiError {
   return new ApiError(200, "The server's answer is not in a form this page knows. Reload the page.");
 }

@@ -1,0 +1,49 @@
+import { useEffect, useState } from "react";
+
+/** The colours a canvas cannot take from the style sheet by itself. */
+export interface HistoryTheme {
+  text: string;
+  grid: string;
+  mark: string;
+  voltage: string;
+  current: string;
+  power: string;
+  soc: string;
+  temperature: string;
+  /** Of the second device. */
+  compare: string;
+  energyIn: string;
+  energyOut: string;
+  font: string;
+}
+
+/** The charts' colours of the present colour scheme; changes with it. */
+export function useHistoryTheme(): HistoryTheme {
+  const [theme, setTheme] = useState(read);
+  useEffect(() => {
+    const scheme = matchMedia("(prefers-color-scheme: dark)");
+    const update = () => setTheme(read());
+    scheme.addEventListener("change", update);
+    return () => scheme.removeEventListener("change", update);
+  }, []);
+  return theme;
+}
+
+function read(): HistoryTheme {
+  const style = getComputedStyle(document.documentElement);
+  const color = (name: string) => style.getPropertyValue(`--${name}`).trim();
+  return {
+    text: color("muted"),
+    grid: color("grid"),
+    mark: color("warn"),
+    voltage: color("voltage"),
+    current: color("current"),
+    power: color("power"),
+    soc: color("soc"),
+    temperature: color("bad"),
+    compare: color("text"),
+    energyIn: color("good"),
+    energyOut: color("power"),
+    font: `11px ${style.fontFamily}`,
+  };
+}
