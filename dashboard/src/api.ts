@@ -80,16 +80,13 @@ function refreshed(): Promise<boolean> {
   return refreshing;
 }
 
-type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
-
 interface CallOptions {
   body?: unknown;
   signal?: AbortSignal;
   clock?: ServerClock;
 }
 
-/** Asks the server; the answer's JSON, or `null` without one. Throws {@link ApiError}. */
-export async function call(method: Method, path: string, { body, signal, clock }: CallOptions = {}): Promise<unknown> {
+async function call(method: "GET" | "POST", path: string, { body, signal, clock }: CallOptions = {}): Promise<unknown> {
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
   const request: RequestInit = {
     method,
@@ -142,7 +139,6 @@ function toUser(body: unknown): User {
   return { username: body["username"], role: typeof body["role"] === "string" ? body["role"] : "viewer" };
 }
 
-/** The answer is none that this page understands. */
-export function unknownForm(): ApiError {
+function unknownForm(): ApiError {
   return new ApiError(200, "The server's answer is not in a form this page knows. Reload the page.");
 }

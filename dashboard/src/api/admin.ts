@@ -1,4 +1,4 @@
-import { call } from "../api";
+import { request } from "../api";
 import { isObject } from "../telemetry";
 import { devicePath, listOf, one, text, texts, time, withQuery, type Json } from "./read";
 
@@ -54,27 +54,27 @@ export interface AuditFilter {
 }
 
 export async function fetchRegistry(signal: AbortSignal): Promise<Registered[]> {
-  return listOf(await call("GET", "/api/devices", { signal }), "devices", toRegistered);
+  return listOf(await request("GET", "/api/devices", { signal }), "devices", toRegistered);
 }
 
 export async function addDevice(deviceId: string, name: string | null): Promise<Secret> {
-  return one(await call("POST", "/api/devices", { body: { device_id: deviceId, name } }), toSecret);
+  return one(await request("POST", "/api/devices", { body: { device_id: deviceId, name } }), toSecret);
 }
 
 export async function replaceToken(deviceId: string): Promise<Secret> {
-  return one(await call("POST", devicePath(deviceId, "/token")), toSecret);
+  return one(await request("POST", devicePath(deviceId, "/token")), toSecret);
 }
 
 export async function changeDevice(deviceId: string, change: { name?: string | null; enabled?: boolean }): Promise<void> {
-  await call("PATCH", devicePath(deviceId), { body: change });
+  await request("PATCH", devicePath(deviceId), { body: change });
 }
 
 export async function removeDevice(deviceId: string): Promise<void> {
-  await call("DELETE", devicePath(deviceId));
+  await request("DELETE", devicePath(deviceId));
 }
 
 export async function fetchUsers(signal: AbortSignal): Promise<Account[]> {
-  return listOf(await call("GET", "/api/users", { signal }), "users", toAccount);
+  return listOf(await request("GET", "/api/users", { signal }), "users", toAccount);
 }
 
 export async function addUser(user: {
@@ -83,33 +83,33 @@ export async function addUser(user: {
   role: Role;
   devices: string[] | null;
 }): Promise<void> {
-  await call("POST", "/api/users", { body: user });
+  await request("POST", "/api/users", { body: user });
 }
 
 export async function changeUser(
   username: string,
   change: { role?: Role; password?: string; devices?: string[] | null },
 ): Promise<void> {
-  await call("PATCH", `/api/users/${encodeURIComponent(username)}`, { body: change });
+  await request("PATCH", `/api/users/${encodeURIComponent(username)}`, { body: change });
 }
 
 export async function removeUser(username: string): Promise<void> {
-  await call("DELETE", `/api/users/${encodeURIComponent(username)}`);
+  await request("DELETE", `/api/users/${encodeURIComponent(username)}`);
 }
 
 export async function fetchSessions(signal: AbortSignal): Promise<OpenSession[]> {
-  return listOf(await call("GET", "/api/sessions", { signal }), "sessions", toSession);
+  return listOf(await request("GET", "/api/sessions", { signal }), "sessions", toSession);
 }
 
 export async function endSession(id: string): Promise<void> {
-  await call("DELETE", `/api/sessions/${encodeURIComponent(id)}`);
+  await request("DELETE", `/api/sessions/${encodeURIComponent(id)}`);
 }
 
 /** What was done, newest first. `from` and `to` are local times as an input of type datetime-local gives them. */
 export async function fetchAudit(filter: AuditFilter, limit: number, signal: AbortSignal): Promise<AuditEntry[]> {
   const { who, action, subject, from, to } = filter;
   const query = { who, action, subject, from: localToIso(from), to: localToIso(to), limit };
-  return listOf(await call("GET", withQuery("/api/audit", query), { signal }), "audit", toAudit);
+  return listOf(await request("GET", withQuery("/api/audit", query), { signal }), "audit", toAudit);
 }
 
 export function toAudit(json: Json): AuditEntry | null {

@@ -1,4 +1,4 @@
-import { call } from "../api";
+import { request } from "../api";
 import { isObject } from "../telemetry";
 import { devicePath, listOf, one, text, time, withQuery, type Json } from "./read";
 
@@ -52,7 +52,7 @@ export function isFinal(status: CommandStatus): boolean {
 /** The commands of a device, newest first. */
 export async function fetchCommands(deviceId: string, limit: number, signal: AbortSignal): Promise<Command[]> {
   const path = withQuery(devicePath(deviceId, "/commands"), { limit });
-  return listOf(await call("GET", path, { signal }), "commands", toCommand);
+  return listOf(await request("GET", path, { signal }), "commands", toCommand);
 }
 
 /** Asks for a command. `commandId` makes asking twice harmless. */
@@ -61,7 +61,7 @@ export async function sendCommand(
   { action, payload, ttlS, commandId }: { action: string; payload: Json; ttlS: number; commandId: string },
 ): Promise<Command> {
   const body = { action, payload, ttl_s: ttlS, command_id: commandId };
-  return one(await call("POST", devicePath(deviceId, "/commands"), { body }), toCommand);
+  return one(await request("POST", devicePath(deviceId, "/commands"), { body }), toCommand);
 }
 
 export function toCommand(json: Json): Command | null {

@@ -1,6 +1,6 @@
-import { call, unknownForm } from "../api";
+import { request } from "../api";
 import { isObject } from "../telemetry";
-import { devicePath, text, time, withQuery, type Json } from "./read";
+import { devicePath, text, time, unknownForm, withQuery, type Json } from "./read";
 
 export type Column = (number | null)[];
 
@@ -42,7 +42,7 @@ export async function fetchHistory(
   signal: AbortSignal,
 ): Promise<History> {
   const query = { from: iso(fromMs), to: iso(toMs), width, step, fields: fields.join(",") };
-  return toHistory(await call("GET", withQuery(devicePath(deviceId, "/history"), query), { signal }));
+  return toHistory(await request("GET", withQuery(devicePath(deviceId, "/history"), query), { signal }));
 }
 
 /** Where the samples of a span can be downloaded: raw, or in buckets of `step` (seconds, `minute`, `hour`, `day`). */

@@ -1,4 +1,4 @@
-import { unknownForm } from "../api";
+import { ApiError } from "../api";
 import { isObject } from "../telemetry";
 
 export type Json = Record<string, unknown>;
@@ -51,4 +51,9 @@ export function withQuery(path: string, query: Record<string, string | number | 
 /** The path of something below a device. */
 export function devicePath(deviceId: string, rest = ""): string {
   return `/api/devices/${encodeURIComponent(deviceId)}${rest}`;
+}
+
+/** The answer is none that this page understands. */
+export function unknownForm(): ApiError {
+  return new ApiError(200, "The server's answer is not in a form this page knows. Reload the page.");
 }

@@ -1,4 +1,4 @@
-import { call } from "../api";
+import { request } from "../api";
 import { isObject } from "../telemetry";
 import { listOf, number, text, time, withQuery, type Json } from "./read";
 
@@ -17,7 +17,7 @@ export interface Fix {
 }
 
 export async function fetchTags(signal: AbortSignal): Promise<Fix[]> {
-  return listOf(await call("GET", "/api/uwb/devices", { signal }), "devices", (json) =>
+  return listOf(await request("GET", "/api/uwb/devices", { signal }), "devices", (json) =>
     toFix({ device_id: json["id"], timestamp: json["last_seen"], location: json["location"] }),
   );
 }
@@ -26,7 +26,7 @@ export async function fetchTags(signal: AbortSignal): Promise<Fix[]> {
 export async function fetchTrail(tag: string, fromMs: number, limit: number, signal: AbortSignal): Promise<Fix[]> {
   const path = `/api/uwb/devices/${encodeURIComponent(tag)}/locations`;
   const query = { from: new Date(fromMs).toISOString(), limit };
-  return listOf(await call("GET", withQuery(path, query), { signal }), "locations", toFix);
+  return listOf(await request("GET", withQuery(path, query), { signal }), "locations", toFix);
 }
 
 /** A `uwb.location`. */

@@ -1,4 +1,4 @@
-import { call } from "../api";
+import { request } from "../api";
 import { listOf, number, one, text, texts, time, type Json } from "./read";
 
 /** What a webhook can be told. */
@@ -29,28 +29,28 @@ export interface Delivery {
 }
 
 export async function fetchWebhooks(signal: AbortSignal): Promise<Webhook[]> {
-  return listOf(await call("GET", "/api/webhooks", { signal }), "webhooks", toWebhook);
+  return listOf(await request("GET", "/api/webhooks", { signal }), "webhooks", toWebhook);
 }
 
 /** Adds one; the secret that signs its messages is in this answer alone. */
 export async function addWebhook(webhook: { name: string; url: string; events: string[] }): Promise<string> {
-  return one(await call("POST", "/api/webhooks", { body: webhook }), ({ secret }) => text(secret));
+  return one(await request("POST", "/api/webhooks", { body: webhook }), ({ secret }) => text(secret));
 }
 
 export async function setWebhookEnabled(id: string, enabled: boolean): Promise<void> {
-  await call("PATCH", path(id), { body: { enabled } });
+  await request("PATCH", path(id), { body: { enabled } });
 }
 
 export async function removeWebhook(id: string): Promise<void> {
-  await call("DELETE", path(id));
+  await request("DELETE", path(id));
 }
 
 export async function testWebhook(id: string): Promise<void> {
-  await call("POST", path(id, "/test"));
+  await request("POST", path(id, "/test"));
 }
 
 export async function fetchDeliveries(id: string, signal: AbortSignal): Promise<Delivery[]> {
-  return listOf(await call("GET", path(id, "/deliveries"), { signal }), "deliveries", toDelivery);
+  return listOf(await request("GET", path(id, "/deliveries"), { signal }), "deliveries", toDelivery);
 }
 
 function path(id: string, rest = ""): string {

@@ -1,6 +1,5 @@
-import type { Alarm, Severity } from "../../api/alarms";
 import type { Command } from "../../api/commands";
-import type { DeviceEvent } from "../../api/events";
+import type { Alarm, DeviceEvent, Severity } from "../../telemetry";
 
 /** Something that happened, on the axis of the curves. */
 export interface Mark {
@@ -25,18 +24,18 @@ interface Sources {
 export function toMarks({ deviceId, fromMs, toMs, events, alarms, commands }: Sources): Mark[] {
   const marks: Mark[] = [
     ...events.map((event, i) => ({
-      key: `event ${event.timeMs} ${i}`,
-      timeMs: event.timeMs,
+      key: `event ${event.timestamp} ${i}`,
+      timeMs: Date.parse(event.timestamp),
       kind: "event" as const,
       severity: event.severity,
       title: event.code,
       text: event.message,
     })),
     ...alarms
-      .filter((alarm) => alarm.deviceId === deviceId)
+      .filter((alarm) => alarm.device_id === deviceId)
       .map((alarm) => ({
         key: `alarm ${alarm.id}`,
-        timeMs: alarm.raisedMs,
+        timeMs: Date.parse(alarm.raised_at),
         kind: "alarm" as const,
         severity: alarm.severity,
         title: alarm.name,

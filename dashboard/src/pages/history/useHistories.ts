@@ -41,7 +41,7 @@ export function useHistories(deviceId: string, { span, fields, compare }: View, 
           ? null
           : each((id) => fetchHistory(id, { ...bounds, fields: ["battery.power"], step }, signal)),
         fetchEvents(deviceId, { ...bounds, limit: MARKS }, signal),
-        fetchAlarms("all", signal),
+        fetchAlarms(signal),
         fetchCommands(deviceId, MARKS, signal),
       ]);
       const marks = toMarks({ deviceId, ...bounds, events, alarms, commands });

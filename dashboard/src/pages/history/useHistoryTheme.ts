@@ -1,4 +1,5 @@
-import { useEffect, useState } from "react";
+import { useMemo } from "react";
+import { useTheme, type Theme } from "../../theme";
 
 /** The colours a canvas cannot take from the style sheet by itself. */
 export interface HistoryTheme {
@@ -19,17 +20,12 @@ export interface HistoryTheme {
 
 /** The charts' colours of the present colour scheme; changes with it. */
 export function useHistoryTheme(): HistoryTheme {
-  const [theme, setTheme] = useState(read);
-  useEffect(() => {
-    const scheme = matchMedia("(prefers-color-scheme: dark)");
-    const update = () => setTheme(read());
-    scheme.addEventListener("change", update);
-    return () => scheme.removeEventListener("change", update);
-  }, []);
-  return theme;
+  const theme = useTheme();
+  // The style sheet's colours are those of the scheme once it is on the document, which is before anybody is told.
+  return useMemo(() => read(theme), [theme]);
 }
 
-function read(): HistoryTheme {
+function read(_: Theme): HistoryTheme {
   const style = getComputedStyle(document.documentElement);
   const color = (name: string) => style.getPropertyValue(`--${name}`).trim();
   return {

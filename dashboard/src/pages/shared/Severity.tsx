@@ -1,5 +1,5 @@
-import type { Severity } from "../../api/alarms";
 import { Dot, type Tone } from "../../components/Dot";
+import type { Severity } from "../../telemetry";
 
 const TONES: Readonly<Record<Severity, Tone>> = { info: "idle", warning: "warn", error: "bad" };
 
