@@ -70,3 +70,8 @@ export function zone(): string {
   const shift = `${offset < 0 ? "\u2212" : "+"}${hours}${minutes === 0 ? "" : `:${String(minutes).padStart(2, "0")}`}`;
   return offset === 0 ? "UTC" : `${name}, UTC${shift}`;
 }
+
+/** A constant of the protocol as words: "DISCHARGING" as "Discharging", "MANUAL_IDLE" as "Manual idle". */
+export function constant(name: string): string {
+  return name.charAt(0) + name.slice(1).toLowerCase().replaceAll("_", " ");
+}

@@ -1,4 +1,4 @@
-import { decimal, duration, power } from "../format";
+import { constant, decimal, duration, power } from "../format";
 import type { TelemetryPayload } from "../telemetry";
 
 /** Everything else the sample tells; only what it does tell. */
@@ -33,8 +33,8 @@ function groupsOf({ battery, system_status: system, grid, solar, load, clock }: 
     [
       "System",
       [
-        ["State", system?.state === undefined ? undefined : words(system.state)],
-        ["Mode", system?.mode === undefined ? undefined : words(system.mode)],
+        ["State", system?.state === undefined ? undefined : constant(system.state)],
+        ["Mode", system?.mode === undefined ? undefined : constant(system.mode)],
         ["Wi-Fi signal", unit(system?.wifi_strength, 0, "dBm")],
         ["Processor", unit(system?.cpu_temperature, 1, "°C")],
         ["Up for", system?.uptime_seconds === undefined ? undefined : duration(system.uptime_seconds)],
@@ -81,9 +81,4 @@ function watts(value: number | undefined): string | undefined {
   if (value === undefined) return undefined;
   const shown = power(value);
   return `${shown.value}\u202f${shown.unit}`;
-}
-
-/** "DISCHARGING" as "Discharging". */
-function words(constant: string): string {
-  return constant.charAt(0) + constant.slice(1).toLowerCase().replaceAll("_", " ");
 }

@@ -14,7 +14,12 @@ export function faultsOf(sample: TelemetryPayload | null): Fault[] {
   const severe = [...(status?.error_flags ?? []), ...(battery.faults ?? [])];
   const mild = [...(battery.warnings ?? []), ...(status?.undervoltage === true ? ["BOARD_UNDERVOLTAGE"] : [])];
   const codes = [...new Set([...severe, ...mild])];
-  return codes.map((code) => ({ code, text: WORDS[code] ?? code, severe: severe.includes(code) }));
+  return codes.map((code) => ({ code, text: flagWords(code), severe: severe.includes(code) }));
+}
+
+/** A code in words, as far as they are known here. */
+export function flagWords(code: string): string {
+  return WORDS[code] ?? code;
 }
 
 const WORDS: Readonly<Record<string, string>> = {

@@ -1,4 +1,5 @@
-import { useCallback, useEffect, useState } from "react";
+import { useCallback, useState } from "react";
+import { DeviceHead } from "../components/DeviceHead";
 import { Details } from "../components/Details";
 import { FaultBanner } from "../components/FaultBanner";
 import { LiveCharts } from "../components/LiveCharts";
@@ -9,14 +10,19 @@ import { decimal } from "../format";
 import { Link } from "../router";
 import { useSession } from "../session";
 import { ageMs, useLiveDevice, useLiveSnapshot, usualIntervalMs, type LiveDevice } from "../telemetry";
+import { useTitle } from "../title";
 import { useTick } from "../useTick";
+import type { PageProps } from "../routes";
+import "uplot/dist/uPlot.min.css";
+import "../styles/live.css";
+import "../styles/charts.css";
 
 const WINDOW_MS = 15 * 60_000;
 /** Older than this, or than three usual intervals of the device, a value is stale. */
 const STALE_MS = 3_000;
 
-/** One device, live. Give it the device's id as `key`. */
-export function LivePage({ deviceId }: { deviceId: string }) {
+/** One device, live. */
+export default function LivePage({ params: { id: deviceId = "" } }: PageProps) {
   const { ended } = useSession();
   const [unknown, setUnknown] = useState(false);
   const onUnknownDevice = useCallback(() => setUnknown(true), []);
@@ -36,16 +42,12 @@ function LiveView({ live, deviceId }: { live: LiveDevice; deviceId: string }) {
   const age = freshAt === null ? null : ageMs(freshAt);
   const stale = age !== null && age > Math.max(STALE_MS, 3 * (usualIntervalMs(points) ?? 0));
   const name = device?.name ?? deviceId;
-  useTitle(name, stale ? undefined : latest?.battery.soc);
+  const soc = stale ? undefined : latest?.battery.soc;
+  // The state of charge in the tab's title, for a page that is open behind others.
+  useTitle(soc === undefined ? name : `${decimal(soc, 0)} % ${name}`);
   return (
     <>
-      <div className="page-head">
-        <Link href="/" className="crumb">
-          Devices
-        </Link>
-        <h1>{name}</h1>
-        {name !== deviceId && <p className="page-note">{deviceId}</p>}
-      </div>
+      <DeviceHead deviceId={deviceId} name={name} />
       <Truths
         connection={connection}
         device={device}
@@ -62,12 +64,4 @@ function LiveView({ live, deviceId }: { live: LiveDevice; deviceId: string }) {
       </div>
     </>
   );
-}
-
-/** The state of charge in the tab's title, for a page that is open behind others. */
-function useTitle(name: string, soc: number | undefined): void {
-  const text = soc === undefined ? name : `${decimal(soc, 0)} % ${name}`;
-  useEffect(() => {
-    document.title = `${text} – EMS`;
-  }, [text]);
 }

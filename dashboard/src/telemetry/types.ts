@@ -5,6 +5,8 @@
  * charges; the grid's are positive while it imports. Optional fields are absent when unknown, never zero.
  */
 
+import type { Presence } from "./messages";
+
 /** State of a WebSocket as the hook reports it; `CLOSED` includes the wait before the next attempt. */
 export type TelemetryStatus = "CONNECTING" | "OPEN" | "CLOSED";
 
@@ -122,6 +124,9 @@ export interface DeviceSummary {
   name: string | null;
   /** The device holds a connection to the cloud. */
   online: boolean;
+  status: Presence;
+  /** Samples that the device still has to send, if the server tells. */
+  backlog?: number;
   /** Since when it is online or offline, RFC 3339; `null` if never seen. */
   since: string | null;
   /** When its last frame came, RFC 3339; `null` if never. */
