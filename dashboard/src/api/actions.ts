@@ -1,6 +1,7 @@
 import { request } from "../api";
 import { isObject } from "../telemetry";
-import { ROLES, type Role } from "./admin";
+import type { Role } from "../roles";
+import { ROLES } from "./admin";
 import { devicePath, listOf, text, type Json } from "./read";
 
 /** Something a device can be asked to do. */

@@ -1,9 +1,9 @@
 import { request } from "../api";
+import type { Role } from "../roles";
 import { isObject } from "../telemetry";
 import { devicePath, listOf, one, text, texts, time, withQuery, type Json } from "./read";
 
-export const ROLES = ["viewer", "operator", "admin"] as const;
-export type Role = (typeof ROLES)[number];
+export const ROLES: readonly Role[] = ["viewer", "operator", "admin"];
 
 /** A device as the registry has it. */
 export interface Registered {

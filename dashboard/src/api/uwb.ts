@@ -14,11 +14,13 @@ export interface Fix {
   quality: number | null;
   /** Unix ms. */
   timeMs: number;
+  /** From the list of tags: by the time of receipt, without accuracy. A proper fix takes its place. */
+  rough: boolean;
 }
 
 export async function fetchTags(signal: AbortSignal): Promise<Fix[]> {
   return listOf(await request("GET", "/api/uwb/devices", { signal }), "devices", (json) =>
-    toFix({ device_id: json["id"], timestamp: json["last_seen"], location: json["location"] }),
+    toFix({ device_id: json["id"], timestamp: json["last_seen"], location: json["location"] }, true),
   );
 }
 
@@ -26,11 +28,11 @@ export async function fetchTags(signal: AbortSignal): Promise<Fix[]> {
 export async function fetchTrail(tag: string, fromMs: number, limit: number, signal: AbortSignal): Promise<Fix[]> {
   const path = `/api/uwb/devices/${encodeURIComponent(tag)}/locations`;
   const query = { from: new Date(fromMs).toISOString(), limit };
-  return listOf(await request("GET", withQuery(path, query), { signal }), "locations", toFix);
+  return listOf(await request("GET", withQuery(path, query), { signal }), "locations", (json) => toFix(json));
 }
 
 /** A `uwb.location`. */
-export function toFix(json: Json): Fix | null {
+export function toFix(json: Json, rough = false): Fix | null {
   const tag = text(json["device_id"]);
   const timeMs = time(json["timestamp"]);
   const location = isObject(json["location"]) ? json["location"] : {};
@@ -45,5 +47,6 @@ export function toFix(json: Json): Fix | null {
     accuracy: accuracy !== null && accuracy > 0 ? accuracy : null,
     quality: number(json["quality"]),
     timeMs,
+    rough,
   };
 }

@@ -145,12 +145,12 @@ function NewRuleForm({ onAdded }: { onAdded: () => void }) {
     <form className="card panel" onSubmit={submit} aria-label="New rule" data-testid="new-rule">
       <h2 className="panel-title">New rule</h2>
       <div className="form-row">
-        <label className="field field-grow">
-          <span className="field-label">Name</span>
+        <label className="labelled labelled-grow">
+          <span className="labelled-title">Name</span>
           <input className="input" name="name" required maxLength={200} placeholder="Battery low" />
         </label>
-        <label className="field field-grow">
-          <span className="field-label">Alarm when</span>
+        <label className="labelled labelled-grow">
+          <span className="labelled-title">Alarm when</span>
           <select className="input" name="kind" value={kind} onChange={(event) => setKind(event.target.value as RuleKind)}>
             {Object.entries(KIND_WORDS).map(([value, words]) => (
               <option key={value} value={value}>
@@ -159,8 +159,8 @@ function NewRuleForm({ onAdded }: { onAdded: () => void }) {
             ))}
           </select>
         </label>
-        <label className="field">
-          <span className="field-label">Severity</span>
+        <label className="labelled">
+          <span className="labelled-title">Severity</span>
           <select className="input" name="severity" defaultValue="warning">
             <option>info</option>
             <option>warning</option>
@@ -171,8 +171,8 @@ function NewRuleForm({ onAdded }: { onAdded: () => void }) {
       <div className="form-row">
         {compares && (
           <>
-            <label className="field field-grow">
-              <span className="field-label">Value</span>
+            <label className="labelled labelled-grow">
+              <span className="labelled-title">Value</span>
               <input className="input" name="field" list="rule-fields" required defaultValue="battery.soc" autoCapitalize="none" spellCheck={false} />
               <datalist id="rule-fields">
                 {FIELDS.map((field) => (
@@ -180,22 +180,22 @@ function NewRuleForm({ onAdded }: { onAdded: () => void }) {
                 ))}
               </datalist>
             </label>
-            <label className="field">
-              <span className="field-label">Threshold</span>
+            <label className="labelled">
+              <span className="labelled-title">Threshold</span>
               <input className="input" name="threshold" type="number" step="any" required />
             </label>
-            <label className="field">
-              <span className="field-label">Over when better by</span>
+            <label className="labelled">
+              <span className="labelled-title">Over when better by</span>
               <input className="input" name="hysteresis" type="number" step="any" min="0" placeholder="0" />
             </label>
           </>
         )}
-        <label className="field">
-          <span className="field-label">Lasting, s</span>
+        <label className="labelled">
+          <span className="labelled-title">Lasting, s</span>
           <input className="input" name="for_s" type="number" step="any" min="0" max="31536000" placeholder="0" />
         </label>
-        <label className="field field-grow">
-          <span className="field-label">Device (empty: all)</span>
+        <label className="labelled labelled-grow">
+          <span className="labelled-title">Device (empty: all)</span>
           <input className="input" name="device_id" pattern="[a-z0-9][a-z0-9_\-]{0,62}" title="a-z, 0-9, _ and -" autoCapitalize="none" spellCheck={false} />
         </label>
         <button type="submit" className="button button-main" disabled={adding.busy}>

@@ -55,8 +55,8 @@ export function ActionForm({ deviceId, action, waits, onSent }: ActionFormProps)
         <SchemaInput key={field.name} field={field} />
       ))}
       <div className="form-row">
-        <label className="field">
-          <span className="field-label">Good for</span>
+        <label className="labelled">
+          <span className="labelled-title">Good for</span>
           <select className="input" name="ttl" defaultValue="60">
             {LIFETIMES.map(([seconds, words]) => (
               <option key={seconds} value={seconds}>
@@ -69,7 +69,7 @@ export function ActionForm({ deviceId, action, waits, onSent }: ActionFormProps)
           {sending.busy ? "Sending…" : action.confirm ? `${action.title}…` : action.title}
         </button>
       </div>
-      {waits && <p className="field-hint">The device is offline: it gets the command if it is back in that time.</p>}
+      {waits && <p className="hint">The device is offline: it gets the command if it is back in that time.</p>}
       <p className="form-failure" role="alert">
         {wrong ?? (asked === null ? sending.failure : null)}
       </p>
@@ -102,14 +102,14 @@ function SchemaInput({ field }: { field: SchemaField }) {
     "aria-describedby": field.hint === "" ? undefined : hintId,
   };
   return (
-    <label className="field">
-      <span className="field-label">
+    <label className="labelled">
+      <span className="labelled-title">
         {field.title}
         {!field.required && <span className="muted"> (optional)</span>}
       </span>
       <Control field={field} common={common} />
       {field.hint !== "" && (
-        <span id={hintId} className="field-hint">
+        <span id={hintId} className="hint">
           {field.hint}
         </span>
       )}

@@ -1,21 +1,29 @@
 import { useCallback, useState } from "react";
 import { fetchActions, type DeviceAction } from "../../api/actions";
-import { mayAct } from "../../api/roles";
 import type { Command } from "../../api/commands";
 import { Notice } from "../../components/Notice";
-import { useSession } from "../../session";
-import { fetchDevice } from "../../telemetry";
-import { DeviceHead } from "../shared/DeviceHead";
+import { has } from "../../roles";
+import type { PageProps } from "../../routes";
+import { useUser } from "../../session";
+import { fetchDevice, useRoom } from "../../telemetry";
+import { DevicePage } from "../shared/DevicePage";
 import { useRemote } from "../shared/useRemote";
-import { useRoom } from "../shared/useRoom";
 import { ActionForm } from "./ActionForm";
 import { CommandEntry } from "./CommandEntry";
 import { useCommands } from "./useCommands";
 import "../shared/shared.css";
 import "./commands.css";
 
-/** What a device can be asked to do, and what it was asked for. Give it the device's id as `key`. */
-export function CommandsPage({ deviceId }: { deviceId: string }) {
+/** What a device can be asked to do, and what it was asked for. */
+export default function CommandsPage({ params: { id = "" } }: PageProps) {
+  return (
+    <DevicePage deviceId={id} title="Commands">
+      <Commands key={id} deviceId={id} />
+    </DevicePage>
+  );
+}
+
+function Commands({ deviceId }: { deviceId: string }) {
   const { commands, failure, more, loadMore, add } = useCommands(deviceId);
   const [sent, setSent] = useState<string | null>(null);
   const justSent = commands?.find(({ commandId }) => commandId === sent);
@@ -25,14 +33,11 @@ export function CommandsPage({ deviceId }: { deviceId: string }) {
   };
   return (
     <>
-      <DeviceHead deviceId={deviceId} tab="commands" />
       {failure !== null && <Notice tone="bad" title={failure} />}
       <div className="commands">
         <Actions deviceId={deviceId} onSent={onSent} sent={justSent} />
         <section className="card panel" aria-label="History of commands">
-          <header className="panel-head">
-            <h2 className="panel-title">Asked for so far</h2>
-          </header>
+          <h2 className="panel-title">Asked for so far</h2>
           {commands !== null && commands.length === 0 && <p className="nothing">Nobody has sent this device a command.</p>}
           <ul className="command-list" data-testid="command-list">
             {commands?.map((command) => <CommandEntry key={command.commandId} command={command} />)}
@@ -48,27 +53,24 @@ export function CommandsPage({ deviceId }: { deviceId: string }) {
   );
 }
 
-function Actions({ deviceId, sent, onSent }: { deviceId: string; sent: Command | undefined; onSent: (command: Command) => void }) {
-  const { state } = useSession();
-  const role = state.phase === "in" ? state.user.role : "viewer";
-  if (!mayAct(role, "operator")) {
-    return (
-      <section className="card panel" aria-label="Send a command">
-        <p className="muted">You may look, but not send commands: that takes the role operator.</p>
-      </section>
-    );
-  }
-  return <ActionChoice deviceId={deviceId} role={role} sent={sent} onSent={onSent} />;
-}
-
-interface ActionChoiceProps {
+interface ActionsProps {
   deviceId: string;
-  role: string;
   sent: Command | undefined;
   onSent: (command: Command) => void;
 }
 
-function ActionChoice({ deviceId, role, sent, onSent }: ActionChoiceProps) {
+function Actions(props: ActionsProps) {
+  const user = useUser();
+  if (has(user, "operator")) return <ActionChoice {...props} />;
+  return (
+    <section className="card panel" aria-label="Send a command">
+      <p className="muted">You may look, but not send commands: that takes the role operator.</p>
+    </section>
+  );
+}
+
+function ActionChoice({ deviceId, sent, onSent }: ActionsProps) {
+  const user = useUser();
   const load = useCallback(
     async (signal: AbortSignal) => {
       const [actions, device] = await Promise.all([fetchActions(deviceId, signal), fetchDevice(deviceId, { signal })]);
@@ -79,11 +81,10 @@ function ActionChoice({ deviceId, role, sent, onSent }: ActionChoiceProps) {
   const { data, failure, reload } = useRemote(load);
   const [chosen, setChosen] = useState<string | null>(null);
   // A device that comes back may take other commands than before.
-  useRoom(
-    `device/${deviceId}`,
-    useCallback(({ type }) => type === "device.status" && reload(), [reload]),
-  );
-  const actions = (data?.actions ?? []).filter(({ needs }) => mayAct(role, needs));
+  useRoom(`device/${deviceId}`, ({ type }) => {
+    if (type === "device.status") reload();
+  });
+  const actions = (data?.actions ?? []).filter(({ needs }) => has(user, needs));
   const action = actions.find(({ name }) => name === chosen);
   return (
     <section className="card panel" aria-label="Send a command">

@@ -1,7 +1,7 @@
 import { useCallback, useMemo, useState } from "react";
 import { fetchCommands, later, toCommand, type Command } from "../../api/commands";
+import { useRoom } from "../../telemetry";
 import { useRemote } from "../shared/useRemote";
-import { useRoom } from "../shared/useRoom";
 
 /** The commands of a device, newest first, as they stand now. */
 export interface Commands {
@@ -36,18 +36,12 @@ export function useCommands(deviceId: string): Commands {
     });
   }, []);
 
-  useRoom(
-    `device/${deviceId}`,
-    useCallback(
-      ({ type, payload }) => {
-        // The room is joined again after a loss: what happened meanwhile is in the list.
-        if (type === "subscribed") return reload();
-        const command = type === "command.status" ? toCommand(payload) : null;
-        if (command?.deviceId === deviceId) add(command);
-      },
-      [deviceId, add, reload],
-    ),
-  );
+  useRoom(`device/${deviceId}`, ({ type, payload }) => {
+    // The room is joined again after a loss: what happened meanwhile is in the list.
+    if (type === "subscribed") return reload();
+    const command = type === "command.status" ? toCommand(payload) : null;
+    if (command?.deviceId === deviceId) add(command);
+  });
 
   const commands = useMemo(() => {
     if (data === null) return null;

@@ -52,9 +52,6 @@ function Choice({ deviceId, onChoice }: { deviceId: string; onChoice: (deviceId:
         else if (others.some((device) => device.deviceId === chosen)) onChoice(chosen);
         else setFailure(devices.data === null ? "The list of devices is not there yet." : `There is no other device ${chosen.slice(0, 70)}.`);
       }}
-      onKeyDown={(event) => {
-        if (event.key === "Escape") onChoice(null);
-      }}
     >
       <input
         className="input"
@@ -65,6 +62,9 @@ function Choice({ deviceId, onChoice }: { deviceId: string; onChoice: (deviceId:
         autoComplete="off"
         autoCapitalize="none"
         spellCheck={false}
+        onKeyDown={(event) => {
+          if (event.key === "Escape") onChoice(null);
+        }}
         // It appears because it was asked for.
         ref={(input) => input?.focus()}
       />

@@ -1,4 +1,4 @@
-import { useEffect, useLayoutEffect, useRef } from "react";
+import { useEffect, useLayoutEffect, useRef, type RefObject } from "react";
 import uPlot from "uplot";
 import { axisRange } from "../../components/chartData";
 import { decimal } from "../../format";
@@ -31,6 +31,7 @@ export function HistoryChart(props: HistoryChartProps) {
   const plot = useRef<uPlot | null>(null);
   // uPlot asks for these while it draws, long after the render that brought them.
   const current = useRef(props);
+  const drawn = useRef(marks);
   useLayoutEffect(() => {
     current.current = props;
   });
@@ -39,7 +40,7 @@ export function HistoryChart(props: HistoryChartProps) {
   useLayoutEffect(() => {
     const element = box.current;
     if (element === null) return;
-    const options = optionsOf(field, theme, devices, () => current.current);
+    const options = optionsOf(field, theme, devices, () => current.current, drawn);
     const chart = new uPlot({ ...options, ...sizeOf(element) }, current.current.table, element);
     plot.current = chart;
     const resized = new ResizeObserver(() => chart.setSize(sizeOf(element)));
@@ -51,8 +52,14 @@ export function HistoryChart(props: HistoryChartProps) {
     };
   }, [field, theme, devices]);
 
-  useEffect(() => plot.current?.setData(table), [table, span]);
-  useEffect(() => plot.current?.redraw(false), [marks]);
+  useEffect(() => {
+    // A span without length has no scale.
+    if (span[1] > span[0]) plot.current?.setData(table);
+  }, [table, span]);
+  useEffect(() => {
+    drawn.current = marks;
+    plot.current?.redraw(false);
+  }, [marks]);
   useEffect(() => {
     const chart = plot.current;
     if (chart === null) return;
@@ -68,6 +75,7 @@ function optionsOf(
   theme: HistoryTheme,
   devices: number,
   props: () => HistoryChartProps,
+  marks: RefObject<readonly number[]>,
 ): Omit<uPlot.Options, "width" | "height"> {
   const colors = [theme[field.color], theme.compare];
   const edge = { stroke: "transparent", width: 0, points: { show: false } };
@@ -130,7 +138,7 @@ function optionsOf(
       },
     ],
     hooks: {
-      draw: [(chart) => drawMarks(chart, props().marks, theme)],
+      draw: [(chart) => drawMarks(chart, marks.current, theme)],
       setCursor: [
         (chart) => {
           const { left } = chart.cursor;

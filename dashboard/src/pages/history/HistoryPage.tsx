@@ -1,9 +1,11 @@
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { useCallback, useMemo, useRef, useState } from "react";
 import { exportPath } from "../../api/history";
 import { Notice } from "../../components/Notice";
 import { duration } from "../../format";
 import { CopyButton } from "../shared/CopyButton";
-import { DeviceHead } from "../shared/DeviceHead";
+import { navigate, useLocation } from "../../router";
+import type { PageProps } from "../../routes";
+import { DevicePage } from "../shared/DevicePage";
 import { Compare } from "./Compare";
 import { EnergyPanel } from "./EnergyPanel";
 import { MarkLane, MarkList } from "./MarkLane";
@@ -16,30 +18,37 @@ import { boundsOf, clampSpan, FIELDS, formatView, moved, parseView, type View } 
 import "uplot/dist/uPlot.min.css";
 import "./history.css";
 
-/** What a device did over an hour to a year. Give it the device's id as `key`. */
-export function HistoryPage({ deviceId }: { deviceId: string }) {
+/** What a device did over an hour to a year. */
+export default function HistoryPage({ params: { id = "" } }: PageProps) {
+  return (
+    <DevicePage deviceId={id} title="History">
+      <Past key={id} deviceId={id} />
+    </DevicePage>
+  );
+}
+
+function Past({ deviceId }: { deviceId: string }) {
   const [view, setView] = useView();
   const [box, width] = useWidth();
   const shown = useHistories(deviceId, view, width);
-  const now = boundsOf(view.span, Date.now());
-  const bounds = shown.data ?? now;
+  const bounds = shown.data;
   const change = (part: Partial<View>) => setView({ ...view, ...part });
   const move = (by: number, zoom: number) => change({ span: moved(boundsOf(view.span, Date.now()), by, zoom, Date.now()) });
   return (
     <>
-      <DeviceHead deviceId={deviceId} tab="history" />
       <div className="history-controls">
         <SpanControls
           span={view.span}
-          fromMs={bounds.fromMs}
-          toMs={bounds.toMs}
+          bounds={bounds}
           onPreset={(span) => change({ span: typeof span === "string" ? span : clampSpan(span, Date.now()) })}
           onMove={move}
         />
         <div className="history-tools">
           <Compare deviceId={deviceId} compare={view.compare} onCompare={(compare) => change({ compare })} />
           <CopyButton label="Copy link" text={() => permanentLink(view)} />
-          <ExportMenu deviceId={deviceId} bounds={bounds} stepMs={shown.data?.histories[0]?.stepMs ?? null} />
+          {bounds !== null && (
+            <ExportMenu deviceId={deviceId} bounds={bounds} stepMs={bounds.histories[0]?.stepMs ?? null} />
+          )}
         </div>
       </div>
       <FieldChoice chosen={view.fields} onChange={(fields) => change({ fields })} />
@@ -112,12 +121,12 @@ function Charts({ shown, fields, onSelect, onZoomOut }: ChartsProps) {
 
 function FieldChoice({ chosen, onChange }: { chosen: readonly string[]; onChange: (fields: string[]) => void }) {
   return (
-    <fieldset className="history-fields">
+    <fieldset className="picks">
       <legend className="visually-hidden">Values</legend>
       {FIELDS.map(({ key, title }) => {
         const on = chosen.includes(key);
         return (
-          <label key={key} className={`chip ${on ? "is-on" : ""}`}>
+          <label key={key} className={`pick ${on ? "is-on" : ""}`}>
             <input
               type="checkbox"
               checked={on}
@@ -166,16 +175,10 @@ function ExportMenu({ deviceId, bounds, stepMs }: { deviceId: string; bounds: { 
 
 /** The view of the address; a change is written there, so that a reload and a bookmark bring it back. */
 function useView(): [View, (view: View) => void] {
-  const [view, setView] = useState(() => parseView(location.search));
-  useEffect(() => {
-    const restore = () => setView(parseView(location.search));
-    addEventListener("popstate", restore);
-    return () => removeEventListener("popstate", restore);
-  }, []);
-  const change = useCallback((next: View) => {
-    setView(next);
-    window.history.replaceState(window.history.state, "", `${location.pathname}${formatView(next)}`);
-  }, []);
+  const { pathname, query } = useLocation();
+  const text = query.toString();
+  const view = useMemo(() => parseView(text), [text]);
+  const change = useCallback((next: View) => navigate(`${pathname}${formatView(next)}`, { replace: true }), [pathname]);
   return [view, change];
 }
 
@@ -187,19 +190,19 @@ function permanentLink(view: View): string {
 
 /** The width of an element, in steps, so that a small change fetches nothing. */
 function useWidth(): [(element: HTMLElement | null) => void, number] {
-  const [width, setWidth] = useState(() => step(innerWidth));
+  const [width, setWidth] = useState(() => inSteps(innerWidth));
   const observer = useRef<ResizeObserver | null>(null);
   const attach = useCallback((element: HTMLElement | null) => {
     observer.current?.disconnect();
     observer.current = null;
     if (element === null) return;
-    observer.current = new ResizeObserver(([entry]) => setWidth(step(entry?.contentRect.width ?? 0)));
+    observer.current = new ResizeObserver(([entry]) => setWidth(inSteps(entry?.contentRect.width ?? 0)));
     observer.current.observe(element);
   }, []);
   return [attach, width];
 }
 
-function step(width: number): number {
+function inSteps(width: number): number {
   return Math.min(2_000, Math.max(300, Math.round(width / 200) * 200));
 }
 

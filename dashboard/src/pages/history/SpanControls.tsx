@@ -4,15 +4,15 @@ import { PRESETS, type View } from "./view";
 
 interface SpanControlsProps {
   span: View["span"];
-  fromMs: number;
-  toMs: number;
+  /** What is shown; `null` while nothing is. Unix ms. */
+  bounds: { fromMs: number; toMs: number } | null;
   onPreset: (span: View["span"]) => void;
   /** Moves by `by` of the span's length, and makes it `zoom` times as long. */
   onMove: (by: number, zoom: number) => void;
 }
 
 /** Which stretch of time is shown. */
-export function SpanControls({ span, fromMs, toMs, onPreset, onMove }: SpanControlsProps) {
+export function SpanControls({ span, bounds, onPreset, onMove }: SpanControlsProps) {
   const [open, setOpen] = useState(false);
   return (
     <div className="span-controls">
@@ -55,12 +55,16 @@ export function SpanControls({ span, fromMs, toMs, onPreset, onMove }: SpanContr
         </button>
       </div>
       <p className="span-words" data-testid="history-span">
-        <Stamp ms={fromMs} /> to <Stamp ms={toMs} />
+        {bounds !== null && (
+          <>
+            <Stamp ms={bounds.fromMs} /> to <Stamp ms={bounds.toMs} />
+          </>
+        )}
       </p>
-      {open && (
+      {open && bounds !== null && (
         <SpanForm
-          fromMs={fromMs}
-          toMs={toMs}
+          fromMs={bounds.fromMs}
+          toMs={bounds.toMs}
           onSpan={(chosen) => {
             setOpen(false);
             onPreset(chosen);
@@ -85,12 +89,12 @@ function SpanForm({ fromMs, toMs, onSpan }: { fromMs: number; toMs: number; onSp
         else setFailure("The end has to be after the beginning.");
       }}
     >
-      <label className="field">
-        <span className="field-label">From</span>
+      <label className="labelled">
+        <span className="labelled-title">From</span>
         <input className="input" type="datetime-local" name="from" required defaultValue={localInput(fromMs)} />
       </label>
-      <label className="field">
-        <span className="field-label">To</span>
+      <label className="labelled">
+        <span className="labelled-title">To</span>
         <input className="input" type="datetime-local" name="to" required defaultValue={localInput(toMs)} />
       </label>
       <button type="submit" className="button button-main">

@@ -3,6 +3,7 @@ import { useTheme, type Theme } from "../../theme";
 
 /** The colours a canvas cannot take from the style sheet by itself. */
 export interface HistoryTheme {
+  scheme: Theme;
   text: string;
   grid: string;
   mark: string;
@@ -25,10 +26,11 @@ export function useHistoryTheme(): HistoryTheme {
   return useMemo(() => read(theme), [theme]);
 }
 
-function read(_: Theme): HistoryTheme {
+function read(scheme: Theme): HistoryTheme {
   const style = getComputedStyle(document.documentElement);
   const color = (name: string) => style.getPropertyValue(`--${name}`).trim();
   return {
+    scheme,
     text: color("muted"),
     grid: color("grid"),
     mark: color("warn"),

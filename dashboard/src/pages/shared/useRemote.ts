@@ -8,6 +8,7 @@ export interface Remote<T> {
   data: T | null;
   /** Why the last attempt brought nothing, in a sentence; `null` if it did. */
   failure: string | null;
+  /** What `load` brings at present is not there yet. */
   loading: boolean;
   reload: () => void;
   /** Changes what is shown, for what the page knows before it asks again. */
@@ -20,34 +21,38 @@ export interface Remote<T> {
  */
 export function useRemote<T>(load: (signal: AbortSignal) => Promise<T>): Remote<T> {
   const { ended } = useSession();
-  const [turn, setTurn] = useState(0);
-  const [state, setState] = useState<Pick<Remote<T>, "data" | "failure" | "loading">>({
-    data: null,
-    failure: null,
-    loading: true,
-  });
+  const running = useRef<AbortController | null>(null);
+  const [state, setState] = useState<State<T>>({ data: null, failure: null, answered: null });
 
-  useEffect(() => {
-    const aborted = new AbortController();
-    setState((before) => ({ ...before, loading: true }));
-    load(aborted.signal).then(
+  const reload = useCallback(() => {
+    running.current?.abort();
+    const { signal } = (running.current = new AbortController());
+    load(signal).then(
       (data) => {
-        if (!aborted.signal.aborted) setState({ data, failure: null, loading: false });
+        if (!signal.aborted) setState({ data, failure: null, answered: load });
       },
       (error: unknown) => {
-        if (aborted.signal.aborted) return;
+        if (signal.aborted) return;
         if (isLoggedOut(error)) ended();
-        else setState((before) => ({ ...before, failure: sentence(error), loading: false }));
+        else setState(({ data }) => ({ data, failure: sentence(error), answered: load }));
       },
     );
-    return () => aborted.abort();
-  }, [load, ended, turn]);
+  }, [load, ended]);
 
-  const reload = useCallback(() => setTurn((n) => n + 1), []);
+  useEffect(() => {
+    reload();
+    return () => running.current?.abort();
+  }, [reload]);
+
   const update = useCallback((change: (data: T) => T) => {
     setState((before) => (before.data === null ? before : { ...before, data: change(before.data) }));
   }, []);
-  return { ...state, reload, update };
+  return { data: state.data, failure: state.failure, loading: state.answered !== load, reload, update };
+}
+
+interface State<T> extends Pick<Remote<T>, "data" | "failure"> {
+  /** What brought it. */
+  answered: ((signal: AbortSignal) => Promise<T>) | null;
 }
 
 /** Something the user does at the server: one at a time, with its failure in a sentence. */
