@@ -1,6 +1,6 @@
 # make demo   the whole system with a simulated battery, in a browser
 # make test   every test; make test-fast: the quick ones; make test-release: the same on the shipped build, and emulated machines
-# make deb    the package for this machine, or for ARCH=amd64|arm64|armhf, in dist/; make test-package: all three, twice
+# make deb    the package for this machine, or for ARCH=amd64|arm64|armhf, in dist/; PACKAGE=ems-cloud: the server's; make test-package: all, twice
 # make bench  the figures of docs/benchmarks.md
 # make lint   formatting, clippy, docs, licences
 
@@ -73,12 +73,12 @@ test-release: $(PAGE)
 	cargo test --workspace --release
 	scripts/test-vm
 
-deb:
+deb: $(if $(filter ems-cloud,$(PACKAGE)),$(PAGE))
 	@scripts/need build deb
-	@scripts/deb $(ARCH)
+	@scripts/deb --package $(or $(PACKAGE),ems-edge) $(ARCH)
 
 # The packages of all architectures as they are shipped: built twice, compared, and their programs run.
-test-package:
+test-package: $(PAGE)
 	@scripts/need build deb emulator
 	scripts/test-package
 

@@ -2,10 +2,11 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::process::geteuid;
 
 /// Where the server keeps its database, keys and certificates.
 #[derive(Debug, Clone)]
@@ -57,7 +58,8 @@ impl DataDir {
     /// The writer remembers in memory which samples are stored: a second one on the same file would store twice.
     pub fn lock(&self) -> io::Result<File> {
         let path = self.0.join("serve.lock");
-        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path)?;
+        give_to_the_owner_of_the_folder(&path)?;
         flock(&file, FlockOperation::NonBlockingLockExclusive)?;
         Ok(file)
     }
@@ -66,6 +68,17 @@ impl DataDir {
     pub fn create(&self) -> io::Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.0)
     }
+}
+
+/// What root makes in the folder of the service's user belongs to that user: the service has to read it.
+///
+/// SQLite does the same with the files beside a database.
+pub fn give_to_the_owner_of_the_folder(path: &Path) -> io::Result<()> {
+    if !geteuid().is_root() {
+        return Ok(());
+    }
+    let folder = fs::metadata(path.parent().unwrap_or(Path::new("/")))?;
+    chown(path, Some(folder.uid()), Some(folder.gid()))
 }
 
 /// Writes a new file whole or not at all; `mode` is what others may do with it.
@@ -84,6 +97,7 @@ pub fn write_new(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     }
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&partial)?;
     file.write_all(content)?;
+    give_to_the_owner_of_the_folder(&partial)?;
     file.sync_all()?;
     fs::rename(&partial, path)
 }

@@ -29,5 +29,6 @@ pub mod server;
 pub mod socket;
 pub mod store;
 mod sync;
+mod systemd;
 mod tls;
 pub mod uwb;

@@ -39,6 +39,7 @@ use crate::limits::{Limits, Maxima, Seat};
 use crate::metrics::Metrics;
 use crate::rooms::Hub;
 use crate::store::Store;
+use crate::systemd;
 use crate::tls::{self, Tls};
 use crate::uwb::Uwb;
 
@@ -186,6 +187,7 @@ impl Server {
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let Self { app, listeners, lock, drain } = self;
         let router = http::router(app.clone());
+        let serving = serving(&listeners);
         let watched = listeners.iter().find_map(|listener| listener.tls.clone());
         let requests = TaskTracker::new();
         let mut background = tokio::task::JoinSet::new();
@@ -198,12 +200,15 @@ impl Server {
         if let Some(tls) = watched {
             background.spawn(async move { tls.keep_watch().await });
         }
+        background.spawn(systemd::keep_alive(store.clone()));
         background.spawn(probe_in_trouble(store));
         background.spawn(commands::keep_watch(app.clone()));
         background.spawn(alarms::keep_watch(app.clone()));
+        systemd::ready(&serving);
         stop.await;
         let window = app.drain.begin(app.tasks.len(), drain);
         info!(sockets = app.tasks.len(), seconds = window.as_secs_f64(), "stopping");
+        systemd::stopping("closing connections");
         app.stop.cancel();
         background.shutdown().await;
         requests.close();
@@ -217,6 +222,14 @@ impl Server {
         drop(lock);
         info!("stopped");
     }
+}
+
+/// Where it serves, in a line.
+fn serving(listeners: &[Listener]) -> String {
+    let at = |listener: &Listener| {
+        format!("{}://{}", if listener.tls.is_some() { "https" } else { "http" }, listener.address)
+    };
+    format!("serving at {}", listeners.iter().map(at).collect::<Vec<_>>().join(", "))
 }
 
 async fn probe_in_trouble(store: Store) {

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod cloud;
 mod commands;
 mod doctor;
 mod faults;

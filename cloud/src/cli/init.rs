@@ -12,7 +12,7 @@ use crate::auth::role::Role;
 use crate::auth::user::{MAX_NAME, is_sound_name};
 use crate::certificates::{self, Certificates};
 use crate::clock;
-use crate::data_dir::{DataDir, write_new};
+use crate::data_dir::{DataDir, give_to_the_owner_of_the_folder, write_new};
 use crate::store::{open_connection, users};
 
 #[derive(Debug, Args)]
@@ -125,6 +125,7 @@ fn jwt_key(data: &DataDir) -> Result<(), Failure> {
 fn restrict(path: &Path) -> Result<(), Failure> {
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(path, fs::Permissions::from_mode(0o600))
+        .and_then(|()| give_to_the_owner_of_the_folder(path))
         .map_err(|error| Failure::config(format!("{}: {error}", path.display())))
 }
 

@@ -18,6 +18,7 @@ use rusqlite::Connection;
 
 use crate::data_dir::DataDir;
 use crate::store::open_connection;
+use crate::systemd;
 
 /// The server of the battery telemetry system: devices report to it, dashboards watch.
 #[derive(Debug, Parser)]
@@ -94,6 +95,9 @@ pub fn run() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => {
             let status = if error.use_stderr() { 64 } else { 0 };
+            if status != 0 {
+                systemd::failed(error.to_string().lines().next().unwrap_or_default());
+            }
             // Nothing is left to be told to if the terminal is gone.
             let _ = error.print();
             return ExitCode::from(status);
@@ -112,6 +116,7 @@ pub fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let _ = writeln!(io::stderr(), "ems-cloud: {}", failure.sentence);
+            systemd::failed(&failure.sentence);
             ExitCode::from(failure.status)
         }
     }

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
@@ -20,38 +20,53 @@ use crate::server::{Config, Server, StartError};
 #[derive(Debug, Args)]
 pub(super) struct Serve {
     /// Address and port for TLS; may be repeated, port 0 takes a free one
-    #[arg(long, value_name = "ADDR:PORT", default_value = "0.0.0.0:8443")]
+    #[arg(
+        long,
+        env = "EMS_CLOUD_LISTEN",
+        value_delimiter = ',',
+        value_name = "ADDR:PORT",
+        default_value = "0.0.0.0:8443"
+    )]
     listen: Vec<SocketAddr>,
     /// Loopback address and port without TLS, for a browser or a proxy on this machine; may be repeated
-    #[arg(long, value_name = "ADDR:PORT")]
+    #[arg(long, env = "EMS_CLOUD_LISTEN_PLAIN", value_delimiter = ',', value_name = "ADDR:PORT")]
     listen_plain: Vec<SocketAddr>,
     /// Origin besides the server's own whose pages may use the session cookie, as `https://host[:port]`; may be repeated
-    #[arg(long, value_name = "ORIGIN")]
+    #[arg(long, env = "EMS_CLOUD_ALLOW_ORIGIN", value_delimiter = ',', value_name = "ORIGIN")]
     allow_origin: Vec<String>,
     /// Address or network of a reverse proxy whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed; may be repeated
-    #[arg(long, value_name = "ADDR[/BITS]", value_parser = network)]
+    #[arg(long, env = "EMS_CLOUD_TRUST_PROXY", value_delimiter = ',', value_name = "ADDR[/BITS]", value_parser = network)]
     trust_proxy: Vec<IpNet>,
     /// How long an access token is good for, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    #[arg(long, env = "EMS_CLOUD_ACCESS_LIFETIME", value_name = "SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     access_lifetime: u64,
     /// How long a session lives without a refresh, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 43_200, value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
+    #[arg(long, env = "EMS_CLOUD_SESSION_LIFETIME", value_name = "SECONDS", default_value_t = 43_200, value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
     session_lifetime: u64,
     /// The most connections of all kinds
-    #[arg(long, value_name = "COUNT", default_value_t = 50_000)]
+    #[arg(long, env = "EMS_CLOUD_MAX_CONNECTIONS", value_name = "COUNT", default_value_t = 50_000)]
     max_connections: usize,
     /// The most WebSockets of one user
-    #[arg(long, value_name = "COUNT", default_value_t = 100)]
+    #[arg(long, env = "EMS_CLOUD_MAX_PER_USER", value_name = "COUNT", default_value_t = 100)]
     max_per_user: usize,
     /// The most WebSockets of users from one address
-    #[arg(long, value_name = "COUNT", default_value_t = 1_000)]
+    #[arg(long, env = "EMS_CLOUD_MAX_PER_ADDRESS", value_name = "COUNT", default_value_t = 1_000)]
     max_per_address: usize,
     /// The longest time over which open connections are closed when the server stops, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    #[arg(long, env = "EMS_CLOUD_DRAIN", value_name = "SECONDS", default_value_t = 10)]
     drain: u64,
+    /// How to log: text for people, or one JSON object a line
+    #[arg(long, env = "EMS_CLOUD_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
+    log_format: Format,
     /// What to log, for example `info` or `ems_cloud=debug`
     #[arg(long, value_name = "FILTER", env = "LOG_LEVEL", default_value = "info")]
     log: String,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    Text,
+    Json,
 }
 
 impl Serve {
@@ -59,11 +74,12 @@ impl Serve {
         let filter = EnvFilter::try_new(&self.log)
             .map_err(|error| Failure::usage(format!("--log {}: {error}", self.log)))?;
         let colours = std::io::stderr().is_terminal();
-        tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_writer(std::io::stderr)
-            .with_ansi(colours)
-            .init();
+        let log =
+            tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
+        match self.log_format {
+            Format::Text => log.init(),
+            Format::Json => log.json().flatten_event(true).init(),
+        }
         let config = Config {
             data,
             tls: self.listen,

@@ -8,6 +8,7 @@ mod device_door;
 mod durability;
 mod event_door;
 mod http;
+mod kills;
 mod matrix;
 mod operation;
 mod sessions;

@@ -167,3 +167,17 @@ async fn connections_beyond_the_limit_are_closed_and_room_is_given_back() {
     eventually("there is room again", async || Client::try_plain(&server, "/ws", &headers).await.is_some())
         .await;
 }
+
+#[tokio::test]
+async fn a_log_for_programs_is_one_object_a_line_and_names_the_device() {
+    let site = Site::new();
+    let token = site.add("ems_001");
+    let server = site.serve_as(&["--log-format", "json"]);
+    let _device = Client::greeted_device(&site, &server, "ems_001", &token, "boot-a").await;
+    eventually("the connection in the log", async || {
+        let log = server.log();
+        let mut lines = log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        lines.any(|line| line["message"] == "device connected" && line["device_id"] == "ems_001")
+    })
+    .await;
+}

@@ -28,6 +28,8 @@ pub struct Machine {
 
 /// Prefix of the names of machines and of their control groups.
 const NAME: &str = "ems-machine";
+/// The service that most tests are about.
+const EDGE: &str = "ems-edge";
 const PATH: &str = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
 
 impl Machine {
@@ -96,15 +98,27 @@ impl Machine {
     /// One property of the service `ems-edge`.
     #[track_caller]
     pub fn property(&self, name: &str) -> String {
-        self.succeed(&format!("systemctl show --value --property={name} ems-edge")).trim().to_owned()
+        self.property_of(EDGE, name)
+    }
+
+    /// One property of a service.
+    #[track_caller]
+    pub fn property_of(&self, unit: &str, name: &str) -> String {
+        self.succeed(&format!("systemctl show --value --property={name} {unit}")).trim().to_owned()
     }
 
     /// Waits until a property of the service `ems-edge` fits, and gives it.
     #[track_caller]
     pub fn wait_property(&self, name: &str, fits: impl Fn(&str) -> bool) -> String {
+        self.wait_property_of(EDGE, name, fits)
+    }
+
+    /// Waits until a property of a service fits, and gives it.
+    #[track_caller]
+    pub fn wait_property_of(&self, unit: &str, name: &str, fits: impl Fn(&str) -> bool) -> String {
         let mut last = String::new();
-        until(&format!("a {name} of ems-edge that fits"), || {
-            last = self.property(name);
+        until(&format!("a {name} of {unit} that fits"), || {
+            last = self.property_of(unit, name);
             fits(&last).then(|| last.clone())
         })
     }
@@ -179,7 +193,13 @@ impl Machine {
     /// Freezes the thread `name` of the service `ems-edge`.
     #[track_caller]
     pub fn freeze(&self, name: &str) -> Frozen {
-        let inside = self.property("MainPID").parse().expect("a number");
+        self.freeze_of(EDGE, name)
+    }
+
+    /// Freezes the thread `name` of a service.
+    #[track_caller]
+    pub fn freeze_of(&self, unit: &str, name: &str) -> Frozen {
+        let inside = self.property_of(unit, "MainPID").parse().expect("a number");
         let pid = processes::from_inside(self.init, inside).expect("the service runs");
         let [thread] = processes::threads(pid, name)[..] else { panic!("no thread is called {name}") };
         Frozen::thread(thread)
@@ -215,7 +235,7 @@ impl Machine {
 impl Drop for Machine {
     fn drop(&mut self) {
         if std::thread::panicking() && self.init != 0 {
-            let journal = run(self.command(&["journalctl", "--no-pager", "--lines=60", "--unit=ems-edge"]));
+            let journal = run(self.command(&["journalctl", "--no-pager", "--lines=60", "--unit=ems-*"]));
             eprintln!("--- journal of {} ---\n{}---", self.name, journal.stdout);
         }
         self.ports.clear();

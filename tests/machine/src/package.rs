@@ -8,26 +8,35 @@ use std::sync::OnceLock;
 use ems_test_harness::{program, repository, run, target_dir};
 use tempfile::TempDir;
 
-/// A package of ems-edge.
+/// A package of one of our programs.
 #[derive(Debug)]
 pub struct Package {
+    name: &'static str,
     path: PathBuf,
 }
 
 impl Package {
-    /// The package; made once for each run of the tests.
+    /// That of ems-edge; made once for each run of the tests.
     pub fn built() -> &'static Self {
         static PACKAGE: OnceLock<Package> = OnceLock::new();
-        PACKAGE.get_or_init(|| {
-            let mut make = Command::new(repository().join("scripts/deb"));
-            make.arg("--binary")
-                .arg(program("ems-edge"))
-                .arg(architecture())
-                .arg(target_dir().join("package"));
-            let said = run(make).expect_success("scripts/deb");
-            let path = said.lines().last().expect("scripts/deb names the package");
-            Self { path: PathBuf::from(path) }
-        })
+        PACKAGE.get_or_init(|| Self::build("ems-edge"))
+    }
+
+    /// That of ems-cloud; made once for each run of the tests.
+    pub fn of_the_cloud() -> &'static Self {
+        static PACKAGE: OnceLock<Package> = OnceLock::new();
+        PACKAGE.get_or_init(|| Self::build("ems-cloud"))
+    }
+
+    fn build(name: &'static str) -> Self {
+        let mut make = Command::new(repository().join("scripts/deb"));
+        make.args(["--package", name, "--binary"])
+            .arg(program(name))
+            .arg(architecture())
+            .arg(target_dir().join("package"));
+        let said = run(make).expect_success("scripts/deb");
+        let path = said.lines().last().expect("scripts/deb names the package");
+        Self { name, path: PathBuf::from(path) }
     }
 
     /// The same with another version, in `folder`.
@@ -44,11 +53,11 @@ impl Package {
             None => format!("{line}\n"),
         });
         fs::write(&control, lines.collect::<String>()).expect("a control file");
-        let path = folder.path().join(format!("ems-edge_{version}.deb"));
+        let path = folder.path().join(format!("{}_{version}.deb", self.name));
         let mut pack = Command::new("dpkg-deb");
         pack.args(["-Zgzip", "-z1", "--root-owner-group", "--build"]).arg(&tree).arg(&path);
         run(pack).expect_success("dpkg-deb --build");
-        Self { path }
+        Self { name: self.name, path }
     }
 
     /// The file.
