@@ -25,7 +25,6 @@ export function Rules() {
   return (
     <>
       {failure !== null && <Notice tone="bad" title={failure} />}
-      {editable && <NewRuleForm onAdded={reload} />}
       <section className="card panel" aria-label="Rules">
         <h2 className="panel-title">Rules</h2>
         {data !== null && data.length === 0 && <p className="nothing">No rule: no alarm will be raised.</p>}
@@ -72,6 +71,7 @@ export function Rules() {
           </table>
         )}
       </section>
+      {editable && <NewRuleForm onAdded={reload} />}
       {removing !== null && (
         <Confirm
           title="Remove this rule?"

@@ -4,14 +4,22 @@ import { EnergyChart } from "./EnergyChart";
 import { energyBars, energyText } from "./tables";
 import type { HistoryTheme } from "./useHistoryTheme";
 
-/** More bars than this are too thin to be told apart. */
-const MAX_DAYS = 62;
+/** A bar that would be thinner is one of a month, px. */
+const THINNEST = 3;
+const AXIS = 90;
 
-/** Energy charged and discharged, a bar a day; of long spans a bar a month. */
-export function EnergyPanel({ histories, theme }: { histories: readonly History[]; theme: HistoryTheme }) {
+interface EnergyPanelProps {
+  histories: readonly History[];
+  theme: HistoryTheme;
+  /** px. */
+  width: number;
+}
+
+/** Energy charged and discharged, a bar a day; of a long span on a narrow screen a bar a month. */
+export function EnergyPanel({ histories, theme, width }: EnergyPanelProps) {
   const first = histories[0];
   const days = first === undefined ? 0 : (first.toMs - first.fromMs) / 86_400_000;
-  const period = days > MAX_DAYS ? "month" : "day";
+  const period = (width - AXIS) / days < THINNEST ? "month" : "day";
   const bars = useMemo(() => histories.map((history) => energyBars(history, period)), [histories, period]);
   const totals = bars.map((device) => ({
     inWh: device.reduce((sum, { inWh }) => sum + inWh, 0),
@@ -22,7 +30,7 @@ export function EnergyPanel({ histories, theme }: { histories: readonly History[
   return (
     <section className="history-panel" aria-label="Energy" data-testid="history-energy">
       <header className="history-head">
-        <h3 className="history-title accent-energy">Energy per {period}</h3>
+        <h3 className="history-title mark-energy">Energy per {period}</h3>
         <ul className="history-readings">
           {histories.map(({ deviceId }, i) => (
             <li key={deviceId} className={i === 0 ? "" : "is-compared"}>

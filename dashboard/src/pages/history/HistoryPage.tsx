@@ -16,6 +16,7 @@ import { useHistoryTheme } from "./useHistoryTheme";
 import { ValuePanel } from "./ValuePanel";
 import { boundsOf, clampSpan, FIELDS, formatView, moved, parseView, type View } from "./view";
 import "uplot/dist/uPlot.min.css";
+import "../shared/shared.css";
 import "./history.css";
 
 /** What a device did over an hour to a year. */
@@ -63,6 +64,7 @@ function Past({ deviceId }: { deviceId: string }) {
         {shown.data !== null && (
           <Charts
             shown={shown.data}
+            width={width}
             fields={view.fields}
             onSelect={(from, to) => change({ span: clampSpan({ fromMs: from * 1_000, toMs: to * 1_000 }, Date.now()) })}
             onZoomOut={() => move(0, 2)}
@@ -75,12 +77,14 @@ function Past({ deviceId }: { deviceId: string }) {
 
 interface ChartsProps {
   shown: Shown;
+  /** Of the page's content, px. */
+  width: number;
   fields: readonly string[];
   onSelect: (from: number, to: number) => void;
   onZoomOut: () => void;
 }
 
-function Charts({ shown, fields, onSelect, onZoomOut }: ChartsProps) {
+function Charts({ shown, width, fields, onSelect, onZoomOut }: ChartsProps) {
   const theme = useHistoryTheme();
   const [cursor, setCursor] = useState<number | null>(null);
   const [selected, setSelected] = useState<string | null>(null);
@@ -112,7 +116,7 @@ function Charts({ shown, fields, onSelect, onZoomOut }: ChartsProps) {
         <TimeSlider histories={histories} fields={fields} span={span} cursor={cursor} onCursor={setCursor} />
       </section>
       <section className="card history-charts" aria-label="Energy">
-        <EnergyPanel histories={energy} theme={theme} />
+        <EnergyPanel histories={energy} theme={theme} width={width} />
       </section>
       <MarkList marks={marks} selected={selected} onSelect={setSelected} />
     </>
@@ -212,5 +216,7 @@ function stepWords(stepMs: number): string {
   if (seconds === 60) return "minute";
   if (seconds === 3_600) return "hour";
   if (seconds === 86_400) return "day";
+  if (seconds % 86_400 === 0) return `${seconds / 86_400} days`;
+  if (seconds % 3_600 === 0) return `${seconds / 3_600} h`;
   return duration(seconds);
 }

@@ -12,6 +12,9 @@ export interface HistoryTheme {
   power: string;
   soc: string;
   temperature: string;
+  solar: string;
+  load: string;
+  "grid-power": string;
   /** Of the second device. */
   compare: string;
   energyIn: string;
@@ -38,7 +41,10 @@ function read(scheme: Theme): HistoryTheme {
     current: color("current"),
     power: color("power"),
     soc: color("soc"),
-    temperature: color("bad"),
+    temperature: color("temperature"),
+    solar: color("solar"),
+    load: color("load"),
+    "grid-power": color("grid-power"),
     compare: color("text"),
     energyIn: color("good"),
     energyOut: color("power"),

@@ -24,7 +24,7 @@ export interface Field {
   /** Its sign means a direction: the axis shows zero. */
   signed?: boolean;
   /** The custom property with its colour. */
-  color: "voltage" | "current" | "power" | "soc" | "temperature";
+  color: "voltage" | "current" | "power" | "soc" | "temperature" | "solar" | "load" | "grid-power";
 }
 
 export const FIELDS: readonly Field[] = [
@@ -33,11 +33,11 @@ export const FIELDS: readonly Field[] = [
   { key: "battery.voltage", title: "Voltage", unit: "V", digits: 2, floor: 0.4, color: "voltage" },
   { key: "battery.current", title: "Current", unit: "A", digits: 2, floor: 2, signed: true, color: "current" },
   { key: "battery.temperature", title: "Battery temperature", unit: "°C", digits: 1, floor: 4, color: "temperature" },
-  { key: "solar.power", title: "Solar", unit: "W", digits: 0, floor: 20, color: "power" },
-  { key: "load.power", title: "Load", unit: "W", digits: 0, floor: 20, color: "current" },
-  { key: "grid.power", title: "Grid", unit: "W", digits: 0, floor: 20, signed: true, color: "voltage" },
+  { key: "solar.power", title: "Solar", unit: "W", digits: 0, floor: 20, color: "solar" },
+  { key: "load.power", title: "Load", unit: "W", digits: 0, floor: 20, color: "load" },
+  { key: "grid.power", title: "Grid", unit: "W", digits: 0, floor: 20, signed: true, color: "grid-power" },
   { key: "system_status.cpu_temperature", title: "Processor temperature", unit: "°C", digits: 1, floor: 4, color: "temperature" },
-  { key: "wifi_strength", title: "Wi-Fi signal", unit: "dBm", digits: 0, floor: 10, color: "voltage" },
+  { key: "system_status.wifi_strength", title: "Wi-Fi signal", unit: "dBm", digits: 0, floor: 10, color: "voltage" },
 ];
 
 const DEFAULT_FIELDS = ["battery.soc", "battery.power", "battery.voltage"];

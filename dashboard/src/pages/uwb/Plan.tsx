@@ -1,7 +1,7 @@
 import { useCallback, useEffect, useRef, useState, type KeyboardEvent, type PointerEvent } from "react";
 import { age } from "../../format";
 import { OLD_MS, type Track } from "./tracks";
-import { fit, gridLines, gridStep, pan, toPixels, zoomAt, type Size, type Viewport } from "./viewport";
+import { fit, gridLines, gridStep, isInside, pan, toPixels, zoomAt, type Size, type Viewport } from "./viewport";
 
 interface PlanProps {
   tracks: readonly Track[];
@@ -15,8 +15,12 @@ export function Plan({ tracks, nowMs, selected, onSelect }: PlanProps) {
   const [size, setSize] = useState<Size>({ width: 0, height: 0 });
   const [chosen, setChosen] = useState<Viewport | null>(null);
   const box = useRef<HTMLDivElement>(null);
-  const automatic = fit(tracks.map(({ last }) => last), size);
-  const view = chosen ?? automatic;
+  const [automatic, setAutomatic] = useState<{ view: Viewport; size: Size } | null>(null);
+  const places = tracks.map(({ last }) => last);
+  // It stays as it is until a tag leaves the picture: a plan that moves with every step of a tag cannot be read.
+  const fitting = automatic !== null && automatic.size === size && places.every((place) => isInside(automatic.view, size, place));
+  if (!fitting && size.width > 0) setAutomatic({ view: fit(tracks.flatMap(({ trail, last }) => [...trail, last]), size), size });
+  const view = chosen ?? automatic?.view ?? fit([], size);
   const fingers = useFingers(view, size, setChosen);
 
   useEffect(() => {
@@ -163,7 +167,7 @@ function TagMark({ track: { tag, last }, nowMs, view, size, selected, onSelect }
     >
       {last.accuracy !== null && <circle className="accuracy" r={Math.max(1, last.accuracy * view.scale)} />}
       <circle className="tag-dot" r={selected ? 8 : 6} />
-      <text x="11" y="4">
+      <text x={left > size.width - 110 ? -11 : 11} y="4" textAnchor={left > size.width - 110 ? "end" : "start"}>
         {label}
         {old && ` · ${age(nowMs - last.timeMs)}`}
       </text>

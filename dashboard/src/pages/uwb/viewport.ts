@@ -30,6 +30,15 @@ export function fit(places: readonly { x: number; y: number }[], { width, height
   return clamp({ x: (left + right) / 2, y: (bottom + top) / 2, scale });
 }
 
+/** Whether a place is in the picture, and not at its edge. */
+export function isInside(view: Viewport, size: Size, place: { x: number; y: number }): boolean {
+  const { left, top } = toPixels(view, size, place);
+  // As far in as a place that was just fitted is, less a rounding.
+  const air = 0.05;
+  const within = (value: number, length: number) => value >= air * length && value <= (1 - air) * length;
+  return within(left, size.width) && within(top, size.height);
+}
+
 /** Zooms by `factor` so that the place below the pointer stays there. */
 export function zoomAt(view: Viewport, size: Size, factor: number, left: number, top: number): Viewport {
   const next = clamp({ ...view, scale: view.scale * factor });
