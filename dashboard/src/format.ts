@@ -54,9 +54,9 @@ export function clockTime(timeMs: number): string {
   return timeFormat.format(timeMs);
 }
 
-/** Local time of day to the minute; with the date if it is not today. */
-export function moment(timeMs: number, nowMs: number): string {
-  const time = minuteFormat.format(timeMs);
+/** Local time of day to the minute, or to the second; with the date if it is not today. */
+export function moment(timeMs: number, nowMs: number, withSeconds = false): string {
+  const time = (withSeconds ? timeFormat : minuteFormat).format(timeMs);
   const today = dayFormat.format(timeMs) === dayFormat.format(nowMs) && Math.abs(nowMs - timeMs) < 86_400_000;
   return today ? time : `${dayFormat.format(timeMs)}, ${time}`;
 }

@@ -1,6 +1,5 @@
-import { useConnection, type ConnectionState } from "../telemetry";
+import { useConnection, useDoor, type ConnectionState } from "../telemetry";
 import { useTick } from "../useTick";
-import { useDoor } from "../telemetry";
 import { Dot, type Tone } from "./Dot";
 
 /** The page's own connection, on every page: the first of the three truths. */
@@ -12,7 +11,7 @@ export function ConnectionPill() {
   return (
     <div className={`pill pill-${tone}`}>
       <Dot tone={tone} />
-      <span data-testid="connection-status" data-status={connection.status}>
+      <span data-testid="page-connection" data-status={connection.status}>
         {text}
       </span>
       {connection.retryAt !== null && (

@@ -54,6 +54,14 @@ export interface BatteryTelemetry {
   soc_uncertainty?: number;
   /** The estimate has been tied to a full or empty battery. */
   synced?: boolean;
+  /** Since the estimate was tied to a full or empty battery, h. */
+  hours_since_sync?: number;
+  /** Charge moved in either direction since then, Ah. */
+  ah_since_sync?: number;
+  /** The device lets the battery be charged. */
+  charge_allowed?: boolean;
+  /** The device lets the battery be drawn from. */
+  load_allowed?: boolean;
   /** °C. */
   temperature?: number;
   /** State of health: usable capacity relative to a new pack, %. */

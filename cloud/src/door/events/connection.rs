@@ -100,6 +100,9 @@ impl Connection {
             tokio::select! {
                 () = mailbox.woken() => self.flush().await?,
                 incoming = self.socket.receive() => Box::pin(self.take(incoming)).await?,
+                text = self.conversation.recents.next(), if self.conversation.recents.is_due() => {
+                    self.send(text).await?;
+                }
                 () = self.conversation.tracking.due() => {
                     let Conversation { app, user, tracking, .. } = &mut self.conversation;
                     for location in tracking.moved(app, user) {

@@ -1,6 +1,6 @@
 import type { BatteryTelemetry } from "../telemetry";
 import { decimal } from "../format";
-import { level } from "./SocBar";
+import { level } from "../components/SocBar";
 
 const RADIUS = 54;
 /** The scale is three quarters of a circle, open at the bottom. */

@@ -1,5 +1,5 @@
 import type { TelemetryPayload } from "../telemetry";
-import { faultsOf } from "./faults";
+import { faultsOf } from "../components/faults";
 
 /** What the device itself says is wrong. */
 export function FaultBanner({ sample }: { sample: TelemetryPayload | null }) {
