@@ -1,6 +1,6 @@
 import { useEffect, useLayoutEffect, useRef, type RefObject } from "react";
 import uPlot from "uplot";
-import { axisRange } from "../../components/chartData";
+import { axisRange } from "../../charts/columns";
 import { decimal } from "../../format";
 import type { HistoryTheme } from "./useHistoryTheme";
 import type { Table } from "./tables";

@@ -124,9 +124,15 @@ function Charts({ shown, width, fields, onSelect, onZoomOut }: ChartsProps) {
 }
 
 function FieldChoice({ chosen, onChange }: { chosen: readonly string[]; onChange: (fields: string[]) => void }) {
+  // On a phone the curves matter more than what else could be seen.
+  const [open] = useState(() => innerWidth > 720);
   return (
-    <fieldset className="picks">
-      <legend className="visually-hidden">Values</legend>
+    <details className="field-choice" open={open}>
+      <summary>
+        Values <span className="muted">({chosen.length})</span>
+      </summary>
+      <fieldset className="picks">
+        <legend className="visually-hidden">Values</legend>
       {FIELDS.map(({ key, title }) => {
         const on = chosen.includes(key);
         return (
@@ -142,7 +148,8 @@ function FieldChoice({ chosen, onChange }: { chosen: readonly string[]; onChange
           </label>
         );
       })}
-    </fieldset>
+      </fieldset>
+    </details>
   );
 }
 

@@ -1,5 +1,5 @@
 import type { History } from "../../api/history";
-import { nearest } from "../../components/chartData";
+import { nearest } from "../../charts/columns";
 import { decimal } from "../../format";
 import { FIELDS } from "./view";
 

@@ -1,5 +1,5 @@
 import { useMemo } from "react";
-import { nearest } from "../../components/chartData";
+import { nearest } from "../../charts/columns";
 import type { History } from "../../api/history";
 import { decimal, signed, UNKNOWN } from "../../format";
 import { HistoryChart } from "./HistoryChart";
