@@ -30,6 +30,15 @@ export interface RouteDefinition {
 export const ROUTES: readonly RouteDefinition[] = [
   route("/", "viewer", () => import("./pages/FleetPage"), { nav: { label: "Fleet", icon: "fleet" } }),
   route("/devices/:id", "viewer", () => import("./pages/LivePage"), { tab: "Live" }),
+  route("/devices/:id/history", "viewer", () => import("./pages/history/HistoryPage"), { tab: "History" }),
+  route("/devices/:id/commands", "viewer", () => import("./pages/commands/CommandsPage"), { tab: "Commands" }),
+  route("/devices/:id/events", "viewer", () => import("./pages/events/EventsPage"), { tab: "Events" }),
+  route("/alarms", "viewer", () => import("./pages/alarms/AlarmsPage"), { nav: { label: "Alarms", icon: "alarms" } }),
+  route("/alarms/:view", "viewer", () => import("./pages/alarms/AlarmsPage")),
+  route("/uwb", "viewer", () => import("./pages/uwb/UwbPage"), { nav: { label: "UWB", icon: "uwb" } }),
+  route("/messages", "viewer", () => import("./pages/messages/MessagesPage"), { nav: { label: "Messages", icon: "messages" } }),
+  route("/admin/devices", "admin", () => import("./pages/admin/AdminPage"), { nav: { label: "Admin", icon: "admin" } }),
+  route("/admin/:section", "admin", () => import("./pages/admin/AdminPage")),
 ];
 
 /** The addresses of pages, for links. */

@@ -6,6 +6,7 @@ import { Link, useLocation } from "../router";
 import { ROUTES } from "../routes";
 import { setTitleBadge } from "../title";
 import { useAlarms } from "../telemetry";
+import { AlarmBanner } from "./AlarmBanner";
 import { Brand } from "./Brand";
 import { ConnectionPill } from "./ConnectionPill";
 import { Icon } from "./Icon";
@@ -27,6 +28,7 @@ export function Shell({ user, children }: { user: User; children: ReactNode }) {
         <ConnectionPill />
         <UserMenu user={user} onFailure={setNotice} />
       </header>
+      <AlarmBanner />
       <main id="content" className="page" tabIndex={-1}>
         {notice}
         {children}

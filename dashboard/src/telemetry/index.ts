@@ -1,5 +1,5 @@
 export { ageMs, markNow, type Mark } from "./age";
-export { AlarmStore, toAlarm, type Alarms } from "./alarms";
+export { AlarmStore, toAlarm, toSeverity, type Alarms } from "./alarms";
 export { Backoff, type BackoffOptions } from "./backoff";
 export { Connection, doorUrl, streamUrl, type ConnectionOptions, type ConnectionState } from "./connection";
 export { isCatchingUp, type CatchUp } from "./catchUp";
