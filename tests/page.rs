@@ -87,6 +87,8 @@ fn the_live_page_shows_a_voltage_that_changes_each_second_and_recovers_from_loss
     assert!(cursors.len() >= 3 && cursors.iter().all(|shown| shown == true), "one cursor: {cursors:?}");
     assert_eq!(browser.tells("overflow"), 0, "the page is wider than the screen");
     browser.tells_nothing("serious");
+    let hidden = browser.tells("hidden");
+    assert_eq!(hidden, json!({"strokes": 0, "since": "string"}), "a hidden page rests and catches up");
     browser.tells_nothing("complaints");
 
     browser.tells("stop-the-device");
