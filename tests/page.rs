@@ -4,7 +4,8 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test fails by panicking"
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says its figures"
 )]
 
 use std::fs;
@@ -68,7 +69,7 @@ fn the_live_page_shows_a_voltage_that_changes_each_second_and_recovers_from_loss
     let mut browser = Browser::start(&cloud, &format!("http://{}", network.address()), "live.mjs", &[]);
 
     browser.tells_nothing("serious-login");
-    browser.tells("first-value-ms");
+    println!("the first value after the login: {} ms", browser.tells("first-value-ms"));
     assert_eq!(browser.tells("devices"), 1);
     let voltages = browser.tells("voltages");
     let voltages: Vec<f64> =
@@ -104,7 +105,7 @@ fn the_live_page_shows_a_voltage_that_changes_each_second_and_recovers_from_loss
 
     browser.tells("hold-the-network");
     network.hold();
-    browser.tells("said-after-ms");
+    println!("a network that is held up is said after {} ms", browser.tells("said-after-ms"));
     browser.tells("release-the-network");
     network.pass();
 
