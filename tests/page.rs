@@ -62,7 +62,8 @@ impl Browser {
 #[test]
 fn the_live_page_shows_a_voltage_that_changes_each_second_and_recovers_from_losses_by_itself() {
     let mut cloud = Cloud::start();
-    let settings = Settings::of(cloud.device()).to(cloud.tls(), &cloud.ca_file());
+    let line = Proxy::start(cloud.tls());
+    let settings = Settings::of(cloud.device()).to(line.address(), &cloud.ca_file());
     let mut edge = Edge::start(&settings);
     // The page's own way to the server, which can be cut without the device's.
     let network = Proxy::start(cloud.plain());
@@ -96,6 +97,12 @@ fn the_live_page_shows_a_voltage_that_changes_each_second_and_recovers_from_loss
     edge.stop();
     browser.tells("start-the-device");
     let edge = Edge::start(&settings);
+
+    browser.tells("cut-the-line");
+    line.refuse();
+    line.cut(Cut::Reset);
+    browser.tells("mend-the-line");
+    line.pass();
 
     browser.tells("hold-the-network");
     network.hold();

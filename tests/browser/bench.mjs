@@ -10,9 +10,9 @@ const { DESKTOP, openWindow, withBrowser } = await import("./browser.mjs");
 
 const DIST = fileURLToPath(new URL("../../dashboard/dist", import.meta.url));
 const QUICK = process.argv.includes("--quick");
-/** Eight hours of samples, and how many of them a second. */
+/** Eight hours of samples, and how many of them are played a second. */
 const PLAYED_S = QUICK ? 3_600 : 8 * 3_600;
-const SPEED = 60;
+const SPEED = 120;
 const TRACED_S = QUICK ? 10 : 30;
 const ALL_CURVES =
   "voltage current soc power temperature solar load grid grid-voltage grid-current frequency power-factor " +

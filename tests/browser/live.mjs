@@ -29,6 +29,7 @@ await withBrowser(async (browser) => {
   tell("complaints", [...complaints, ...errors]);
 
   await loseTheDevice(page);
+  await loseTheLine(page);
   await sleepAndWake(page);
   await loseTheNetwork(page);
   await loseTheCloud(page);
@@ -191,6 +192,25 @@ async function loseTheDevice(page) {
   tell("start-the-device");
   await page.getByTestId("device-online").filter({ hasText: /^online/ }).waitFor();
   await voltageOf(page, another(before));
+}
+
+/** The device cannot reach the cloud for a while: a gap, which its backlog fills. */
+async function loseTheLine(page) {
+  tell("cut-the-line");
+  await page.getByTestId("device-online").filter({ hasText: /^offline/ }).waitFor();
+  const shown = await text(page, "live-voltage");
+  await page.locator(".tile-note").filter({ hasText: / s old$/ }).first().waitFor();
+  tell("mend-the-line");
+  await page.getByTestId("device-online").filter({ hasText: /^online/ }).waitFor();
+  await voltageOf(page, another(shown));
+  // What lies a few seconds back was measured without a line.
+  await page.getByTestId("window-1").click();
+  const slider = page.locator(".cursor-slider");
+  await slider.focus();
+  for (let back = 0; back < 5; back += 1) await page.keyboard.press("ArrowLeft");
+  await page.locator('.cursor-slider[aria-valuetext*="Voltage 5"]').waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByTestId("window-15").click();
 }
 
 /** The clock jumps by eight hours and the sockets are dead, as after a night with the lid closed. */
