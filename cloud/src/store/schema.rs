@@ -66,6 +66,17 @@ fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// A file as an older version has left it.
+#[cfg(test)]
+pub(super) fn open_version(path: &Path, version: usize) -> Result<Connection, StoreError> {
+    let connection = Connection::open(path)?;
+    for step in MIGRATIONS.iter().take(version) {
+        connection.execute_batch(step)?;
+    }
+    connection.pragma_update(None, "user_version", version)?;
+    Ok(connection)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
