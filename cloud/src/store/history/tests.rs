@@ -343,7 +343,7 @@ proptest! {
 
 /// Histories that are made up; `EMS_TEST_HISTORIES` makes it more.
 fn cases() -> u32 {
-    std::env::var("EMS_TEST_HISTORIES").ok().and_then(|count| count.parse().ok()).unwrap_or(24)
+    std::env::var("EMS_TEST_HISTORIES").ok().and_then(|count| count.parse().ok()).unwrap_or(12)
 }
 
 #[test]
