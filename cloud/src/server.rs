@@ -15,6 +15,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -29,6 +30,7 @@ use crate::auth::jwt::JwtKey;
 use crate::auth::limiter::LoginLimiter;
 use crate::auth::password::Verifier;
 use crate::auth::sessions::{Lifetimes, Sessions};
+use crate::clock;
 use crate::commands::{self, Secrets};
 use crate::data_dir::DataDir;
 use crate::drain::Drain;
@@ -52,6 +54,8 @@ const DRAIN: Duration = Duration::from_secs(5);
 const HEADERS: usize = 16 * 1024;
 /// What was sent may wait so long to be taken by the peer, in ms: as long as a dead WebSocket is given.
 const UNREAD_MS: u32 = 60_000;
+/// Devices whose last minutes may be in memory at once, at most 1 MiB each.
+const RECENTS: usize = 64;
 /// While the store is in trouble it is tried this often.
 const PROBE: Duration = Duration::from_secs(1);
 
@@ -176,6 +180,8 @@ impl Server {
             drain: Drain::default(),
             proxies: config.proxies,
             started: Instant::now(),
+            started_at: clock::now(),
+            recents: Semaphore::new(RECENTS),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
@@ -200,6 +206,8 @@ impl Server {
         }
         let (fleet, sessions, store) = (app.clone(), app.sessions.clone(), app.store.clone());
         background.spawn(async move { fleet.fleet.keep_watch().await });
+        let overview = app.clone();
+        background.spawn(async move { overview.fleet.keep_overview().await });
         background.spawn(async move { sessions.keep_watch().await });
         if let Some(tls) = watched {
             background.spawn(async move { tls.keep_watch().await });

@@ -14,6 +14,7 @@ pub mod groups;
 mod health;
 pub mod history;
 mod readers;
+pub mod recent;
 pub mod samples;
 mod schema;
 mod seen;

@@ -10,6 +10,7 @@ use ems_protocol::{Grid, SystemStatus, Telemetry};
 use rusqlite::Connection;
 use rusqlite::types::ToSql;
 
+pub(super) use range::newest_first;
 pub use range::{Cursor, History, latest, page, range};
 
 use super::seen::Seen;
@@ -32,7 +33,7 @@ pub struct StoredSample {
 
 /// The sample's place on the time axis. One without a number may repeat a constant timestamp for ever, and one from
 /// the future would be the latest for as long: both are placed where they arrived.
-pub(super) fn at(sample: &Telemetry, received_at: i64) -> i64 {
+pub(crate) fn at(sample: &Telemetry, received_at: i64) -> i64 {
     let taken = sample.timestamp.millis();
     if sample.seq.is_some() && taken <= received_at.saturating_add(AHEAD_MS) { taken } else { received_at }
 }

@@ -178,3 +178,26 @@ pub fn latest(db: &Connection, device: i64, id: &DeviceId) -> rusqlite::Result<O
     snapshot.finish()?;
     Ok(latest)
 }
+
+/// Shows the samples of a device from the last one back to `from`, for as long as `take` wants more. Rows alone: for
+/// what is younger than an hour, which is not sealed yet.
+pub(in crate::store) fn newest_first(
+    db: &Connection,
+    device: i64,
+    id: &DeviceId,
+    from: i64,
+    mut take: impl FnMut(StoredSample) -> bool,
+) -> rusqlite::Result<()> {
+    let query = format!(
+        "SELECT {COLUMNS}, (SELECT boot_id FROM boots WHERE key = boot) FROM samples \
+         WHERE device = ? AND at >= ? ORDER BY at DESC, id DESC"
+    );
+    let mut statement = db.prepare_cached(&query)?;
+    let mut rows = statement.query(params![device, from])?;
+    while let Some(row) = rows.next()? {
+        if !take(read(row, id)?) {
+            break;
+        }
+    }
+    Ok(())
+}
