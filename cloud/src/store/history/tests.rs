@@ -12,6 +12,7 @@ use super::query::{Resolution, Series, Windows, series};
 use super::retention::{self, Keep};
 use super::rollup::{FIELD_COUNT, FIELDS, POWER};
 use super::sealing::{self, DeviceHour, Plan};
+use crate::store::recent;
 use crate::store::samples::{self, Cursor, StoredSample};
 use crate::store::schema;
 use crate::store::seen::Seen;
@@ -130,11 +131,36 @@ impl Bench {
         self.check_pages();
         let latest = samples::latest(&self.db, DEVICE, &id()).unwrap();
         assert_eq!(latest.as_ref(), self.model.last().map(|sample| &sample.stored));
+        let mut backwards = Vec::new();
+        samples::newest_first(&self.db, DEVICE, &id(), START + 777_777, |sample| {
+            backwards.push(sample);
+            true
+        })
+        .unwrap();
+        backwards.reverse();
+        let expected = self.model.iter().filter(|sample| sample.at >= START + 777_777);
+        assert!(backwards.iter().eq(expected.map(|sample| &sample.stored)));
+        self.check_minutes();
         let uneven = (START + 1_234_567, START + 2 * HOUR_MS + 765_432);
         for (from, to) in [span, uneven] {
             for step in [1, 7, 60, 300, 3_600, 7_200, 86_400] {
                 self.check_series((from, to), step * 1000);
             }
+        }
+    }
+
+    /// What the curves of the overview are made of.
+    fn check_minutes(&self) {
+        let found = recent::minutes(&self.db, DEVICE, START / 60_000 + 7).unwrap();
+        let mut expected: BTreeMap<i64, (f64, u32)> = BTreeMap::new();
+        for sample in self.model.iter().filter(|sample| sample.at >= START + 7 * 60_000) {
+            let slot = expected.entry(sample.at / 60_000).or_default();
+            *slot = (slot.0 + sample.stored.telemetry.battery.soc.unwrap(), slot.1 + 1);
+        }
+        assert_eq!(found.len(), expected.len());
+        for (found, (minute, (sum, count))) in found.iter().zip(expected) {
+            assert_eq!((found.minute, found.soc.1), (minute, count));
+            near(found.soc.0.unwrap(), sum / f64::from(count));
         }
     }
 
