@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 use tracing::{debug, warn};
 
-use crate::app::App;
 use crate::clock;
+use crate::metrics::Metrics;
 use crate::store::history::retention::{self, Keep};
 use crate::store::history::sealing::{self, DeviceHour, Plan};
 use crate::store::{Store, StoreError};
@@ -42,13 +42,13 @@ impl Default for Policy {
 }
 
 /// Looks after the history for as long as the server runs.
-pub async fn keep_watch(app: Arc<App>, policy: Policy) {
+pub async fn keep_watch(store: Store, metrics: Arc<Metrics>, policy: Policy) {
     let pause = (policy.seal_after / 2).clamp(SHORTEST_REST * 10, LONGEST_PAUSE);
-    let mut sealer = Sealer { app, policy, large: HashMap::new() };
+    let mut sealer = Sealer { store, metrics, policy, large: HashMap::new(), rests: true };
     loop {
         sleep(pause).await;
         // A database in trouble must not be tried by those who can wait.
-        if sealer.app.store.trouble().is_some() {
+        if sealer.store.trouble().is_some() {
             continue;
         }
         if let Err(error) = sealer.pass().await {
@@ -58,23 +58,32 @@ pub async fn keep_watch(app: Arc<App>, policy: Policy) {
     }
 }
 
-struct Sealer {
-    app: Arc<App>,
+/// Does what there is to do.
+pub struct Sealer {
+    store: Store,
+    metrics: Arc<Metrics>,
     policy: Policy,
+    /// Hours that are too large, and since when that is known.
     large: HashMap<DeviceHour, Instant>,
+    rests: bool,
 }
 
 impl Sealer {
+    /// One for a database that nobody else uses.
+    pub fn without_rests(store: Store, metrics: Arc<Metrics>, policy: Policy) -> Self {
+        Self { store, metrics, policy, large: HashMap::new(), rests: false }
+    }
+
     /// Everything that there is to do now.
-    async fn pass(&mut self) -> Result<(), StoreError> {
-        for hour in self.store().read(sealing::unfinished).await? {
+    pub async fn pass(&mut self) -> Result<(), StoreError> {
+        for hour in self.store.read(sealing::unfinished).await? {
             self.clear(hour).await?;
         }
         self.large.retain(|_, since| since.elapsed() < PATIENCE);
         let quiet = self.quiet();
         let mut after = None;
         loop {
-            let due = self.store().read(move |db| sealing::due(db, quiet, after, LIST)).await?;
+            let due = self.store.read(move |db| sealing::due(db, quiet, after, LIST)).await?;
             let Some(last) = due.last() else { break };
             after = Some(*last);
             for hour in due {
@@ -88,14 +97,14 @@ impl Sealer {
 
     async fn seal(&mut self, hour: DeviceHour) -> Result<(), StoreError> {
         let quiet = self.quiet();
-        match self.store().read(move |db| sealing::prepare(db, hour, quiet)).await? {
+        match self.store.read(move |db| sealing::prepare(db, hour, quiet)).await? {
             Plan::Wait => Ok(()),
             Plan::Clear => self.clear(hour).await,
             Plan::Seal(sealing) => {
                 let samples = sealing.samples;
                 self.step(move |db| sealing::seal(db, &sealing)).await?;
                 debug!(device = hour.device, hour = hour.hour, samples, "an hour is sealed");
-                self.app.metrics.sealed();
+                self.metrics.sealed();
                 self.clear(hour).await
             }
             Plan::Leave => {
@@ -117,7 +126,7 @@ impl Sealer {
 
     async fn retain(&self) -> Result<(), StoreError> {
         let (keep, now) = (self.policy.keep, clock::now().millis());
-        while self.store().read(move |db| retention::is_due(db, &keep, now)).await? {
+        while self.store.read(move |db| retention::is_due(db, &keep, now)).await? {
             self.step(move |db| retention::remove(db, &keep, now)).await?;
         }
         Ok(())
@@ -129,13 +138,11 @@ impl Sealer {
         work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let start = Instant::now();
-        let result = self.store().write(work).await;
-        sleep((start.elapsed() * REST).max(SHORTEST_REST)).await;
+        let result = self.store.write(work).await;
+        if self.rests {
+            sleep((start.elapsed() * REST).max(SHORTEST_REST)).await;
+        }
         result
-    }
-
-    fn store(&self) -> &Store {
-        &self.app.store
     }
 
     /// What came before this has settled, ms since 1970.

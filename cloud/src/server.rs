@@ -216,7 +216,7 @@ impl Server {
         background.spawn(probe_in_trouble(store));
         background.spawn(commands::keep_watch(app.clone()));
         background.spawn(alarms::keep_watch(app.clone()));
-        background.spawn(sealer::keep_watch(app.clone(), history));
+        background.spawn(sealer::keep_watch(app.store.clone(), app.metrics.clone(), history));
         systemd::ready(&serving);
         stop.await;
         let window = app.drain.begin(app.tasks.len(), drain);

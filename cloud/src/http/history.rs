@@ -1,5 +1,7 @@
 //! What a device has sent: `GET /api/devices/{id}/telemetry`, `/history`, `/events`, and exports.
 
+mod csv;
+mod export;
 mod plot;
 
 use std::sync::Arc;
@@ -10,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use ems_protocol::{DeviceEvent, DeviceId, Telemetry, Timestamp};
 use serde::Serialize;
 
+pub(super) use export::{as_csv, as_ndjson};
 pub(super) use plot::history;
 
 use super::devices::find;
@@ -68,12 +71,8 @@ pub(super) async fn telemetry(
     let limit = query.limit(DEFAULT_SAMPLES, MAX_SAMPLES)?;
     let (key, id) = (device.key, device.id.clone());
     let history = app.store.read(move |db| samples::range(db, key, &id, from, to, limit)).await?;
-    let samples = history.samples.into_iter().map(|stored| Sample {
-        telemetry: stored.telemetry,
-        received_at: Timestamp::from_millis(stored.received_at),
-    });
-    let body =
-        Page { device_id: device.id.clone(), samples: samples.collect(), truncated: history.truncated };
+    let samples = history.samples.into_iter().map(Sample::from).collect();
+    let body = Page { device_id: device.id.clone(), samples, truncated: history.truncated };
     Ok(Json(body).into_response())
 }
 

@@ -47,6 +47,8 @@ pub fn routes() -> Vec<Route> {
         Route::new(POST, "/api/devices/{id}/token", Role(Admin), "Replace a device's token; it is shown once", post(devices::new_token)).gives(201, "Secret").fails(&[404]),
         Route::new(GET, "/api/devices/{id}/telemetry", Role(Viewer), "Samples, oldest first; with step as in history", get(history::telemetry)).query(&[FROM, TO, LIMIT, STEP]).gives(200, "Samples").fails(&[400, 404]),
         Route::new(GET, "/api/devices/{id}/history", Role(Viewer), "As many points as there is room to draw, with the least, mean, greatest and last value of each", get(history::history)).query(&[FROM, TO, ("width", "Width"), STEP, FIELDS]).gives(200, "Plot").fails(&[400, 404]),
+        Route::new(GET, "/api/devices/{id}/telemetry.csv", Role(Viewer), "The same as a file for spreadsheets, however long; with step the points", get(history::as_csv)).query(&[FROM, TO, STEP]).text("text/csv").fails(&[400, 404]),
+        Route::new(GET, "/api/devices/{id}/telemetry.ndjson", Role(Viewer), "The same as a file with one JSON object a line", get(history::as_ndjson)).query(&[FROM, TO, STEP]).text("application/x-ndjson").fails(&[400, 404]),
         Route::new(GET, "/api/devices/{id}/events", Role(Viewer), "Events, newest first", get(history::events)).query(SPAN).gives(200, "Events").fails(&[400, 404]),
         Route::new(GET, "/api/devices/{id}/commands", Role(Viewer), "Commands, newest first", get(commands::list)).query(&[LIMIT]).gives(200, "Commands").fails(&[400, 404]),
         Route::new(POST, "/api/devices/{id}/commands", Role(Operator), "Send a command", post(commands::send)).takes("NewCommand").gives(201, "Command").fails(&[404, 409]),

@@ -22,14 +22,13 @@ export function LiveCharts({ live, snapshot }: { live: LiveDevice; snapshot: Liv
   const theme = useChartTheme();
   const { windowS, setWindow, curves, setCurves } = useChartView();
   const [held, setHeld] = useState<Held | null>(null);
-  const end = useMemo(() => () => live.window(windowS * 1_000).toMs / 1_000, [live, windowS]);
-  const [timeline] = useState(() => new Timeline(end, windowS));
+  // The page makes a new one for another device.
+  const [timeline] = useState(() => new Timeline((seconds) => live.window(seconds * 1_000).toMs / 1_000, windowS));
   useEffect(() => {
     live.reach(windowS * 1_000);
-    timeline.end = end;
     if (held === null) timeline.follow(windowS);
     else timeline.hold(held.span);
-  }, [live, timeline, end, windowS, held]);
+  }, [live, timeline, windowS, held]);
 
   const points = held?.points ?? snapshot.points;
   const intervalMs = useMemo(() => usualIntervalMs(points), [points]);
@@ -37,7 +36,7 @@ export function LiveCharts({ live, snapshot }: { live: LiveDevice; snapshot: Liv
   const stop = (span: readonly [number, number]) => setHeld({ points, span });
   const empty = columns.times.length === 0;
   const nowMs = live.now();
-  const endMs = (held?.span[1] ?? end()) * 1_000;
+  const endMs = held === null ? live.window(windowS * 1_000).toMs : held.span[1] * 1_000;
   return (
     <section className="card charts" data-testid="live-chart" aria-label="Curves">
       <header className="charts-head">

@@ -69,10 +69,14 @@ export function StripChart({ curve, columns, timeline, theme, withTimes, onSelec
     };
     repaint.current = request;
     paint();
-    const seen = new IntersectionObserver(([entry]) => {
-      inSight = entry?.isIntersecting === true;
-      request();
-    });
+    const seen = new IntersectionObserver(
+      ([entry]) => {
+        inSight = entry?.isIntersecting === true;
+        request();
+      },
+      // Painted already when it is scrolled into sight.
+      { rootMargin: "300px" },
+    );
     seen.observe(element);
     const resized = new ResizeObserver(() => chart.setSize(sizeOf(element)));
     resized.observe(element);

@@ -44,7 +44,7 @@ export function stripOptions(
       {
         stroke: color,
         width: 1.6,
-        points: { show: false },
+        points: { show: false, size: 4, fill: color, filter: (chart, series) => lonely(chart, series) },
         ...(curve.signed && { fill: `${color}22`, fillTo: 0 }),
       },
       ...(curve.key === "soc" ? [edge, edge] : []),
@@ -90,6 +90,18 @@ export function stripOptions(
       ],
     },
   };
+}
+
+/** A sample between two gaps has no line to be part of: it is drawn as a point. */
+function lonely(chart: uPlot, series: number): number[] | null {
+  const column = chart.data[series] ?? [];
+  const [from, to] = chart.series[0]?.idxs ?? [0, -1];
+  const alone: number[] = [];
+  for (let i = from; i <= to; i += 1) {
+    const known = column[i] !== null && column[i] !== undefined;
+    if (known && (column[i - 1] ?? null) === null && (column[i + 1] ?? null) === null) alone.push(i);
+  }
+  return alone.length > 0 ? alone : null;
 }
 
 /** With seconds where the marks are closer than a minute. */

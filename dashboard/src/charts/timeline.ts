@@ -9,15 +9,15 @@ export class Timeline {
   private timer: ReturnType<typeof setInterval> | undefined;
   private stepMs = 1_000;
 
+  /** `end` gives the end of a span of that many seconds that moves along, Unix s. */
   constructor(
-    /** Gives the end of the moving span, Unix s. */
-    public end: () => number,
+    private readonly end: (windowS: number) => number,
     private windowS: number,
   ) {}
 
   span(): readonly [number, number] {
     if (this.held !== null) return this.held;
-    const to = this.end();
+    const to = this.end(this.windowS);
     return [to - this.windowS, to];
   }
 

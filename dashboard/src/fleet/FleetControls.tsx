@@ -11,7 +11,7 @@ interface FleetControlsProps {
 /** Search, filter, group and (where there are no column heads) sort. */
 export function FleetControls({ view, counts, groups, onChange }: FleetControlsProps) {
   return (
-    <search className="fleet-controls">
+    <div role="search" className="fleet-controls">
       <label className="field field-search">
         <span className="visually-hidden">Search the devices</span>
         <Icon name="search" size={18} />
@@ -67,6 +67,6 @@ export function FleetControls({ view, counts, groups, onChange }: FleetControlsP
           ))}
         </select>
       </label>
-    </search>
+    </div>
   );
 }

@@ -7,7 +7,7 @@ import { Link } from "../router";
 import { paths } from "../routes";
 import type { FleetRow, Presence } from "../telemetry";
 import { Sparkline } from "./Sparkline";
-import { isFaulty, titleOf } from "./view";
+import { isFaulty, powerOf, titleOf } from "./view";
 
 export interface FleetRowProps {
   row: FleetRow;
@@ -26,7 +26,7 @@ export interface FleetRowProps {
 export const FleetRowView = memo(function FleetRowView(props: FleetRowProps) {
   const { row, index, top, reachable, nowMs, onKeyDown, onFocus } = props;
   const { device_id: id, status, soc } = row;
-  const watts = power(row.power);
+  const watts = power(powerOf(row));
   const old = status !== "online";
   return (
     <div

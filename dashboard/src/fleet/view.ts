@@ -62,8 +62,9 @@ export interface Totals {
 
 export function totals(rows: Iterable<FleetRow>): Totals {
   const sum = { charging: 0, discharging: 0 };
-  for (const { status, power } of rows) {
-    if (status !== "online" || power === undefined) continue;
+  for (const row of rows) {
+    const power = powerOf(row);
+    if (row.status !== "online" || power === undefined) continue;
     if (power > 0) sum.charging += power;
     else sum.discharging -= power;
   }
@@ -80,6 +81,11 @@ export function groupsOf(rows: Iterable<FleetRow>): string[] {
 /** The name a person gave, or the id. */
 export function titleOf({ name, device_id }: FleetRow): string {
   return name === undefined || name.trim() === "" ? device_id : name;
+}
+
+/** The battery's power, W, + = charging; from voltage and current where it is not told. */
+export function powerOf({ power, voltage, current }: FleetRow): number | undefined {
+  return power ?? (voltage !== undefined && current !== undefined ? voltage * current : undefined);
 }
 
 /** Something is wrong with the device beside its alarms. */
@@ -123,7 +129,7 @@ const COMPARE: Record<SortKey, Compare> = {
   name: byName,
   state: (a, b) => collator.compare(a.state ?? "~", b.state ?? "~"),
   soc: (a, b) => known(a.soc) - known(b.soc),
-  power: (a, b) => known(a.power) - known(b.power),
+  power: (a, b) => known(powerOf(a)) - known(powerOf(b)),
   voltage: (a, b) => known(a.voltage) - known(b.voltage),
   seen: newest,
 };

@@ -13,6 +13,16 @@ export { getJson, HttpError, type RequestOptions } from "./http";
 export { isStale, LiveDevice, type LiveDeviceOptions, type LiveSnapshot } from "./liveDevice";
 export type * from "./messages";
 export { isObject, MalformedFrame, parseObject, toDeviceSummary, toTelemetry } from "./parse";
+export type {
+  CommandStatus,
+  ErrorCode,
+  ErrorMessage,
+  Point as UwbPoint,
+  ReasonCode,
+  UwbDevice,
+  UwbDeviceList,
+  UwbLocation,
+} from "./protocol";
 export { TelemetryProvider, useConnection, useDoor, useRoom } from "./provider";
 export type { RoomListener, RoomOptions } from "./rooms";
 export { isGap, Series, usualIntervalMs, within, type Point } from "./series";

@@ -1,4 +1,5 @@
 /** What the server tells at the event door, beside the telemetry itself. Times are RFC 3339, by the server's clock. */
+import type { DeviceEvent as EventOfDevice, Severity } from "./protocol";
 
 /** Is the device there? `stale`: connected, but no sample comes. */
 export type Presence = "online" | "stale" | "offline" | "never";
@@ -55,8 +56,7 @@ export interface FleetRow {
   backlog?: number;
 }
 
-/** How much an event or alarm matters. */
-export type Severity = "info" | "warning" | "error";
+export type { Severity };
 
 /** An alarm, from its raising on. */
 export interface Alarm {
@@ -81,11 +81,4 @@ export interface Alarm {
 }
 
 /** Something that happened on a device. */
-export interface DeviceEvent {
-  device_id: string;
-  timestamp: string;
-  severity: Severity;
-  code: string;
-  message: string;
-  details: Record<string, unknown>;
-}
+export type DeviceEvent = EventOfDevice & { device_id: string };

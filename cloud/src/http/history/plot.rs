@@ -19,7 +19,7 @@ use crate::store::history::query::{Resolution, Series, series};
 use crate::store::history::rollup::{FIELDS, Stat};
 
 /// What is answered without `from`.
-const DEFAULT_SPAN_MS: i64 = 24 * 3600 * 1000;
+pub(super) const DEFAULT_SPAN_MS: i64 = 24 * 3600 * 1000;
 const DEFAULT_WIDTH: i64 = 1_000;
 const MAX_WIDTH: i64 = 10_000;
 /// The most buckets of one answer when the step is given.

@@ -15,7 +15,7 @@ pub struct Bucket {
 #[derive(Debug)]
 pub struct Buckets {
     step: i64,
-    buckets: Vec<Bucket>,
+    filled: Vec<Bucket>,
     /// The longest step that was no gap where the last piece came from.
     longest: i64,
 }
@@ -23,7 +23,7 @@ pub struct Buckets {
 impl Buckets {
     /// None yet; each is `step` ms wide, and begins at a multiple of that.
     pub fn new(step: i64) -> Self {
-        Self { step, buckets: Vec::new(), longest: 0 }
+        Self { step, filled: Vec::new(), longest: 0 }
     }
 
     /// Adds a piece that follows all others and lies within one bucket. `longest` is that of its hour, ms.
@@ -31,7 +31,7 @@ impl Buckets {
         let allowed = self.longest.max(longest);
         self.longest = longest;
         let at = piece.first.at.div_euclid(self.step) * self.step;
-        match self.buckets.last_mut() {
+        match self.filled.last_mut() {
             Some(bucket) if bucket.at == at => bucket.rollup.merge(&piece, allowed),
             last => {
                 if let Some(bucket) = last {
@@ -39,14 +39,14 @@ impl Buckets {
                     bucket.rollup.energy.add(&before);
                     piece.energy.add(&after);
                 }
-                self.buckets.push(Bucket { at, rollup: piece });
+                self.filled.push(Bucket { at, rollup: piece });
             }
         }
     }
 
     /// What has become of it.
     pub fn finish(self) -> Vec<Bucket> {
-        self.buckets
+        self.filled
     }
 }
 

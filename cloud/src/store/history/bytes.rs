@@ -31,11 +31,15 @@ impl From<Damaged> for rusqlite::Error {
 
 /// LEB128.
 pub(super) fn put_unsigned(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push((value & 0x7f) as u8 | 0x80);
+    loop {
+        let [low, ..] = value.to_le_bytes();
         value >>= 7;
+        if value == 0 {
+            out.push(low);
+            return;
+        }
+        out.push(low | 0x80);
     }
-    out.push(value as u8);
 }
 
 /// Zigzag: small amounts of either sign are short.
@@ -151,8 +155,12 @@ mod tests {
         #[test]
         fn numbers_are_read_as_they_were_put(signed: Vec<i64>, unsigned: Vec<u64>) {
             let mut bytes = Vec::new();
-            signed.iter().for_each(|&n| put_signed(&mut bytes, n));
-            unsigned.iter().for_each(|&n| put_unsigned(&mut bytes, n));
+            for &n in &signed {
+                put_signed(&mut bytes, n);
+            }
+            for &n in &unsigned {
+                put_unsigned(&mut bytes, n);
+            }
             let mut reader = Reader(&bytes);
             for n in signed {
                 prop_assert_eq!(reader.signed(), Ok(n));

@@ -1,14 +1,13 @@
 //! One column of a block: the values of one field, as bytes.
 //!
-//! Whole numbers are written as differences. Measured numbers are nearly always short decimals: they are written as
-//! whole numbers of their last digit, if that gives back every bit, and by their bits otherwise. Texts repeat: each is
-//! written once.
+//! Whole numbers are written as differences, measured ones as `reals` says. Texts repeat: each is written once.
 
 use std::collections::HashMap;
 
 use rusqlite::types::ValueRef;
 
 use super::bytes::{Damaged, Packer, Reader, Unpacker, put_signed, put_unsigned};
+use super::reals;
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,21 +41,13 @@ pub struct Texts {
 
 const EMPTY: u8 = 0;
 const INTS: u8 = 1;
-/// Decimals of the same number of digits after the point.
-const DECIMALS: u8 = 2;
-/// Doubles by their bits.
-const BITS: u8 = 3;
+/// Doubles, as `reals` has written them.
+const REALS: u8 = 2;
 const TEXTS: u8 = 4;
 const ENCODING: u8 = 0x0f;
 /// Some values are missing: a bit for each says which.
 const HOLES: u8 = 0x10;
 const PACKED: u8 = 0x20;
-
-/// The most digits after the point that are looked for.
-const MAX_DIGITS: usize = 6;
-const POWERS: [f64; MAX_DIGITS + 1] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6];
-/// Whole numbers beyond it are not all doubles.
-const EXACT: f64 = 9_007_199_254_740_992.0;
 
 impl Column {
     /// A column without values.
@@ -130,10 +121,12 @@ impl Column {
 
     fn encode(&self) -> (u8, Vec<u8>) {
         match self {
-            Self::Ints(values) => with_holes(values, |value| *value, encode_ints),
-            Self::Reals(values) => {
-                with_holes(values, |value| Some(*value).filter(|value| !value.is_nan()), encode_reals)
-            }
+            Self::Ints(values) => with_holes(values, |value| *value, |values| (INTS, put_ints(values))),
+            Self::Reals(values) => with_holes(
+                values,
+                |value| Some(*value).filter(|value| !value.is_nan()),
+                |values| (REALS, reals::encode(values)),
+            ),
             Self::Texts(texts) => with_holes(&texts.places, |place| *place, |places| texts.encode(places)),
         }
     }
@@ -164,12 +157,9 @@ impl Column {
             (Kind::Int, INTS) => {
                 Ok(Some(Self::Ints(spread(holes, length, ints(&mut plain, present)?, None, Some)?)))
             }
-            (Kind::Real, DECIMALS) => {
-                let values = decimals(&mut plain, present)?;
+            (Kind::Real, REALS) => {
+                let values = reals::decode(&mut plain, present)?;
                 Ok(Some(Self::Reals(spread(holes, length, values, f64::NAN, |x| x)?)))
-            }
-            (Kind::Real, BITS) => {
-                Ok(Some(Self::Reals(spread(holes, length, bits(&mut plain, present)?, f64::NAN, |x| x)?)))
             }
             (Kind::Text, TEXTS) => {
                 let distinct = Texts::distinct(&mut plain)?;
@@ -207,7 +197,7 @@ impl Texts {
             put_unsigned(&mut out, text.len() as u64);
             out.extend_from_slice(text.as_bytes());
         }
-        out.extend(encode_ints(places).1);
+        out.extend(put_ints(places));
         (TEXTS, out)
     }
 
@@ -267,17 +257,19 @@ fn spread<V, T: Clone>(
     spread.collect()
 }
 
-fn encode_ints(values: &[i64]) -> (u8, Vec<u8>) {
+/// Whole numbers by their differences.
+pub(super) fn put_ints(values: &[i64]) -> Vec<u8> {
     let mut out = Vec::with_capacity(values.len() * 2);
     let mut last = 0_i64;
     for &value in values {
         put_signed(&mut out, value.wrapping_sub(last));
         last = value;
     }
-    (INTS, out)
+    out
 }
 
-fn ints(plain: &mut Reader<'_>, count: usize) -> Result<Vec<i64>, Damaged> {
+/// The counterpart.
+pub(super) fn ints(plain: &mut Reader<'_>, count: usize) -> Result<Vec<i64>, Damaged> {
     // A value takes a byte at least, so a count that is wrong claims no memory.
     let mut values = Vec::with_capacity(count.min(plain.0.len()));
     let mut last = 0_i64;
@@ -286,70 +278,6 @@ fn ints(plain: &mut Reader<'_>, count: usize) -> Result<Vec<i64>, Damaged> {
         values.push(last);
     }
     Ok(values)
-}
-
-fn encode_reals(values: &[f64]) -> (u8, Vec<u8>) {
-    if let Some((digits, scaled)) = as_decimals(values) {
-        let mut out = vec![digits];
-        out.extend(encode_ints(&scaled).1);
-        return (DECIMALS, out);
-    }
-    // Neighbours share their leading bytes, so the first bytes of all come first.
-    let mut out = vec![0; values.len() * 8];
-    let mut last = 0;
-    for (n, value) in values.iter().enumerate() {
-        let change = value.to_bits() ^ last;
-        last = value.to_bits();
-        for (plane, byte) in change.to_be_bytes().into_iter().enumerate() {
-            if let Some(slot) = out.get_mut(plane * values.len() + n) {
-                *slot = byte;
-            }
-        }
-    }
-    (BITS, out)
-}
-
-/// The values as whole numbers of a decimal digit, if every bit of them is in these.
-fn as_decimals(values: &[f64]) -> Option<(u8, Vec<i64>)> {
-    let mut digits = 0;
-    for &value in values {
-        while !POWERS.get(digits).is_some_and(|&power| is_decimal(value, power)) {
-            digits += 1;
-            if digits > MAX_DIGITS {
-                return None;
-            }
-        }
-    }
-    let power = *POWERS.get(digits)?;
-    let fits = values.iter().all(|&value| is_decimal(value, power));
-    fits.then(|| (digits as u8, values.iter().map(|value| (value * power).round() as i64).collect()))
-}
-
-fn is_decimal(value: f64, power: f64) -> bool {
-    let scaled = (value * power).round();
-    // By its bits: −0 is not 0.
-    scaled.abs() < EXACT && ((scaled as i64) as f64 / power).to_bits() == value.to_bits()
-}
-
-fn decimals(plain: &mut Reader<'_>, count: usize) -> Result<Vec<f64>, Damaged> {
-    let power = *POWERS.get(usize::from(plain.byte()?)).ok_or(Damaged("a decimal has too many digits"))?;
-    Ok(ints(plain, count)?.into_iter().map(|scaled| scaled as f64 / power).collect())
-}
-
-fn bits(plain: &mut Reader<'_>, count: usize) -> Result<Vec<f64>, Damaged> {
-    let mut values = vec![0_u64; if count <= plain.0.len() { count } else { 0 }];
-    for _ in 0..8 {
-        let plane = plain.take(count)?;
-        for (value, &byte) in values.iter_mut().zip(plane) {
-            *value = *value << 8 | u64::from(byte);
-        }
-    }
-    let mut last = 0;
-    for value in &mut values {
-        last ^= *value;
-        *value = last;
-    }
-    Ok(values.into_iter().map(f64::from_bits).collect())
 }
 
 #[cfg(test)]
@@ -408,18 +336,18 @@ mod tests {
             let column = Column::Ints(ints.clone());
             prop_assert_eq!(written_and_read(&column, Kind::Int, ints.len()).1, column);
             let mut column = Column::new(Kind::Text);
-            texts.iter().for_each(|text| {
+            for text in &texts {
                 column.push(text.as_ref().map_or(ValueRef::Null, |text| ValueRef::Text(text.as_bytes())));
-            });
+            }
             let (_, read) = written_and_read(&column, Kind::Text, texts.len());
             prop_assert_eq!(values(&read, texts.len()), values(&column, texts.len()));
         }
 
         #[test]
         fn damage_is_an_error_or_other_values_and_nothing_worse(
-            bytes in prop::collection::vec(any::<u8>(), 0..80), length in 0_usize..50, kind in 0..3,
+            bytes in prop::collection::vec(any::<u8>(), 0..80), length in 0_usize..50, kind in 0_usize..3,
         ) {
-            let kind = [Kind::Int, Kind::Real, Kind::Text][kind as usize];
+            let kind = [Kind::Int, Kind::Real, Kind::Text][kind];
             let _ = Column::read(&mut Reader(&bytes), kind, length, true, &mut Unpacker::default());
         }
     }

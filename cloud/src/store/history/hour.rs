@@ -12,7 +12,7 @@ use super::{HOUR_MS, MINUTE_MS};
 
 /// Steps between samples that are longer than three usual ones are gaps, but never those below the first (ms), and
 /// always those above the second.
-const LONGEST: (i64, i64) = (10_000, 300_000);
+pub const LONGEST: (i64, i64) = (10_000, 300_000);
 
 /// An hour of which something is stored.
 #[derive(Debug)]
@@ -68,6 +68,34 @@ pub fn with_rows(db: &Connection, device: i64, first: i64, last: i64) -> rusqlit
         hour += 1;
     }
     Ok(hours)
+}
+
+/// What is looked for by [`next`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// Samples.
+    Samples,
+    /// Samples, or the roll-up that is left of them.
+    Rollups,
+}
+
+/// The first hour with something from that of one time to that of another.
+pub fn next(
+    db: &Connection,
+    device: i64,
+    (from, to): (i64, i64),
+    kept: Kept,
+) -> rusqlite::Result<Option<i64>> {
+    let row: Option<i64> = db
+        .prepare_cached("SELECT min(at) FROM samples WHERE device = ? AND at BETWEEN ? AND ?")?
+        .query_row([device, from, to], |row| row.get(0))?;
+    let sealed: Option<i64> = db
+        .prepare_cached(match kept {
+            Kept::Samples => "SELECT min(hour) FROM blocks WHERE device = ? AND hour BETWEEN ? AND ?",
+            Kept::Rollups => "SELECT min(hour) FROM hours WHERE device = ? AND hour BETWEEN ? AND ?",
+        })?
+        .query_row([device, from.div_euclid(HOUR_MS), to.div_euclid(HOUR_MS)], |row| row.get(0))?;
+    Ok([row.map(|at| at.div_euclid(HOUR_MS)), sealed].into_iter().flatten().min())
 }
 
 fn has_pending(db: &Connection, device: i64, found: &Found) -> rusqlite::Result<bool> {

@@ -12,9 +12,12 @@ pub mod column;
 pub mod hour;
 pub mod packed;
 pub mod query;
+mod reals;
 pub mod retention;
 pub mod rollup;
 pub mod sealing;
+#[cfg(test)]
+mod tests;
 
 /// ms.
 pub const MINUTE_MS: i64 = 60_000;

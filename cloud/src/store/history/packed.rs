@@ -102,7 +102,9 @@ pub fn pack_minutes(minutes: &[Rollup]) -> Vec<u8> {
         }));
     }
     let mut plain = Vec::new();
-    columns.iter().for_each(|column| column.write(&mut plain, None));
+    for column in &columns {
+        column.write(&mut plain, None);
+    }
     let mut out = vec![VERSION];
     put_unsigned(&mut out, minutes.len() as u64);
     put_unsigned(&mut out, plain.len() as u64);

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use super::buckets::{Bucket, Buckets};
 use super::bytes::Unpacker;
-use super::hour::{self, Found, Points};
+use super::hour::{self, Found, Kept, Points};
 use super::packed::unpack_minutes;
 use super::rollup::Rollup;
 use super::{HOUR_MS, MINUTE_MS};
@@ -14,6 +14,10 @@ const SECOND_MS: i64 = 1_000;
 /// Coarser steps than these are whole minutes and whole hours (ms), so that roll-ups do for them.
 const MINUTES_FROM: i64 = 120_000;
 const HOURS_FROM: i64 = 2 * HOUR_MS;
+
+/// What is read at once of a long time: so many ms, and so many buckets.
+const WINDOW_MS: i64 = 4 * HOUR_MS;
+const WINDOW_BUCKETS: i64 = 500;
 
 /// How fine the answer is to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +77,43 @@ pub fn series(
     let buckets = reader.buckets.finish();
     snapshot.finish()?;
     Ok(Series { step, source, buckets })
+}
+
+/// The buckets of a long time, some hours at once.
+#[derive(Debug)]
+pub struct Windows {
+    device: i64,
+    span: (i64, i64),
+    step: i64,
+    /// Where the next window begins, ms since 1970.
+    at: i64,
+}
+
+impl Windows {
+    /// Those of the samples with `from <= at <= to`.
+    pub fn new(
+        db: &Connection,
+        device: i64,
+        (from, to): (i64, i64),
+        resolution: Resolution,
+    ) -> rusqlite::Result<Self> {
+        let step = resolution.step(from, to, left(db, device, from, to)?);
+        Ok(Self { device, span: (from, to), step, at: from.div_euclid(step) * step })
+    }
+
+    /// The buckets of the next window with samples; none after the last.
+    pub fn next(&mut self, db: &Connection) -> rusqlite::Result<Option<Vec<Bucket>>> {
+        let Self { device, span: (from, to), step, at } = *self;
+        let Some(hour) = hour::next(db, device, (at, to), Kept::Rollups)? else { return Ok(None) };
+        let start = at.max(hour::start_of(hour).div_euclid(step) * step);
+        let end = start.saturating_add(round_up(WINDOW_MS.max(step.saturating_mul(WINDOW_BUCKETS)), step));
+        self.at = end;
+        // A bucket includes the energy on the way from and to its neighbours, so these must be seen.
+        let seen = (start - hour::LONGEST.1, end.saturating_add(hour::LONGEST.1));
+        let series = series(db, device, (seen.0.max(from), seen.1.min(to)), Resolution::Step(step))?;
+        let inside = series.buckets.into_iter().filter(|bucket| (start..end).contains(&bucket.at));
+        Ok(Some(inside.collect()))
+    }
 }
 
 /// The finest that is still there of all the hours in a span.
@@ -182,7 +223,9 @@ impl Reading<'_> {
             if self.source == Source::Minute
                 && let Some(minutes) = self.minutes(found.hour)?
             {
-                minutes.into_iter().for_each(|minute| self.buckets.push(minute, longest));
+                for minute in minutes {
+                    self.buckets.push(minute, longest);
+                }
                 return Ok(());
             }
         }
@@ -191,13 +234,14 @@ impl Reading<'_> {
         }
         // The samples are gone: the roll-ups that are left, with what came late.
         let late = Points::rows(self.db, self.device, found.hour, found.sealed_to)?.minutes(longest);
-        let rollups = match self.minutes(found.hour)? {
-            Some(minutes) => hour::blend(minutes, late),
-            None => {
-                let mut hour = sealed.rollup;
-                late.iter().for_each(|late| hour.blend(late));
-                vec![hour]
+        let rollups = if let Some(minutes) = self.minutes(found.hour)? {
+            hour::blend(minutes, late)
+        } else {
+            let mut hour = sealed.rollup;
+            for late in &late {
+                hour.blend(late);
             }
+            vec![hour]
         };
         let (from, to) = self.span;
         for rollup in rollups.into_iter().filter(|rollup| (from..=to).contains(&rollup.first.at)) {
@@ -209,7 +253,9 @@ impl Reading<'_> {
     fn add_samples(&mut self, hour: i64, sealed_to: i64) -> rusqlite::Result<()> {
         let points = Points::read(self.db, self.device, hour, sealed_to)?;
         let longest = points.longest();
-        points.rollups(self.span.0, self.span.1).for_each(|sample| self.buckets.push(sample, longest));
+        for sample in points.rollups(self.span.0, self.span.1) {
+            self.buckets.push(sample, longest);
+        }
         Ok(())
     }
 

@@ -127,6 +127,7 @@ impl Moment {
     }
 
     /// The point at a time on the straight line from here to `later`.
+    #[must_use]
     pub fn between(&self, later: &Self, at: i64) -> Self {
         let part = (at - self.at) as f64 / ((later.at - self.at).max(1)) as f64;
         Self { at, power: self.power + (later.power - self.power) * part }

@@ -21,8 +21,8 @@ const MAX_SAMPLES: usize = 40_000;
 const MAX_TEXT_BYTES: usize = 16 << 20;
 /// Samples of an hour that keep coming are sealed when the oldest has waited so long, ms.
 const PATIENCE_MS: i64 = HOUR_MS;
-/// Rows that one step deletes.
-const PORTION: usize = 500;
+/// Rows that one step deletes; few in tests, so that much happens between two steps.
+const PORTION: usize = if cfg!(test) { 7 } else { 500 };
 
 /// An hour of a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -151,7 +151,9 @@ impl Sealed {
     /// The samples that came before are gone; of them there are the hour's roll-up and perhaps those of the minutes.
     fn add_to(&mut self, before: &Hour, minutes: Option<Vec<u8>>) -> rusqlite::Result<()> {
         let mut hour = before.rollup.clone();
-        self.minutes.iter().for_each(|late| hour.blend(late));
+        for late in &self.minutes {
+            hour.blend(late);
+        }
         if let Some(minutes) = minutes {
             let before = unpack_minutes(&minutes, &mut Unpacker::default())?;
             self.minutes = hour::blend(before, std::mem::take(&mut self.minutes));

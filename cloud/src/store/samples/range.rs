@@ -9,7 +9,7 @@ use super::StoredSample;
 use super::row::{AT, COLUMN_COUNT, COLUMNS, Cells, read};
 use crate::store::history::HOUR_MS;
 use crate::store::history::block::{Block, Whole};
-use crate::store::history::hour;
+use crate::store::history::hour::{self, Kept};
 
 /// A page of history ends when its texts are larger than this, in bytes: unknown fields may fill a frame.
 const PAGE_TEXT_BYTES: usize = 4 << 20;
@@ -59,7 +59,7 @@ pub fn page(
     let mut page = Page { id, from, to, limit, skipped: 0, bytes: 0, samples: Vec::new() };
     let (mut at, mut full) = (from.at, false);
     while at <= to && !full {
-        let Some(hour) = next_hour(&snapshot, device, at, to)? else { break };
+        let Some(hour) = hour::next(&snapshot, device, (at, to), Kept::Samples)? else { break };
         full = page.add_hour(&snapshot, device, hour)?;
         at = hour::end_of(hour).saturating_add(1);
         if at == i64::MAX {
@@ -69,17 +69,6 @@ pub fn page(
     snapshot.finish()?;
     let next = if full { page.end() } else { None };
     Ok((page.samples, next))
-}
-
-/// The first hour with something at or after `at`.
-fn next_hour(db: &Connection, device: i64, at: i64, to: i64) -> rusqlite::Result<Option<i64>> {
-    let row: Option<i64> = db
-        .prepare_cached("SELECT min(at) FROM samples WHERE device = ? AND at BETWEEN ? AND ?")?
-        .query_row([device, at, to], |row| row.get(0))?;
-    let block: Option<i64> = db
-        .prepare_cached("SELECT min(hour) FROM blocks WHERE device = ? AND hour BETWEEN ? AND ?")?
-        .query_row([device, at.div_euclid(HOUR_MS), to.div_euclid(HOUR_MS)], |row| row.get(0))?;
-    Ok([row.map(|at| at.div_euclid(HOUR_MS)), block].into_iter().flatten().min())
 }
 
 /// The packed samples of an hour, and up to which id rows are in them.
