@@ -48,7 +48,6 @@ test("events are told day by day", () => {
 });
 
 test("what happened in a span is of this device, newest first", () => {
-  const time = (minute: number) => `2026-01-01T00:0${minute}:00Z`;
   const marks = toMarks({
     deviceId: "ems_001",
     fromMs: Date.parse(time(0)),
@@ -76,6 +75,10 @@ test("a frame is known by its type and what it is about; what is no message is s
 test("a severity that nobody knows is not taken for harmless", () => {
   expect([toSeverity("info"), toSeverity("fatal"), toSeverity(null)]).toEqual(["info", "warning", "warning"]);
 });
+
+function time(minute: number): string {
+  return `2026-01-01T00:0${minute}:00Z`;
+}
 
 function frame(text: string): NumberedFrame {
   return { direction: "in", atMs: 0, text, number: 1 };

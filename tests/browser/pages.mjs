@@ -14,6 +14,7 @@ const VIEWER = { name: "vera", password: "only-looks-at-it" };
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 const HARM = "<img src=x onerror=alert(1)><script>alert(2)</script>\u202Ekcab";
+const HARMFUL_TAG = "<svg/onload=alert(3)>";
 const RIGHT_TO_LEFT = "\u05e9\u05dc\u05d5\u05dd مرحبا";
 
 const at = (path) => new URL(path, PAGE_URL).href;
@@ -135,7 +136,7 @@ async function lookAtTags(page, odd) {
   const walk = (step) => {
     odd.tag("tag_1", 2 + step * 0.2, 3, 0.3);
     odd.tag("tag_2", 8, 1 + step * 0.15, 0.8);
-    odd.tag(`${HARM}`.slice(0, 60), 5, 4, 0.2);
+    odd.tag(HARMFUL_TAG, 5, 4, 0.2);
   };
   walk(0);
   await page.getByTestId("uwb-tag").nth(2).waitFor();
