@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import { device } from "./pages_device.mjs";
-import { browser, complaints, open, overflow, screenshot, seriousFindings, tabTo, tell } from "./pages_watch.mjs";
+import { browser, complaints, open, overflow, screenshot, seriousFindings, SCREENS, tabTo, tell } from "./pages_watch.mjs";
 
 const { PAGE_URL, PAGE_USER, PAGE_PASSWORD, ODD_TOKEN } = process.env;
 const ADMIN = { name: PAGE_USER, password: PAGE_PASSWORD };
@@ -16,6 +16,22 @@ const DAY = 24 * 60 * MINUTE;
 const HARM = "<img src=x onerror=alert(1)><script>alert(2)</script>\u202Ekcab";
 const HARMFUL_TAG = "<svg/onload=alert(3)>";
 const RIGHT_TO_LEFT = "\u05e9\u05dc\u05d5\u05dd مرحبا";
+
+/** Name, address, and what has come when the page is there. */
+const PAGES = [
+  ["history", "/devices/odd_001/history?span=7d", "history-panel"],
+  ["commands", "/devices/ems_001/commands", "action-PING"],
+  ["events", "/devices/odd_001/events", "event"],
+  ["alarms", "/alarms", "notify"],
+  ["rules", "/alarms/rules", "rule"],
+  ["uwb", "/uwb", "uwb-tag"],
+  ["messages", "/messages", "message"],
+  ["devices", "/admin/devices", "registry-row"],
+  ["users", "/admin/users", "user-row"],
+  ["sessions", "/admin/sessions", "session"],
+  ["webhooks", "/admin/webhooks", "new-webhook"],
+  ["audit", "/admin/audit", "audit-entry"],
+];
 
 const at = (path) => new URL(path, PAGE_URL).href;
 
@@ -119,7 +135,7 @@ async function acknowledgeAlarm(page, odd) {
   await page.getByTestId("alarm-banner").waitFor();
   const title = /^\(1\) /.test(await page.title());
   await page.goto(at("/alarms"));
-  const alarm = page.getByTestId("alarm").filter({ hasText: "odd_001" });
+  const alarm = page.getByTestId("alarm").filter({ hasText: "odd_001" }).first();
   await screenshot(page, "pages-alarms");
   await alarm.getByTestId("acknowledge").click();
   await alarm.getByTestId("acknowledged").filter({ hasText: PAGE_USER }).waitFor();
@@ -258,37 +274,22 @@ async function byKeyboard(page) {
   tell("by-keyboard", (await outcome(page)).status);
 }
 
-const PAGES = [
-  ["history", "/devices/odd_001/history?span=7d", "history-panel"],
-  ["commands", "/devices/ems_001/commands", "action-PING"],
-  ["events", "/devices/odd_001/events", "event"],
-  ["alarms", "/alarms", "notify"],
-  ["rules", "/alarms/rules", "rule"],
-  ["uwb", "/uwb", "uwb-tag"],
-  ["messages", "/messages", "message"],
-  ["devices", "/admin/devices", "registry-row"],
-  ["users", "/admin/users", "user-row"],
-  ["sessions", "/admin/sessions", "session"],
-  ["webhooks", "/admin/webhooks", "new-webhook"],
-  ["audit", "/admin/audit", "audit-entry"],
-];
-
 /** Every page on both screens and in both colours. */
-async function lookAtAll(_page, odd) {
+async function lookAtAll(page, odd) {
   const [findings, tooWide] = [[], []];
-  for (const size of ["desktop", "phone"]) {
-    for (const scheme of ["light", "dark"]) {
-      const page = await open({ url: at("/alarms"), user: ADMIN, size, scheme });
-      for (const [name, path, ready] of PAGES) {
-        await page.goto(at(path));
-        await page.getByTestId(ready).first().waitFor();
-        odd.tag("tag_1", 4, 3, 0.3);
-        const where = `${name}, ${size}, ${scheme}`;
+  for (const [name, path, ready] of PAGES) {
+    await page.goto(at(path));
+    odd.tag("tag_1", 4, 3, 0.3);
+    await page.getByTestId(ready).first().waitFor();
+    for (const [size, viewport] of Object.entries(SCREENS)) {
+      await page.setViewportSize(viewport);
+      for (const colorScheme of ["light", "dark"]) {
+        await page.emulateMedia({ colorScheme });
+        const where = `${name}, ${size}, ${colorScheme}`;
         findings.push(...(await seriousFindings(page)).map((finding) => `${where}: ${finding}`));
         if ((await overflow(page)) > 0) tooWide.push(`${where}: ${await overflow(page)} px`);
-        await screenshot(page, `pages-${name}-${size}-${scheme}`);
+        await screenshot(page, `pages-${name}-${size}-${colorScheme}`);
       }
-      await page.context().close();
     }
   }
   tell("findings", findings);

@@ -8,10 +8,8 @@ import { chromium } from "playwright-core";
 const { CHROMIUM, SCREENSHOTS } = process.env;
 const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const PATIENCE = 60_000;
-const SIZES = {
-  desktop: { viewport: { width: 1280, height: 800 } },
-  phone: { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true },
-};
+/** Of a desk and of a pocket, px. */
+export const SCREENS = { desktop: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } };
 
 export const complaints = [];
 
@@ -29,8 +27,8 @@ export const browser = await chromium.launch({
 });
 
 /** A window of its own, logged in if a `user` is given. */
-export async function open({ url, user, size = "desktop", scheme = "light" }) {
-  const context = await browser.newContext({ ...SIZES[size], colorScheme: scheme });
+export async function open({ url, user }) {
+  const context = await browser.newContext({ viewport: SCREENS.desktop });
   context.setDefaultTimeout(PATIENCE);
   await context.addInitScript(() => {
     addEventListener("securitypolicyviolation", (event) => {
