@@ -40,12 +40,7 @@ impl SensorHandle {
     ///
     /// # Errors
     /// If the system gives no thread.
-    pub fn spawn(
-        device: Device,
-        open: Opener,
-        work: Work,
-        sense: Option<Duration>,
-    ) -> std::io::Result<Self> {
+    pub fn spawn(device: Device, open: Opener, work: Work, sense: Option<Duration>) -> std::io::Result<Self> {
         let (requests, incoming) = blocking::sync_channel(1);
         let (outgoing, answers) = mpsc::channel(1);
         let done = work.clone();
@@ -150,7 +145,11 @@ fn serve_sensing(
                     Ok(reading) => Ok(sum.report(now(), reading)),
                     Err(error) => {
                         // Since the last look at its configuration the chip may have measured anything.
-                        if matches!(error, SensorError::ConfigurationLost { .. }) { sum.discard() } else { sum.skip() }
+                        if matches!(error, SensorError::ConfigurationLost { .. }) {
+                            sum.discard();
+                        } else {
+                            sum.skip();
+                        }
                         Err(error)
                     }
                 };

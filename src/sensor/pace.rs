@@ -81,7 +81,10 @@ mod tests {
         let mut pace = Pace::new(100 * MS, begin);
         pace.asked(begin + 1000 * MS);
         let asked = begin + 1000 * MS;
-        assert_eq!(dues(&mut pace, asked, 1400), [100, 200, 300, 400, 500, 600, 700, 800, 900, 1050, 1100, 1200, 1300]);
+        assert_eq!(
+            dues(&mut pace, asked, 1400),
+            [100, 200, 300, 400, 500, 600, 700, 800, 900, 1050, 1100, 1200, 1300]
+        );
         pace.step(asked + 5000 * MS);
         assert!(pace.due() >= asked + 5000 * MS && pace.due() <= asked + 5100 * MS);
     }

@@ -49,8 +49,9 @@ fn scores(seeds: std::ops::Range<u64>, days: f64) -> Vec<(Score, Score)> {
         }
     };
     std::thread::scope(|scope| {
-        let workers: Vec<_> =
-            (0..std::thread::available_parallelism().map_or(1, usize::from)).map(|_| scope.spawn(work)).collect();
+        let workers: Vec<_> = (0..std::thread::available_parallelism().map_or(1, usize::from))
+            .map(|_| scope.spawn(work))
+            .collect();
         workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
     })
 }
@@ -79,7 +80,11 @@ fn the_interval_holds_the_truth_of_random_packs_whose_errors_are_within_the_sens
     let scores = scores(first..first + packs as u64, days);
     let beyond = scores.iter().filter(|(warm, cold)| warm.inside.min(cold.inside) < 95.0).count();
     let ever = |of: fn(&(Score, Score)) -> f64| scores.iter().filter(|score| of(score) > OUTSIDE).count();
-    println!("{} warm and {} cold are outside for at least one row", ever(|s| s.0.outside), ever(|s| s.1.outside));
+    println!(
+        "{} warm and {} cold are outside for at least one row",
+        ever(|s| s.0.outside),
+        ever(|s| s.1.outside)
+    );
     percentiles("warm RMSE", &scores, |s| s.0.rmse);
     percentiles("  counting", &scores, |s| s.0.counting);
     percentiles("  inside", &scores, |s| s.0.inside);

@@ -121,7 +121,9 @@ impl Bench {
 impl Bench {
     /// Puts on the shunt of a chip with pulses what is there now.
     fn pulse(&self, address: u8) {
-        let (Some(line), Some(plugged)) = (self.control.chips.get(&address), self.chips.get(&address)) else { return };
+        let (Some(line), Some(plugged)) = (self.control.chips.get(&address), self.chips.get(&address)) else {
+            return;
+        };
         let input = line.input;
         if input.period_ms > 0.0 {
             let phase = (self.began.elapsed().as_secs_f64() * 1000.0) % input.period_ms;
