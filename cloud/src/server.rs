@@ -37,6 +37,7 @@ use crate::http::proxy::Proxies;
 use crate::http::{self, Peer};
 use crate::limits::{Limits, Maxima, Seat};
 use crate::metrics::Metrics;
+use crate::retry;
 use crate::rooms::Hub;
 use crate::store::Store;
 use crate::systemd;
@@ -170,6 +171,7 @@ impl Server {
             allowed_origins: config.allowed_origins,
             limits: Limits::new(&config.maxima),
             drain: Drain::default(),
+            retry: Arc::default(),
             proxies: config.proxies,
             started: Instant::now(),
             stop: CancellationToken::new(),
@@ -204,8 +206,10 @@ impl Server {
         background.spawn(probe_in_trouble(store));
         background.spawn(commands::keep_watch(app.clone()));
         background.spawn(alarms::keep_watch(app.clone()));
+        background.spawn(retry::keep_watch(app.clone()));
         systemd::ready(&serving);
         stop.await;
+        app.retry.expect(app.tasks.len());
         let window = app.drain.begin(app.tasks.len(), drain);
         info!(sockets = app.tasks.len(), seconds = window.as_secs_f64(), "stopping");
         systemd::stopping("closing connections");

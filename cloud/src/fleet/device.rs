@@ -269,6 +269,13 @@ impl Device {
         }
     }
 
+    /// When something came from it, ms since 1970; now, for one that is connected.
+    pub(super) fn last_heard(&self) -> Option<i64> {
+        let state = self.state.locked();
+        let heard = if state.live.is_some() { Some(clock::now()) } else { state.last_seen };
+        heard.map(Timestamp::millis)
+    }
+
     /// Something usable came from the device.
     pub fn heard(&self, received_at: Timestamp) {
         self.state.locked().last_seen = Some(received_at);
@@ -277,7 +284,26 @@ impl Device {
     /// Passes a sample on to subscribers, if it is live: of the boot that speaks for the device, and newer than all
     /// before. `text` is the sample as the device wrote it.
     pub fn publish(&self, link: &Arc<Link>, sample: &Telemetry, text: Utf8Bytes) -> bool {
+        self.publish_as(&mut self.state.locked(), link, sample, text)
+    }
+
+    /// As [`Self::heard`] and [`Self::publish`]; None for a connection with which something has to be settled first.
+    pub fn publish_settled(
+        &self,
+        link: &Arc<Link>,
+        sample: &Telemetry,
+        text: Utf8Bytes,
+        received_at: Timestamp,
+    ) -> Option<bool> {
         let mut state = self.state.locked();
+        if !state.is_live(link) || link.is_closing() || state.next_token.is_some() {
+            return None;
+        }
+        state.last_seen = Some(received_at);
+        Some(self.publish_as(&mut state, link, sample, text))
+    }
+
+    fn publish_as(&self, state: &mut State, link: &Arc<Link>, sample: &Telemetry, text: Utf8Bytes) -> bool {
         let Some((live, boot)) = &mut state.live else { return false };
         if !Arc::ptr_eq(live, link) {
             return false;

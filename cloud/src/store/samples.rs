@@ -1,9 +1,11 @@
 //! Rows of samples: a typed column for each field of the contract.
 
+use std::sync::LazyLock;
+
 use ems_protocol::{
     Battery, ClockQuality, DeviceId, Grid, Mode, PowerMeter, State, SystemStatus, Telemetry, Timestamp,
 };
-use rusqlite::types::{ToSql, ValueRef};
+use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::{Map, Value};
 
@@ -145,18 +147,26 @@ fn insert_row(
         &load,
         &extra,
     ];
-    let mut statement = db.prepare_cached(&insert_statement())?;
+    let mut statement = db.prepare_cached(&INSERT)?;
+    // Most samples have a third of the fields: what is not bound is NULL.
+    statement.clear_bindings();
     statement.raw_bind_parameter(1, device)?;
     for (index, value) in values.iter().enumerate() {
-        statement.raw_bind_parameter(index + 2, value)?;
+        let value = value.to_sql()?;
+        if !matches!(
+            value,
+            ToSqlOutput::Owned(rusqlite::types::Value::Null) | ToSqlOutput::Borrowed(ValueRef::Null)
+        ) {
+            statement.raw_bind_parameter(index + 2, value)?;
+        }
     }
     statement.raw_execute()?;
     Ok(())
 }
 
-fn insert_statement() -> String {
+static INSERT: LazyLock<String> = LazyLock::new(|| {
     format!("INSERT INTO samples (device, {COLUMNS}) VALUES (?{})", ", ?".repeat(COLUMN_COUNT))
-}
+});
 
 /// The samples of a device with `from <= at <= to`, the oldest `limit` of them, or fewer if they are large.
 pub fn range(

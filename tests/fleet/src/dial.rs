@@ -65,12 +65,11 @@ impl Dialer {
                 for certificate in CertificateDer::pem_file_iter(path)? {
                     roots.add(certificate?)?;
                 }
-                let config = ClientConfig::builder_with_provider(Arc::new(
-                    rustls::crypto::ring::default_provider(),
-                ))
-                .with_safe_default_protocol_versions()?
-                .with_root_certificates(roots)
-                .with_no_client_auth();
+                let config =
+                    ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+                        .with_safe_default_protocol_versions()?
+                        .with_root_certificates(roots)
+                        .with_no_client_auth();
                 Some((TlsConnector::from(Arc::new(config)), ServerName::try_from(target.name.clone())?))
             }
         };
@@ -159,8 +158,11 @@ async fn upgrade(
     typed: bool,
 ) -> Result<Socket, Failure> {
     let authorization = bearer.map_or(String::new(), |token| format!("Authorization: Bearer {token}\r\n"));
-    let protocol =
-        if typed { format!("Sec-WebSocket-Protocol: {}\r\n", ems_protocol::SUBPROTOCOL) } else { String::new() };
+    let protocol = if typed {
+        format!("Sec-WebSocket-Protocol: {}\r\n", ems_protocol::SUBPROTOCOL)
+    } else {
+        String::new()
+    };
     let request = format!(
         "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n{authorization}{protocol}\r\n"

@@ -64,8 +64,11 @@ pub(crate) async fn run(target: &Target, slow: &Slow) -> Result<Value, Failure> 
     }
     let mut resident = Vec::new();
     for look in 1..=LOOKS {
-        sleep_until((begin + Duration::from_secs_f64(slow.seconds).mul_f64(f64::from(look) / f64::from(LOOKS))).into())
-            .await;
+        sleep_until(
+            (begin + Duration::from_secs_f64(slow.seconds).mul_f64(f64::from(look) / f64::from(LOOKS)))
+                .into(),
+        )
+        .await;
         resident.push(processes.cost()?.resident);
     }
     counts.measuring.set(false);

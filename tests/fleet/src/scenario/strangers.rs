@@ -42,7 +42,8 @@ pub(crate) async fn run(target: &Target, strangers: &Strangers) -> Result<Value,
     for _ in 0..strangers.strangers {
         spawn_local(stranger(dialer.clone(), end, met.clone()));
     }
-    let window = measure(&processes, &counts, end, |counts| counts.acknowledged.get() >= counts.sent.get()).await?;
+    let window =
+        measure(&processes, &counts, end, |counts| counts.acknowledged.get() >= counts.sent.get()).await?;
     Ok(json!({
         "strangers": strangers.strangers,
         "strangers_opened": met.sent.get(),
