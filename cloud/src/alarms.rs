@@ -13,7 +13,7 @@ use crate::clock;
 use crate::fleet::device::Snapshot;
 use crate::rooms::Topic;
 use crate::store::StoreError;
-use crate::store::alarms::{self as table, Alarm, Kind, NewAlarm, Rule};
+use crate::store::alarms::{self as table, Alarm, Kind, NewAlarm, Open, Rule};
 
 /// How often the rules are held against the devices.
 const TICK: Duration = Duration::from_secs(1);
@@ -25,6 +25,8 @@ struct Watch {
     pending: HashMap<(i64, i64), Instant>,
     /// Alarms that are not over.
     raised: HashSet<(i64, i64)>,
+    /// How many each device has, and how many of them nobody has acknowledged.
+    counts: HashMap<i64, (u32, u32)>,
 }
 
 /// What a rule says of a device now.
@@ -56,7 +58,8 @@ pub async fn keep_watch(app: Arc<App>) {
 
 async fn look(app: &App, watch: &mut Watch, uptime: Duration) -> Result<(), StoreError> {
     let (rules, open) = app.store.read(|db| Ok((table::rules(db)?, table::open(db)?))).await?;
-    watch.raised = open.into_iter().map(|(device, rule)| (rule, device)).collect();
+    count(app, watch, &open);
+    watch.raised = open.into_iter().map(|open| (open.rule, open.device)).collect();
     if rules.is_empty() && watch.raised.is_empty() {
         watch.pending.clear();
         return Ok(());
@@ -115,6 +118,22 @@ async fn look(app: &App, watch: &mut Watch, uptime: Duration) -> Result<(), Stor
         tell(app, &alarm);
     }
     Ok(())
+}
+
+/// Has the rows of the fleet show how many alarms each device has.
+fn count(app: &App, watch: &mut Watch, open: &[Open]) {
+    let mut counts: HashMap<i64, (u32, u32)> = HashMap::new();
+    for alarm in open {
+        let (all, unseen) = counts.entry(alarm.device).or_default();
+        *all += 1;
+        *unseen += u32::from(!alarm.acknowledged);
+    }
+    if counts != watch.counts {
+        for device in app.fleet.present() {
+            device.set_alarms(counts.get(&device.key).copied().unwrap_or_default());
+        }
+        watch.counts = counts;
+    }
 }
 
 /// Tells an alarm to those who are in the room.

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use ems_protocol::Timestamp;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -46,6 +48,10 @@ pub struct App {
     pub proxies: Proxies,
     /// When the server started.
     pub started: Instant,
+    /// The same by the wall clock, for what happened before.
+    pub started_at: Timestamp,
+    /// How many devices' last minutes may be in memory, on their way to pages.
+    pub recents: Semaphore,
     /// How many connections there may be.
     pub limits: Limits,
     /// Tells open sockets when it is their turn to be closed.

@@ -27,6 +27,7 @@ pub mod limits;
 pub mod metrics;
 pub mod retry;
 pub mod rooms;
+pub mod sealer;
 pub mod server;
 pub mod socket;
 pub mod store;

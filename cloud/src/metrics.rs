@@ -92,6 +92,7 @@ pub struct Metrics {
     samples: [Counter; 4],
     commits: Histogram,
     failed_commits: Counter<u64, AtomicU64>,
+    sealed: Counter,
 }
 
 impl Default for Metrics {
@@ -111,6 +112,7 @@ impl Default for Metrics {
             samples: Default::default(),
             commits: commits(),
             failed_commits: Counter::default(),
+            sealed: Counter::default(),
         };
         metrics.register();
         metrics
@@ -145,6 +147,7 @@ impl Metrics {
         self.samples = counters(r, "samples", "Samples from devices by what became of them", outcomes);
         r.register_with_unit("commit", "Time of a commit", Unit::Seconds, self.commits.clone());
         r.register("failed_commits", "Commits that the database refused", self.failed_commits.clone());
+        r.register("sealed_hours", "Hours of devices whose samples were packed", self.sealed.clone());
     }
 
     /// A WebSocket opened; counts it until the guard is dropped.
@@ -210,6 +213,11 @@ impl Metrics {
         } else {
             self.failed_commits.inc();
         }
+    }
+
+    /// The samples of an hour were packed.
+    pub fn sealed(&self) {
+        self.sealed.inc();
     }
 
     /// The text that Prometheus reads.

@@ -15,6 +15,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -29,6 +30,7 @@ use crate::auth::jwt::JwtKey;
 use crate::auth::limiter::LoginLimiter;
 use crate::auth::password::Verifier;
 use crate::auth::sessions::{Lifetimes, Sessions};
+use crate::clock;
 use crate::commands::{self, Secrets};
 use crate::data_dir::DataDir;
 use crate::drain::Drain;
@@ -39,6 +41,7 @@ use crate::limits::{Limits, Maxima, Seat};
 use crate::metrics::Metrics;
 use crate::retry;
 use crate::rooms::Hub;
+use crate::sealer::{self, Policy};
 use crate::store::Store;
 use crate::systemd;
 use crate::tls::{self, Tls};
@@ -52,6 +55,8 @@ const DRAIN: Duration = Duration::from_secs(5);
 const HEADERS: usize = 16 * 1024;
 /// What was sent may wait so long to be taken by the peer, in ms: as long as a dead WebSocket is given.
 const UNREAD_MS: u32 = 60_000;
+/// Devices whose last minutes may be in memory at once, at most 1 MiB each.
+const RECENTS: usize = 64;
 /// While the store is in trouble it is tried this often.
 const PROBE: Duration = Duration::from_secs(1);
 
@@ -74,6 +79,8 @@ pub struct Config {
     pub drain: Duration,
     /// Reverse proxies that are believed.
     pub proxies: Proxies,
+    /// When history is packed, and how long it is kept.
+    pub history: Policy,
 }
 
 /// Why a server does not start.
@@ -118,6 +125,7 @@ pub struct Server {
     listeners: Vec<Listener>,
     lock: File,
     drain: Duration,
+    history: Policy,
 }
 
 struct Listener {
@@ -174,10 +182,12 @@ impl Server {
             retry: Arc::default(),
             proxies: config.proxies,
             started: Instant::now(),
+            started_at: clock::now(),
+            recents: Semaphore::new(RECENTS),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
-        Ok(Self { app: Arc::new(app), listeners, lock, drain: config.drain })
+        Ok(Self { app: Arc::new(app), listeners, lock, drain: config.drain, history: config.history })
     }
 
     /// The real addresses, and whether each speaks TLS.
@@ -187,7 +197,7 @@ impl Server {
 
     /// Serves until `stop` is ready; then closes what is open (1012) and makes durable what is queued.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let Self { app, listeners, lock, drain } = self;
+        let Self { app, listeners, lock, drain, history } = self;
         let router = http::router(app.clone());
         let serving = serving(&listeners);
         let watched = listeners.iter().find_map(|listener| listener.tls.clone());
@@ -198,6 +208,8 @@ impl Server {
         }
         let (fleet, sessions, store) = (app.clone(), app.sessions.clone(), app.store.clone());
         background.spawn(async move { fleet.fleet.keep_watch().await });
+        let overview = app.clone();
+        background.spawn(async move { overview.fleet.keep_overview().await });
         background.spawn(async move { sessions.keep_watch().await });
         if let Some(tls) = watched {
             background.spawn(async move { tls.keep_watch().await });
@@ -207,6 +219,7 @@ impl Server {
         background.spawn(commands::keep_watch(app.clone()));
         background.spawn(alarms::keep_watch(app.clone()));
         background.spawn(retry::keep_watch(app.clone()));
+        background.spawn(sealer::keep_watch(app.store.clone(), app.metrics.clone(), history));
         systemd::ready(&serving);
         stop.await;
         app.retry.expect(app.tasks.len());

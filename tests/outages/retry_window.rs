@@ -34,7 +34,8 @@ fn devices_come_back_at_random_moments_of_the_window_that_their_server_has_asked
     let daemons: Vec<(Impostor, Edge)> = (0..DAEMONS)
         .map(|_| {
             let server = Impostor::listen();
-            let settings = Settings::of(&device).with("SERVER_URL", &server.url()).with("SAMPLE_INTERVAL", "100ms");
+            let settings =
+                Settings::of(&device).with("SERVER_URL", &server.url()).with("SAMPLE_INTERVAL", "100ms");
             let edge = Edge::start(&settings);
             (server, edge)
         })

@@ -26,6 +26,13 @@ const TO_USERS: &[(&str, &str, &str)] = &[
         "Telemetry",
         "In device/{id}: the latest sample; `skipped` beside the payload counts those before it",
     ),
+    (
+        "telemetry.recent",
+        "Recent",
+        "After subscribe with recent_s or since: the last minutes, or what was missed",
+    ),
+    ("fleet.snapshot", "FleetSnapshot", "In fleet: at once a row for each device"),
+    ("fleet.update", "FleetUpdate", "In fleet, at most once a second: the rows that have changed"),
     (kind::BACKFILL, "Backfill", "In device/{id}: late samples are in the history now"),
     (kind::EVENT, "Event", "In device/{id} and events: something happened on a device"),
     (kind::COMMAND_STATUS, "Command", "In device/{id}: where a command stands"),

@@ -76,6 +76,7 @@ impl Connection {
 
     async fn hello(&mut self, hello: Hello) -> ControlFlow<End> {
         self.attach(Some(&hello.boot_id)).await?;
+        self.device.owes(hello.backlog);
         info!(
             device_id = %self.device.id,
             session_id = self.link.session_id,
@@ -163,6 +164,7 @@ impl Connection {
         }
         // The backlog may be of earlier boots: it says nothing about the present one.
         self.attach(None).await?;
+        self.device.late(&good);
         self.store(good, true).await
     }
 

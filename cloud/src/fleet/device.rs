@@ -1,15 +1,21 @@
 //! One device: its live connection, its latest sample, its subscribers.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ems_protocol::{CloseCode, DeviceId, Telemetry, Timestamp, encode, kind};
 use serde::Serialize;
 use tracing::{info, warn};
 
+pub use super::claims::Refused;
+use super::claims::{Claimed, Claims};
 use super::frame::Frame;
+use super::late::LateSpans;
 use super::link::Link;
+use super::presence::{Presence, Pulse};
+use super::row::{self, Standing};
+use super::spark::{self, Minute, Spark};
+use super::vitals::Vitals;
 use super::watcher::Watcher;
 use crate::auth::token::TokenHash;
 use crate::clock;
@@ -17,20 +23,18 @@ use crate::rooms::mailbox::What;
 use crate::rooms::{Hub, Topic};
 use crate::socket::Utf8Bytes;
 use crate::store::devices::DeviceRow;
-use crate::store::samples::StoredSample;
+use crate::store::samples::{self, StoredSample};
 use crate::sync::Locked;
 
-/// A boot that was evicted and is back within this time fights with the one that evicted it.
-const CONFLICT: Duration = Duration::from_mins(1);
-/// More copies of one card than anybody makes.
-const MAX_EVICTED: usize = 32;
-/// Authenticated connections of one device, of which one is live.
-const MAX_LINKS: usize = 8;
+/// A conflict is shown in the fleet for so long after its last fight, unless the token is replaced before.
+const CONFLICT_SHOWN_MS: i64 = 60 * 60 * 1000;
 
 /// A device as the registry has it, with its last sample.
 pub struct Registered {
     /// The registry's row.
     pub row: DeviceRow,
+    /// The groups that it is in.
+    pub groups: Vec<String>,
     /// The last sample on its time axis.
     pub latest: Option<StoredSample>,
 }
@@ -48,33 +52,44 @@ pub struct Device {
 
 struct State {
     name: Option<String>,
+    groups: Vec<String>,
     token: TokenHash,
     /// Takes the place of `token` once the device has connected with it.
     next_token: Option<TokenHash>,
     enabled: bool,
     removed: bool,
-    /// All authenticated connections.
-    links: Vec<Arc<Link>>,
-    /// The one of them that speaks for the device, and its boot.
-    live: Option<(Arc<Link>, Option<String>)>,
-    /// Boots that were evicted by other ones within [`CONFLICT`], at most [`MAX_EVICTED`].
-    evicted: VecDeque<(String, Instant)>,
+    claims: Claims,
     conflict: Option<Timestamp>,
     latest: Option<Arc<Frame>>,
     /// Boot and number of `latest`.
     newest: Option<(String, u64)>,
-    since: Timestamp,
+    pulse: Pulse,
     last_seen: Option<Timestamp>,
+    vitals: Vitals,
+    spark: Spark,
+    late: LateSpans,
+    /// Alarms that are not over, and those of them that nobody has acknowledged.
+    alarms: (u32, u32),
+    /// Samples that the device still has to send, by what it said and what has come since.
+    backlog: u64,
+    row: RowState,
     subscribers: Vec<Arc<dyn Watcher>>,
 }
 
-/// Why a connection may not speak for its device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refused {
-    /// Another device uses the same identity: its connection stays.
-    Conflict,
-    /// The connection was told to close.
-    Closing,
+/// What the room `fleet` has not been told.
+struct RowState {
+    is_news: bool,
+    spark_is_news: bool,
+    /// Of the last curve.
+    minute: i64,
+}
+
+/// A row of the room `fleet`, as JSON.
+pub struct RowChange {
+    /// All but the curve.
+    pub body: String,
+    /// The curve, if it is news: empty when there is none any more.
+    pub spark: Option<String>,
 }
 
 /// `device.status`: the payload for dashboards.
@@ -82,9 +97,13 @@ pub enum Refused {
 pub struct Status {
     /// Whose.
     pub device_id: DeviceId,
-    /// Whether it has a live connection.
+    /// Whether it has a live connection: as `connected`, for pages of before.
     pub online: bool,
-    /// Since when it is online or offline.
+    /// Whether it has a live connection.
+    pub connected: bool,
+    /// Whether it speaks.
+    pub status: Presence,
+    /// Since when that is so.
     pub since: Timestamp,
     /// When it was last heard of, by the server's clock.
     pub last_seen: Option<Timestamp>,
@@ -97,6 +116,8 @@ pub struct Status {
 pub struct Snapshot {
     /// For people.
     pub name: Option<String>,
+    /// The groups that it is in.
+    pub groups: Vec<String>,
     /// Whether it may connect.
     pub enabled: bool,
     /// Its presence.
@@ -107,9 +128,10 @@ pub struct Snapshot {
 
 impl Device {
     pub(super) fn new(registered: Registered, hub: Arc<Hub>) -> Self {
-        let Registered { row, latest } = registered;
+        let Registered { row, groups, latest } = registered;
         let last_seen = latest.as_ref().map(|sample| Timestamp::from_millis(sample.received_at));
         let newest = latest.as_ref().and_then(|s| s.telemetry.boot_id.clone().zip(s.telemetry.seq));
+        let vitals = latest.as_ref().map(|s| Vitals::of(&s.telemetry, Timestamp::from_millis(s.at)));
         // Our own types always serialise.
         let text = latest.and_then(|sample| serde_json::to_string(&sample.telemetry).ok());
         Self {
@@ -118,18 +140,23 @@ impl Device {
             hub,
             state: Mutex::new(State {
                 name: row.name,
+                groups,
                 token: row.token_hash,
                 next_token: row.next_token_hash,
                 enabled: row.enabled,
                 removed: false,
-                links: Vec::new(),
-                live: None,
-                evicted: VecDeque::new(),
+                claims: Claims::default(),
                 conflict: None,
                 latest: text.map(|text| Arc::new(Frame::new(text.into()))),
                 newest,
-                since: last_seen.unwrap_or(row.created_at),
+                pulse: Pulse::new(row.created_at, last_seen),
                 last_seen,
+                vitals: vitals.unwrap_or_default(),
+                spark: Spark::default(),
+                late: LateSpans::default(),
+                alarms: (0, 0),
+                backlog: 0,
+                row: RowState { is_news: true, spark_is_news: true, minute: 0 },
                 subscribers: Vec::new(),
             }),
         }
@@ -148,7 +175,7 @@ impl Device {
 
     /// There may be commands in the store: the live connection sends them.
     pub fn call(&self) {
-        if let Some((link, _)) = &self.state.locked().live {
+        if let Some(link) = self.state.locked().claims.live() {
             link.call();
         }
     }
@@ -163,6 +190,7 @@ impl Device {
         let state = self.state.locked();
         Snapshot {
             name: state.name.clone(),
+            groups: state.groups.clone(),
             enabled: state.enabled,
             status: state.status(&self.id),
             latest: state.latest.clone(),
@@ -171,17 +199,24 @@ impl Device {
 
     /// Tells those who watch all devices that there is one more.
     pub(super) fn introduce(&self) {
-        self.announce(&self.state.locked());
+        self.announce(&mut self.state.locked());
     }
 
     /// Takes over what the registry says now.
-    pub(super) fn update(&self, row: &DeviceRow) {
+    pub(super) fn update(&self, row: &DeviceRow, groups: Vec<String>) {
         let mut state = self.state.locked();
+        state.row.is_news |= state.name != row.name || state.groups != groups || state.enabled != row.enabled;
         state.name.clone_from(&row.name);
+        state.groups = groups;
+        if !state.token.matches(&row.token_hash) {
+            // Whoever has a copy of the card has no token any more.
+            state.conflict = None;
+            state.row.is_news = true;
+        }
         state.token = row.token_hash;
         state.next_token = row.next_token_hash;
         state.enabled = row.enabled;
-        for link in &state.links {
+        for link in state.claims.all() {
             if !row.enabled {
                 link.close(CloseCode::Revoked, "this device is disabled");
             } else if !state.takes(&link.token) {
@@ -195,7 +230,7 @@ impl Device {
         let mut state = self.state.locked();
         state.enabled = false;
         state.removed = true;
-        for link in &state.links {
+        for link in state.claims.all() {
             link.close(CloseCode::Revoked, "this device is no longer registered");
         }
         for subscriber in &state.subscribers {
@@ -208,11 +243,7 @@ impl Device {
     /// A connection was authenticated. It does not speak for the device before [`Self::attach`].
     pub fn admit(&self, link: &Arc<Link>) {
         let mut state = self.state.locked();
-        if state.links.len() >= MAX_LINKS {
-            let idle = state.links.iter().find(|link| !state.is_live(link) && !link.is_closing());
-            idle.inspect(|idle| idle.close(CloseCode::TooMany, "too many connections of this device"));
-        }
-        state.links.push(link.clone());
+        state.claims.admit(link);
         // The token may have been replaced since it was checked.
         if !state.enabled || !state.takes(&link.token) {
             link.close(CloseCode::Revoked, "this token is no longer valid");
@@ -227,33 +258,26 @@ impl Device {
     /// [`Refused::Closing`] when it was superseded or revoked itself: what it had on its way must not fight back.
     pub fn attach(&self, link: &Arc<Link>, boot_id: Option<&str>) -> Result<(), Refused> {
         let mut state = self.state.locked();
-        if link.is_closing() {
-            return Err(Refused::Closing);
-        }
-        if state.is_live(link) {
-            return Ok(());
-        }
-        if let Some((old, old_boot)) = state.live.clone() {
-            if let (Some(new), Some(old_boot)) =
-                (boot_id, old_boot.filter(|old| Some(old.as_str()) != boot_id))
-            {
-                if state.was_evicted(new) {
-                    warn!(device_id = %self.id, "two devices use this identity");
-                    state.evict(new.to_owned());
-                    state.conflict = Some(clock::now());
-                    self.announce(&state);
-                    return Err(Refused::Conflict);
-                }
-                state.evict(old_boot);
+        match state.claims.claim(link, boot_id) {
+            Ok(Claimed::Already) => return Ok(()),
+            Ok(Claimed::First) => {}
+            Ok(Claimed::Over(old)) => {
+                info!(device_id = %self.id, old, new = link.session_id, "connection superseded");
             }
-            info!(device_id = %self.id, old = old.session_id, new = link.session_id, "connection superseded");
-            old.close(CloseCode::Superseded, "another connection of this device took over");
-        } else {
-            state.since = clock::now();
+            Err(refused) => {
+                if refused == Refused::Conflict {
+                    warn!(device_id = %self.id, "two devices use this identity");
+                    state.conflict = Some(clock::now());
+                    self.announce(&mut state);
+                }
+                return Err(refused);
+            }
         }
-        state.live = Some((link.clone(), boot_id.map(str::to_owned)));
-        state.last_seen = Some(clock::now());
-        self.announce(&state);
+        let now = clock::now();
+        state.pulse.connected(Instant::now(), now);
+        state.last_seen = Some(now);
+        state.backlog = 0;
+        self.announce(&mut state);
         link.call();
         Ok(())
     }
@@ -261,30 +285,30 @@ impl Device {
     /// The connection is gone. Its successor, if there is one, is not touched.
     pub fn detach(&self, link: &Arc<Link>) {
         let mut state = self.state.locked();
-        state.links.retain(|other| !Arc::ptr_eq(other, link));
-        if state.is_live(link) {
-            state.live = None;
-            state.since = clock::now();
-            self.announce(&state);
+        if state.claims.release(link) {
+            state.pulse.disconnected(clock::now());
+            self.announce(&mut state);
         }
     }
 
     /// When something came from it, ms since 1970; now, for one that is connected.
     pub(super) fn last_heard(&self) -> Option<i64> {
         let state = self.state.locked();
-        let heard = if state.live.is_some() { Some(clock::now()) } else { state.last_seen };
+        let heard = if state.claims.live().is_some() { Some(clock::now()) } else { state.last_seen };
         heard.map(Timestamp::millis)
     }
 
     /// Something usable came from the device.
     pub fn heard(&self, received_at: Timestamp) {
-        self.state.locked().last_seen = Some(received_at);
+        let mut state = self.state.locked();
+        state.last_seen = Some(received_at);
+        state.row.is_news = true;
     }
 
     /// Passes a sample on to subscribers, if it is live: of the boot that speaks for the device, and newer than all
     /// before. `text` is the sample as the device wrote it.
     pub fn publish(&self, link: &Arc<Link>, sample: &Telemetry, text: Utf8Bytes) -> bool {
-        self.publish_as(&mut self.state.locked(), link, sample, text)
+        self.publish_as(&mut self.state.locked(), link, sample, text, clock::now())
     }
 
     /// As [`Self::heard`] and [`Self::publish`]; None for a connection with which something has to be settled first.
@@ -293,45 +317,139 @@ impl Device {
         link: &Arc<Link>,
         sample: &Telemetry,
         text: Utf8Bytes,
-        received_at: Timestamp,
+        now: Timestamp,
     ) -> Option<bool> {
         let mut state = self.state.locked();
-        if !state.is_live(link) || link.is_closing() || state.next_token.is_some() {
+        let is_live = state.claims.live().is_some_and(|live| Arc::ptr_eq(live, link));
+        if !is_live || link.is_closing() || state.next_token.is_some() {
             return None;
         }
-        state.last_seen = Some(received_at);
-        Some(self.publish_as(&mut state, link, sample, text))
+        state.last_seen = Some(now);
+        state.row.is_news = true;
+        Some(self.publish_as(&mut state, link, sample, text, now))
     }
 
-    fn publish_as(&self, state: &mut State, link: &Arc<Link>, sample: &Telemetry, text: Utf8Bytes) -> bool {
-        let Some((live, boot)) = &mut state.live else { return false };
-        if !Arc::ptr_eq(live, link) {
+    fn publish_as(
+        &self,
+        state: &mut State,
+        link: &Arc<Link>,
+        sample: &Telemetry,
+        text: Utf8Bytes,
+        now: Timestamp,
+    ) -> bool {
+        let boot = sample.boot_id.as_deref().filter(|_| sample.seq.is_some());
+        if !state.claims.is_of_live_boot(link, boot) {
             return false;
         }
         if let (Some(sample_boot), Some(seq)) = (&sample.boot_id, sample.seq) {
-            // In plain mode the first sample names the boot.
-            let current = boot.get_or_insert_with(|| sample_boot.clone());
-            if current != sample_boot {
-                return false;
+            match &mut state.newest {
+                Some((boot, newest)) if boot == sample_boot && seq <= *newest => return false,
+                Some((boot, newest)) if boot == sample_boot => *newest = seq,
+                newest => *newest = Some((sample_boot.clone(), seq)),
             }
-            if state.newest.as_ref().is_some_and(|(boot, newest)| boot == sample_boot && seq <= *newest) {
-                return false;
-            }
-            state.newest = Some((sample_boot.clone(), seq));
         }
         let frame = Arc::new(Frame::new(text));
         for subscriber in &state.subscribers {
             subscriber.telemetry(self.key, &frame);
         }
         state.latest = Some(frame);
+        let at = samples::at(sample, now.millis());
+        state.vitals = Vitals::of(sample, Timestamp::from_millis(at));
+        state.spark.add(at, sample.battery.soc, sample.battery.power);
+        state.last_seen = Some(now);
+        state.row.is_news = true;
+        if state.pulse.sample(Instant::now(), now) {
+            self.announce(state);
+        }
         true
+    }
+
+    /// Late samples have come; they are not durable yet.
+    pub fn late(&self, samples: &[Telemetry]) {
+        let now = clock::now().millis();
+        let mut state = self.state.locked();
+        let state = &mut *state;
+        for sample in samples {
+            let at = samples::at(sample, now);
+            if spark::is_recent(at, now) && state.spark.add(at, sample.battery.soc, sample.battery.power) {
+                state.row.spark_is_news = true;
+            }
+        }
+        state.backlog = state.backlog.saturating_sub(samples.len() as u64);
+        state.row.is_news = true;
+    }
+
+    /// The device has said how many samples it still has to send.
+    pub fn owes(&self, backlog: u64) {
+        let mut state = self.state.locked();
+        state.backlog = backlog;
+        state.row.is_news = true;
     }
 
     /// Late samples are in the history now.
     pub fn backfilled(&self, from: i64, to: i64) {
-        for subscriber in &self.state.locked().subscribers {
+        let mut state = self.state.locked();
+        state.late.note(clock::now().millis(), from, to);
+        for subscriber in &state.subscribers {
             subscriber.backfill((self.key, &self.id), from, to);
         }
+    }
+
+    /// Spans of late samples that have come after `since`, all in ms since 1970.
+    pub fn late_since(&self, since: i64) -> Vec<(i64, i64)> {
+        self.state.locked().late.since(since)
+    }
+
+    /// Alarms of it that are not over, and those of them that nobody has acknowledged.
+    pub fn set_alarms(&self, alarms: (u32, u32)) {
+        let mut state = self.state.locked();
+        state.row.is_news |= state.alarms != alarms;
+        state.alarms = alarms;
+    }
+
+    /// What the history has of the last minutes.
+    pub(super) fn fill_spark(&self, minutes: &[Minute]) {
+        let mut state = self.state.locked();
+        for minute in minutes {
+            state.spark.fill(minute);
+        }
+        state.row.spark_is_news = true;
+    }
+
+    /// Looks whether the device has fallen silent.
+    pub(super) fn check(&self, now: Instant) {
+        let mut state = self.state.locked();
+        if state.pulse.fades(now) {
+            self.announce(&mut state);
+        }
+    }
+
+    /// Its row in the room `fleet`, if that is news; it is none any more then.
+    pub(super) fn take_row(&self, now: Timestamp) -> Option<RowChange> {
+        let mut state = self.state.locked();
+        let state = &mut *state;
+        let minute = spark::minute_of(now.millis());
+        let mut spark_is_news = std::mem::take(&mut state.row.spark_is_news);
+        spark_is_news |= state.row.minute != minute;
+        if !std::mem::take(&mut state.row.is_news) && !spark_is_news {
+            return None;
+        }
+        state.row.minute = minute;
+        let standing = Standing {
+            name: state.name.as_deref(),
+            enabled: state.enabled,
+            connected: state.claims.live().is_some(),
+            presence: state.pulse.presence(),
+            since: state.pulse.since(),
+            last_seen: state.last_seen,
+            alarms: state.alarms,
+            groups: &state.groups,
+            conflict: state.conflict.is_some_and(|at| now.millis() - at.millis() < CONFLICT_SHOWN_MS),
+            backlog: state.backlog,
+        };
+        let body = row::json(&self.id, &state.vitals, &standing);
+        let spark = spark_is_news.then(|| state.spark.json(minute).unwrap_or_default());
+        Some(RowChange { body, spark })
     }
 
     /// Passes a typed message on to the subscribers that take them. It must not be missed.
@@ -362,7 +480,8 @@ impl Device {
 }
 
 impl Device {
-    fn announce(&self, state: &State) {
+    fn announce(&self, state: &mut State) {
+        state.row.is_news = true;
         let message = state.status_message(&self.id);
         for subscriber in &state.subscribers {
             subscriber.status(self.key, &message);
@@ -377,31 +496,18 @@ impl Device {
 }
 
 impl State {
-    fn is_live(&self, link: &Arc<Link>) -> bool {
-        self.live.as_ref().is_some_and(|(live, _)| Arc::ptr_eq(live, link))
-    }
-
     fn takes(&self, token: &TokenHash) -> bool {
         token.matches(&self.token) || self.next_token.is_some_and(|next| token.matches(&next))
     }
 
-    fn was_evicted(&self, boot_id: &str) -> bool {
-        self.evicted.iter().any(|(boot, at)| boot == boot_id && at.elapsed() < CONFLICT)
-    }
-
-    fn evict(&mut self, boot_id: String) {
-        self.evicted.retain(|(boot, at)| *boot != boot_id && at.elapsed() < CONFLICT);
-        if self.evicted.len() >= MAX_EVICTED {
-            self.evicted.pop_front();
-        }
-        self.evicted.push_back((boot_id, Instant::now()));
-    }
-
     fn status(&self, id: &DeviceId) -> Status {
+        let connected = self.claims.live().is_some();
         Status {
             device_id: id.clone(),
-            online: self.live.is_some(),
-            since: self.since,
+            online: connected,
+            connected,
+            status: self.pulse.presence(),
+            since: self.pulse.since(),
             last_seen: self.last_seen,
             conflict: self.conflict,
         }
@@ -409,60 +515,5 @@ impl State {
 
     fn status_message(&self, id: &DeviceId) -> Utf8Bytes {
         encode(kind::STATUS, &self.status(id)).into()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn device() -> Device {
-        let row = DeviceRow {
-            key: 1,
-            id: "ems_001".parse().unwrap(),
-            name: None,
-            token_hash: TokenHash::of("sk_test"),
-            next_token_hash: None,
-            enabled: true,
-            created_at: Timestamp::from_millis(0),
-        };
-        Device::new(Registered { row, latest: None }, Arc::default())
-    }
-
-    fn link(device: &Device) -> Arc<Link> {
-        let link = Arc::new(Link::new(TokenHash::of("sk_test")));
-        device.admit(&link);
-        link
-    }
-
-    #[test]
-    fn what_a_superseded_connection_had_still_on_its_way_does_not_take_over_again() {
-        let device = device();
-        let (old, new) = (link(&device), link(&device));
-        device.attach(&old, Some("a")).unwrap();
-        device.attach(&new, Some("a")).unwrap();
-        assert_eq!(device.attach(&old, Some("a")), Err(Refused::Closing));
-        assert_eq!(old.take().close.map(|(code, _)| code), Some(CloseCode::Superseded));
-        assert_eq!(new.take().close, None);
-    }
-
-    #[test]
-    fn three_devices_with_one_identity_are_a_conflict_too() {
-        let device = device();
-        for boot in ["a", "b", "c"] {
-            device.attach(&link(&device), Some(boot)).unwrap();
-        }
-        for boot in ["a", "b", "a"] {
-            assert_eq!(device.attach(&link(&device), Some(boot)), Err(Refused::Conflict), "{boot}");
-        }
-        assert!(device.snapshot().status.conflict.is_some());
-    }
-
-    #[test]
-    fn each_connection_too_many_closes_another_idle_one() {
-        let device = device();
-        let links: Vec<_> = (0..MAX_LINKS + 2).map(|_| link(&device)).collect();
-        let closed: Vec<_> = links.iter().map(|link| link.is_closing()).collect();
-        assert_eq!(closed.iter().filter(|closed| **closed).count(), 2, "{closed:?}");
     }
 }

@@ -1,9 +1,16 @@
 //! The devices as they are now: who is connected, what each said last, who watches.
 
+mod claims;
 pub mod device;
 pub mod frame;
+mod late;
 pub mod link;
+pub mod overview;
+pub mod presence;
+mod row;
+pub mod spark;
 pub mod subscriber;
+mod vitals;
 pub mod watcher;
 
 use std::collections::{HashMap, HashSet};
@@ -15,9 +22,10 @@ use tracing::{info, warn};
 
 use crate::auth::token::TokenHash;
 use crate::rooms::Hub;
-use crate::store::{Store, StoreError, devices, samples};
+use crate::store::{Store, StoreError, devices, groups, samples};
 use crate::sync::Locked;
 use device::{Device, Registered};
+use overview::Overview;
 
 /// How often the registry is looked at for changes that the command line made.
 const WATCH: Duration = Duration::from_millis(500);
@@ -30,6 +38,7 @@ pub struct Fleet {
     store: Store,
     hub: Arc<Hub>,
     known: Mutex<Known>,
+    overview: Overview,
 }
 
 #[derive(Default)]
@@ -41,7 +50,8 @@ struct Known {
 impl Fleet {
     /// Reads the registry.
     pub async fn open(store: Store, hub: Arc<Hub>) -> Result<Self, StoreError> {
-        let fleet = Self { store, hub, known: Mutex::default() };
+        let overview = Overview::new(hub.clone());
+        let fleet = Self { store, hub, known: Mutex::default(), overview };
         fleet.refresh().await?;
         Ok(fleet)
     }
@@ -78,6 +88,19 @@ impl Fleet {
         let mut all: Vec<_> = self.known.locked().devices.values().cloned().collect();
         all.sort_by(|a, b| a.id.cmp(&b.id));
         all
+    }
+
+    /// All devices that are known at this moment, in no order.
+    pub fn present(&self) -> Vec<Arc<Device>> {
+        self.known.locked().devices.values().cloned().collect()
+    }
+
+    /// Brings the rows of the room `fleet` up to date for somebody who joins it.
+    pub async fn bring_up_to_date(&self) {
+        self.refresh_or_warn().await;
+        if !self.hub.has_members(crate::rooms::Topic::Fleet) {
+            self.overview.look(&self.present(), true);
+        }
     }
 
     /// The device whose current token this is. Before anybody is turned away the registry is read again: a device
@@ -123,6 +146,19 @@ impl Fleet {
         Ok(())
     }
 
+    /// Looks once a second who has fallen silent, and tells the room `fleet` what has changed.
+    pub async fn keep_overview(&self) {
+        if let Err(error) = overview::fill_sparks(&self.store, &self.present()).await {
+            warn!(%error, "the curves of the last minutes could not be read");
+        }
+        let mut tick = tokio::time::interval(overview::TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            self.overview.look(&self.present(), self.hub.has_members(crate::rooms::Topic::Fleet));
+        }
+    }
+
     /// Follows the registry for as long as the server runs.
     pub async fn keep_watch(&self) {
         let mut tick = tokio::time::interval(WATCH);
@@ -149,9 +185,11 @@ fn read_registry(
         return Ok(None);
     }
     let mut rows = Vec::new();
+    let mut groups = groups::by_device(db)?;
     for row in devices::list(db)? {
         let latest = if loaded.contains(&row.key) { None } else { samples::latest(db, row.key, &row.id)? };
-        rows.push(Registered { row, latest });
+        let groups = groups.remove(&row.id).unwrap_or_default();
+        rows.push(Registered { row, groups, latest });
     }
     Ok(Some((revision, rows)))
 }
@@ -168,7 +206,7 @@ impl Known {
             let old = gone.remove(&registered.row.id);
             let device = match old {
                 Some(old) if old.key == registered.row.key => {
-                    old.update(&registered.row);
+                    old.update(&registered.row, registered.groups);
                     old
                 }
                 old => {

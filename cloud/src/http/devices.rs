@@ -20,6 +20,7 @@ use crate::app::App;
 use crate::audit;
 use crate::auth::token::Token;
 use crate::fleet::device::Device;
+use crate::fleet::presence::Presence;
 use crate::store::devices;
 
 /// The longest name for people, in bytes.
@@ -35,7 +36,10 @@ struct DeviceView {
     device_id: DeviceId,
     name: Option<String>,
     enabled: bool,
+    groups: Vec<String>,
     online: bool,
+    connected: bool,
+    status: Presence,
     since: Timestamp,
     last_seen: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -144,7 +148,10 @@ impl DeviceView {
             device_id: status.device_id,
             name: snapshot.name,
             enabled: snapshot.enabled,
+            groups: snapshot.groups,
             online: status.online,
+            connected: status.connected,
+            status: status.status,
             since: status.since,
             last_seen: status.last_seen,
             conflict: status.conflict,

@@ -9,6 +9,7 @@ use ems_protocol::{DeviceId, Timestamp, encode, kind};
 use serde::Serialize;
 use tokio::sync::Notify;
 
+use super::board::{Board, Cursor, Tick};
 use crate::fleet::frame::Frame;
 use crate::fleet::watcher::Watcher;
 use crate::socket::Utf8Bytes;
@@ -35,7 +36,12 @@ pub enum What {
     Backfill,
     /// A UWB tag's position.
     Location,
+    /// The rows of the room `fleet`.
+    Fleet,
 }
+
+/// The rows have one place among what waits.
+const FLEET: (What, i64) = (What::Fleet, 0);
 
 /// A value that replaces its predecessor.
 pub enum Latest {
@@ -55,6 +61,7 @@ pub struct Held(AtomicUsize);
 pub struct Mailbox {
     devices: Visible,
     held: Arc<Held>,
+    board: Arc<Board>,
     waiting: Mutex<Waiting>,
     wake: Notify,
 }
@@ -63,6 +70,11 @@ pub struct Mailbox {
 struct Waiting {
     latest: HashMap<(What, i64), Latest>,
     order: VecDeque<(What, i64)>,
+    /// How much was ever taken out of `order`.
+    taken: u64,
+    fleet: Option<Cursor>,
+    /// Whether [`FLEET`] is in `order`.
+    fleet_waits: bool,
     events: VecDeque<Utf8Bytes>,
     bytes: usize,
     lost: Option<&'static str>,
@@ -94,8 +106,8 @@ impl Held {
 }
 
 impl Mailbox {
-    pub(super) fn new(devices: Visible, held: Arc<Held>) -> Self {
-        Self { devices, held, waiting: Mutex::default(), wake: Notify::new() }
+    pub(super) fn new(devices: Visible, held: Arc<Held>, board: Arc<Board>) -> Self {
+        Self { devices, held, board, waiting: Mutex::default(), wake: Notify::new() }
     }
 
     /// Whether its user may see this device.
@@ -124,19 +136,53 @@ impl Mailbox {
         if let Some(reason) = waiting.lost {
             return Some(Next::Lost(reason));
         }
-        let key = waiting.order.pop_front()?;
-        let latest = waiting.latest.remove(&key)?;
-        drop(waiting);
-        Some(match latest {
-            Latest::Text(text) => Next::Message(text, 0),
-            Latest::Sample(frame, 0) => Next::Message(frame.typed().clone(), 0),
-            Latest::Sample(frame, skipped) => Next::Message(frame.typed_after(skipped), skipped),
-            Latest::Span(device_id, from, to) => {
-                let (from, to) = (Timestamp::from_millis(from), Timestamp::from_millis(to));
-                let message = Backfill { device_id: &device_id, from, to };
-                Next::Message(encode(kind::BACKFILL, &message).into(), 0)
+        loop {
+            let key = waiting.order.pop_front()?;
+            waiting.taken += 1;
+            if key == FLEET {
+                if let Some(frame) = waiting.next_of_fleet(&self.board, &self.devices) {
+                    return Some(Next::Message(frame, 0));
+                }
+            } else if let Some(latest) = waiting.latest.remove(&key) {
+                drop(waiting);
+                return Some(latest.message());
             }
-        })
+        }
+    }
+
+    /// A mark behind all that waits now, for [`Self::has_passed`].
+    pub fn mark(&self) -> u64 {
+        let waiting = self.waiting.locked();
+        waiting.taken + waiting.order.len() as u64
+    }
+
+    /// Whether all that waited at the mark was taken.
+    pub fn has_passed(&self, mark: u64) -> bool {
+        self.waiting.locked().taken >= mark
+    }
+
+    /// From now on the rows of all devices are wanted: all of them, then changes.
+    pub fn watch_fleet(&self) {
+        let mut waiting = self.waiting.locked();
+        waiting.fleet = Some(Cursor::default());
+        waiting.queue_fleet();
+        drop(waiting);
+        self.wake.notify_one();
+    }
+
+    /// They are not wanted any more.
+    pub fn leave_fleet(&self) {
+        self.waiting.locked().fleet = None;
+    }
+
+    /// Some rows are new.
+    pub fn fleet_changed(&self, tick: &Arc<Tick>) {
+        let mut waiting = self.waiting.locked();
+        let Some(cursor) = &mut waiting.fleet else { return };
+        cursor.changed(tick, self.devices.is_none());
+        waiting.queue_fleet();
+        drop(waiting);
+        self.wake.notify_one();
     }
 
     /// Adds something that must not be missed.
@@ -178,12 +224,46 @@ impl Mailbox {
     pub fn forget(&self, device: i64) {
         let mut waiting = self.waiting.locked();
         let about = |what: What| matches!(what, What::Telemetry | What::Status | What::Backfill);
+        let before = waiting.order.len();
         waiting.order.retain(|(what, key)| *key != device || !about(*what));
+        waiting.taken += (before - waiting.order.len()) as u64;
         waiting.latest.retain(|(what, key), _| *key != device || !about(*what));
     }
 }
 
+impl Waiting {
+    fn queue_fleet(&mut self) {
+        if !std::mem::replace(&mut self.fleet_waits, true) {
+            self.order.push_back(FLEET);
+        }
+    }
+
+    fn next_of_fleet(&mut self, board: &Board, visible: &Visible) -> Option<Utf8Bytes> {
+        self.fleet_waits = false;
+        let cursor = self.fleet.as_mut()?;
+        let frame = cursor.next(board, visible);
+        // One frame at a time: what else waits has its turn too.
+        if cursor.has_more() {
+            self.queue_fleet();
+        }
+        frame
+    }
+}
+
 impl Latest {
+    fn message(self) -> Next {
+        match self {
+            Self::Text(text) => Next::Message(text, 0),
+            Self::Sample(frame, 0) => Next::Message(frame.typed().clone(), 0),
+            Self::Sample(frame, skipped) => Next::Message(frame.typed_after(skipped), skipped),
+            Self::Span(device_id, from, to) => {
+                let (from, to) = (Timestamp::from_millis(from), Timestamp::from_millis(to));
+                let message = Backfill { device_id: &device_id, from, to };
+                Next::Message(encode(kind::BACKFILL, &message).into(), 0)
+            }
+        }
+    }
+
     fn replace(&mut self, new: Self) {
         *self = match (&*self, new) {
             (Self::Sample(_, missed), Self::Sample(frame, more)) => Self::Sample(frame, missed + more + 1),
@@ -226,7 +306,7 @@ mod tests {
     use super::*;
 
     fn mailbox(held: &Arc<Held>) -> Mailbox {
-        Mailbox::new(None, held.clone())
+        Mailbox::new(None, held.clone(), Arc::default())
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Rooms: what users of the event door can join, and who is in which.
 
+pub mod board;
 pub mod mailbox;
 
 use std::collections::HashMap;
@@ -12,10 +13,12 @@ use crate::auth::role::Role;
 use crate::auth::sessions::User;
 use crate::socket::Utf8Bytes;
 use crate::sync::Locked;
+use board::Board;
 use mailbox::{Held, Latest, Mailbox, What};
 
 /// The table of rooms: each name, and the least role that may join.
 pub const ROOMS: &[(&str, Role)] = &[
+    ("fleet", Role::Viewer),
     ("devices", Role::Viewer),
     ("device/{id}", Role::Viewer),
     ("uwb", Role::Viewer),
@@ -27,6 +30,8 @@ pub const ROOMS: &[(&str, Role)] = &[
 /// A room that many share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Topic {
+    /// A row for each device, at most once a second.
+    Fleet,
     /// Presence of all devices.
     Devices,
     /// Where UWB tags are.
@@ -52,6 +57,7 @@ impl Room {
     /// The room of that name.
     pub fn named(name: &str) -> Option<Self> {
         Some(match name {
+            "fleet" => Self::Topic(Topic::Fleet),
             "devices" => Self::Topic(Topic::Devices),
             "uwb" => Self::Topic(Topic::Uwb),
             "events" => Self::Topic(Topic::Events),
@@ -86,6 +92,7 @@ impl Room {
 impl fmt::Display for Room {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Topic(Topic::Fleet) => f.write_str("fleet"),
             Self::Topic(Topic::Devices) => f.write_str("devices"),
             Self::Topic(Topic::Uwb) => f.write_str("uwb"),
             Self::Topic(Topic::Events) => f.write_str("events"),
@@ -101,12 +108,18 @@ impl fmt::Display for Room {
 pub struct Hub {
     members: Mutex<HashMap<Topic, Vec<Arc<Mailbox>>>>,
     held: Arc<Held>,
+    board: Arc<Board>,
 }
 
 impl Hub {
     /// A mailbox for a user who may see `devices`, or all.
     pub fn mailbox(&self, devices: mailbox::Visible) -> Arc<Mailbox> {
-        Arc::new(Mailbox::new(devices, self.held.clone()))
+        Arc::new(Mailbox::new(devices, self.held.clone(), self.board.clone()))
+    }
+
+    /// The rows of the room `fleet`.
+    pub fn board(&self) -> &Board {
+        &self.board
     }
 
     /// Bytes of events that wait in all mailboxes.
@@ -140,6 +153,11 @@ impl Hub {
         text: &Utf8Bytes,
     ) {
         self.each(topic, device, |member| member.latest((what, key), Latest::Text(text.clone())));
+    }
+
+    /// Tells something to all in the room, whatever they may see.
+    pub fn tell(&self, topic: Topic, tell: impl Fn(&Mailbox)) {
+        self.each(topic, None, tell);
     }
 
     /// Whether anybody is in the room, so that it is worth making a message.

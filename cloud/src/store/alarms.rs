@@ -205,11 +205,24 @@ pub fn acknowledge(db: &Connection, id: i64, who: &str, now: i64) -> rusqlite::R
     find(db, id)
 }
 
-/// Which rules have raised an alarm that is not over, by device.
-pub fn open(db: &Connection) -> rusqlite::Result<Vec<(i64, i64)>> {
-    db.prepare_cached("SELECT device, rule FROM alarms WHERE cleared_at IS NULL")?
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect()
+/// An alarm that is not over.
+#[derive(Debug, Clone, Copy)]
+pub struct Open {
+    /// The device's key.
+    pub device: i64,
+    /// The rule that raised it.
+    pub rule: i64,
+    /// Whether somebody has seen it.
+    pub acknowledged: bool,
+}
+
+/// All alarms that are not over.
+pub fn open(db: &Connection) -> rusqlite::Result<Vec<Open>> {
+    db.prepare_cached(
+        "SELECT device, rule, acknowledged_at IS NOT NULL FROM alarms WHERE cleared_at IS NULL",
+    )?
+    .query_map([], |row| Ok(Open { device: row.get(0)?, rule: row.get(1)?, acknowledged: row.get(2)? }))?
+    .collect()
 }
 
 /// Alarms, the newest first; those that are over only if asked for, and with `devices` only theirs.

@@ -1,6 +1,6 @@
 //! Groups of devices, for people.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use ems_protocol::DeviceId;
 use rusqlite::{Connection, params};
@@ -30,6 +30,21 @@ pub fn list(db: &Connection) -> rusqlite::Result<Vec<Group>> {
             Ok(Group { name, device_ids: ids.into_iter().filter_map(|id| id.parse().ok()).collect() })
         })
         .collect()
+}
+
+/// The names of the groups of each device.
+pub fn by_device(db: &Connection) -> rusqlite::Result<HashMap<DeviceId, Vec<String>>> {
+    let mut groups: HashMap<DeviceId, Vec<String>> = HashMap::new();
+    let mut statement = db.prepare_cached(
+        "SELECT device_id, name FROM group_devices JOIN groups ON groups.key = group_key ORDER BY device_id, name",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        if let Ok(id) = row.get::<_, String>(0)?.parse() {
+            groups.entry(id).or_default().push(row.get(1)?);
+        }
+    }
+    Ok(groups)
 }
 
 /// Makes a group of these devices, or makes these the devices of the group.

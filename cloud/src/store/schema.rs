@@ -11,8 +11,13 @@ use super::StoreError;
 pub(super) const BUSY: Duration = Duration::from_secs(5);
 
 /// `MIGRATIONS[n]` turns a file of `user_version` n into one of n + 1. Never edit an entry that was released.
-const MIGRATIONS: &[&str] =
-    &[include_str!("schema_1.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema_1.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
+    include_str!("schema_5.sql"),
+];
 
 /// Opens the file for writing, brings its tables up to date, and makes it durable at every commit.
 pub fn open(path: &Path) -> Result<Connection, StoreError> {

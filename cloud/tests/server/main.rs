@@ -7,6 +7,8 @@ mod dashboard_door;
 mod device_door;
 mod durability;
 mod event_door;
+mod fleet_room;
+mod history;
 mod http;
 mod kills;
 mod matrix;

@@ -100,6 +100,9 @@ impl Connection {
             tokio::select! {
                 () = mailbox.woken() => self.flush().await?,
                 incoming = self.socket.receive() => Box::pin(self.take(incoming)).await?,
+                text = self.conversation.recents.next(), if self.conversation.recents.is_due() => {
+                    self.send(text).await?;
+                }
                 () = self.conversation.tracking.due() => {
                     let Conversation { app, user, tracking, .. } = &mut self.conversation;
                     for location in tracking.moved(app, user) {
@@ -117,21 +120,24 @@ impl Connection {
 
     async fn welcome(&mut self, id: &str, room: Option<Room>) -> ControlFlow<End> {
         let rooms: Vec<String> = room.iter().map(Room::to_string).collect();
+        // Before the first message: who has read it misses nothing any more.
+        let mut refused = Vec::new();
+        for name in &rooms {
+            // Its role was looked at before the upgrade.
+            refused.extend(self.conversation.join(name).await.err());
+        }
         let user = &self.conversation.user;
         let welcome = Welcome {
             connection_id: id,
             username: &user.username,
             role: user.role,
-            rooms: rooms.clone(),
+            rooms,
             server_time: clock::now(),
             heartbeat_seconds: protocol_limits::HEARTBEAT_SECONDS,
         };
         self.send(encode(kind::CONNECTION, &welcome).into()).await?;
-        for name in rooms {
-            // Its role was looked at before the upgrade.
-            if let Err(error) = self.conversation.join(&name).await {
-                self.send(error_frame(&error)).await?;
-            }
+        for error in refused {
+            self.send(error_frame(&error)).await?;
         }
         ControlFlow::Continue(())
     }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use ems_protocol::{ErrorCode, ErrorMessage, encode};
 use serde::Serialize;
 
+use super::recent::Recents;
 use super::tracking::Tracking;
 use crate::app::App;
 use crate::auth::sessions::User;
 use crate::fleet::device::Device;
 use crate::rooms::mailbox::Mailbox;
-use crate::rooms::{Hub, Room};
+use crate::rooms::{Hub, Room, Topic};
 use crate::socket::Utf8Bytes;
 
 /// Rooms that one connection may be in.
@@ -25,6 +26,8 @@ pub struct Conversation {
     pub user: User,
     /// Positions of tags that the user asked for.
     pub tracking: Tracking,
+    /// The last minutes of devices that the user asked for.
+    pub recents: Recents,
     mailbox: Arc<Mailbox>,
     membership: Membership,
     answers: Vec<Utf8Bytes>,
@@ -41,7 +44,8 @@ impl Conversation {
     pub(super) fn new(app: Arc<App>, user: User) -> Self {
         let mailbox = app.hub.mailbox(user.devices.clone());
         let membership = Membership { hub: app.hub.clone(), mailbox: mailbox.clone(), rooms: HashMap::new() };
-        Self { app, user, tracking: Tracking::default(), mailbox, membership, answers: Vec::new() }
+        let recents = Recents::new(app.clone(), mailbox.clone());
+        Self { app, user, tracking: Tracking::default(), recents, mailbox, membership, answers: Vec::new() }
     }
 
     /// Answers the message that is handled.
@@ -99,11 +103,21 @@ impl Conversation {
             Room::Topic(_) => None,
             Room::Device(id) => Some(self.device(id.as_str()).await?),
         };
+        if room == Room::Topic(Topic::Fleet) {
+            self.app.fleet.bring_up_to_date().await;
+        }
         self.membership.enter(room.clone(), device);
-        if room == Room::Topic(crate::rooms::Topic::Devices) {
-            self.tell_presence().await;
+        match room {
+            Room::Topic(Topic::Devices) => self.tell_presence().await,
+            Room::Topic(Topic::Fleet) => self.mailbox.watch_fleet(),
+            _ => {}
         }
         Ok(room)
+    }
+
+    /// The device of a room that was joined.
+    pub fn device_in(&self, room: &Room) -> Option<Arc<Device>> {
+        self.membership.rooms.get(room).cloned().flatten()
     }
 
     /// Leaves a room; it is no mistake not to be in it.
@@ -113,6 +127,9 @@ impl Conversation {
     pub fn leave(&mut self, name: &str) -> Result<Room, ErrorMessage> {
         let room = known(name)?;
         self.membership.exit(&room);
+        if let Room::Device(id) = &room {
+            self.recents.forget(id);
+        }
         Ok(room)
     }
 
@@ -142,6 +159,9 @@ impl Membership {
         if let Room::Topic(topic) = room {
             self.hub.leave(*topic, &self.mailbox);
         }
+        if *room == Room::Topic(Topic::Fleet) {
+            self.mailbox.leave_fleet();
+        }
         if let Some(device) = device {
             device.unsubscribe(&self.mailbox);
             self.mailbox.forget(device.key);
@@ -165,8 +185,9 @@ pub(super) fn forbidden(words: &str) -> ErrorMessage {
 fn known(name: &str) -> Result<Room, ErrorMessage> {
     Room::named(name).ok_or_else(|| {
         let name: String = name.chars().take(80).collect();
-        let words =
-            format!("room: there is no room {name:?}; rooms are devices, device/ID, uwb, events, alarms");
+        let words = format!(
+            "room: there is no room {name:?}; rooms are fleet, devices, device/ID, uwb, events, alarms"
+        );
         ErrorMessage::new(ErrorCode::NotFound, words).with("field", "room")
     })
 }

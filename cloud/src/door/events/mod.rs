@@ -4,6 +4,7 @@ mod authentication;
 mod connection;
 mod conversation;
 pub mod messages;
+mod recent;
 mod tracking;
 
 use std::sync::Arc;

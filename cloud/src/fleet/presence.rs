@@ -1,0 +1,171 @@
+//! Whether a device is there, and whether it speaks: pure, the time comes in as an argument.
+
+use std::time::{Duration, Instant};
+
+use ems_protocol::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A device that is connected is expected to speak this often at least.
+const FRESH: Duration = Duration::from_secs(3);
+/// One that speaks less often is expected within so many of its usual intervals.
+const INTERVALS: u32 = 3;
+/// The last intervals between its samples, of which the usual one is the median: neither a pause nor a burst moves it.
+const KEPT: usize = 5;
+/// Nothing is usual that takes longer.
+const LONGEST: Duration = Duration::from_hours(1);
+
+/// What is known of a device's presence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Presence {
+    /// It was never heard of.
+    Never,
+    /// It has no connection.
+    Offline,
+    /// It is connected and says nothing.
+    Stale,
+    /// It is connected and speaks.
+    Online,
+}
+
+/// Follows one device.
+#[derive(Debug)]
+pub(super) struct Pulse {
+    presence: Presence,
+    since: Timestamp,
+    /// The last live sample, or the connection: on both clocks.
+    fresh: Option<(Instant, Timestamp)>,
+    /// The last live sample of this connection.
+    sample: Option<Instant>,
+    intervals: [Duration; KEPT],
+    known: usize,
+}
+
+impl Pulse {
+    /// A device that is not connected; `last_seen` is when it was heard of.
+    pub(super) fn new(registered: Timestamp, last_seen: Option<Timestamp>) -> Self {
+        let presence = if last_seen.is_some() { Presence::Offline } else { Presence::Never };
+        Self {
+            presence,
+            since: last_seen.unwrap_or(registered),
+            fresh: None,
+            sample: None,
+            intervals: [Duration::ZERO; KEPT],
+            known: 0,
+        }
+    }
+
+    pub(super) fn presence(&self) -> Presence {
+        self.presence
+    }
+
+    /// Since when it is so; a stale device since its last sample.
+    pub(super) fn since(&self) -> Timestamp {
+        self.since
+    }
+
+    /// It has connected: that is a sign of life.
+    pub(super) fn connected(&mut self, now: Instant, at: Timestamp) {
+        self.sample = None;
+        self.speaks(now, at);
+    }
+
+    /// It is gone.
+    pub(super) fn disconnected(&mut self, at: Timestamp) {
+        (self.presence, self.since, self.fresh) = (Presence::Offline, at, None);
+    }
+
+    /// A live sample has come; whether that is news.
+    pub(super) fn sample(&mut self, now: Instant, at: Timestamp) -> bool {
+        if let Some(before) = self.sample.replace(now)
+            && let Some(place) = self.intervals.get_mut(self.known % KEPT)
+        {
+            *place = now.duration_since(before).min(LONGEST);
+            self.known += 1;
+        }
+        self.speaks(now, at)
+    }
+
+    /// Whether it has just become stale.
+    pub(super) fn fades(&mut self, now: Instant) -> bool {
+        let Some((fresh, at)) = self.fresh else { return false };
+        if self.presence != Presence::Online || now.duration_since(fresh) <= self.patience() {
+            return false;
+        }
+        (self.presence, self.since) = (Presence::Stale, at);
+        true
+    }
+
+    fn speaks(&mut self, now: Instant, at: Timestamp) -> bool {
+        self.fresh = Some((now, at));
+        if self.presence == Presence::Online {
+            return false;
+        }
+        (self.presence, self.since) = (Presence::Online, at);
+        true
+    }
+
+    fn patience(&self) -> Duration {
+        if self.known < KEPT {
+            return FRESH;
+        }
+        let mut intervals = self.intervals;
+        intervals.sort_unstable();
+        let usual = intervals.get(KEPT / 2).copied().unwrap_or_default();
+        FRESH.max(usual * INTERVALS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_millis(seconds.cast_signed() * 1000)
+    }
+
+    /// Samples each `interval`, until `end`.
+    fn pulse(interval: u64, end: u64) -> (Pulse, Instant) {
+        let start = Instant::now();
+        let mut pulse = Pulse::new(at(0), None);
+        assert_eq!(pulse.presence(), Presence::Never);
+        pulse.connected(start, at(0));
+        for second in (0..=end).step_by(interval.try_into().unwrap()) {
+            pulse.sample(start + Duration::from_secs(second), at(second));
+        }
+        (pulse, start)
+    }
+
+    #[test]
+    fn a_device_is_stale_after_three_seconds_of_silence_and_online_with_its_next_sample() {
+        let (mut pulse, start) = pulse(1, 10);
+        assert!(!pulse.fades(start + Duration::from_secs(13)));
+        assert!(pulse.fades(start + Duration::from_millis(13_001)));
+        assert_eq!((pulse.presence(), pulse.since()), (Presence::Stale, at(10)));
+        assert!(!pulse.fades(start + Duration::from_secs(60)), "it is news once");
+        assert!(pulse.sample(start + Duration::from_secs(60), at(60)));
+        assert_eq!((pulse.presence(), pulse.since()), (Presence::Online, at(60)));
+        assert!(!pulse.fades(start + Duration::from_secs(63)), "one pause is not its interval");
+        assert!(pulse.fades(start + Duration::from_secs(64)));
+        pulse.disconnected(at(70));
+        assert_eq!((pulse.presence(), pulse.since()), (Presence::Offline, at(70)));
+    }
+
+    #[test]
+    fn a_device_that_speaks_each_ten_seconds_is_given_three_of_its_intervals() {
+        let (mut pulse, start) = pulse(10, 100);
+        assert!(!pulse.fades(start + Duration::from_secs(130)));
+        assert!(pulse.fades(start + Duration::from_secs(131)));
+    }
+
+    #[test]
+    fn a_connection_that_brings_no_sample_is_stale_as_soon_as_one_that_went_silent() {
+        let start = Instant::now();
+        let mut pulse = Pulse::new(at(0), Some(at(5)));
+        assert_eq!((pulse.presence(), pulse.since()), (Presence::Offline, at(5)));
+        pulse.connected(start, at(100));
+        assert_eq!(pulse.presence(), Presence::Online);
+        assert!(pulse.fades(start + Duration::from_secs(4)));
+        assert_eq!((pulse.presence(), pulse.since()), (Presence::Stale, at(100)));
+    }
+}
