@@ -20,6 +20,7 @@ use crate::metrics::Metrics;
 use crate::rooms::Hub;
 use crate::store::Store;
 use crate::uwb::Uwb;
+use crate::webhooks::Client;
 
 /// The parts of a running server.
 pub struct App {
@@ -33,6 +34,8 @@ pub struct App {
     pub uwb: Uwb,
     /// Tokens on their way to devices.
     pub secrets: Secrets,
+    /// Tells other servers what happens.
+    pub webhooks: Arc<Client>,
     /// Users who are logged in.
     pub sessions: Arc<Sessions>,
     /// Slows down guessing.

@@ -44,6 +44,8 @@ use crate::store::Store;
 use crate::systemd;
 use crate::tls::{self, Tls};
 use crate::uwb::Uwb;
+use crate::webhooks::reach::Reach;
+use crate::webhooks::{self, Client};
 
 /// From the first byte to the end of the TLS handshake, and again to the end of a request's headers.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -77,6 +79,8 @@ pub struct Config {
     pub drain: Duration,
     /// Reverse proxies that are believed.
     pub proxies: Proxies,
+    /// The addresses that webhooks may reach.
+    pub reach: Reach,
 }
 
 /// Why a server does not start.
@@ -167,6 +171,7 @@ impl Server {
                 config.lifetimes,
             )),
             store,
+            webhooks: Arc::new(Client::new(config.reach)),
             secrets: Secrets::default(),
             logins: LoginLimiter::default(),
             refusals: Refusals::default(),
@@ -212,6 +217,7 @@ impl Server {
         background.spawn(probe_in_trouble(store));
         background.spawn(commands::keep_watch(app.clone()));
         background.spawn(alarms::keep_watch(app.clone()));
+        background.spawn(webhooks::keep_sending(app.clone(), app.webhooks.clone()));
         systemd::ready(&serving);
         stop.await;
         let window = app.drain.begin(app.tasks.len(), drain);

@@ -16,6 +16,7 @@ use crate::data_dir::DataDir;
 use crate::http::proxy::Proxies;
 use crate::limits::Maxima;
 use crate::server::{Config, Server, StartError};
+use crate::webhooks::reach::Reach;
 
 #[derive(Debug, Args)]
 pub(super) struct Serve {
@@ -37,6 +38,9 @@ pub(super) struct Serve {
     /// Address or network of a reverse proxy whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed; may be repeated
     #[arg(long, env = "EMS_CLOUD_TRUST_PROXY", value_delimiter = ',', value_name = "ADDR[/BITS]", value_parser = network)]
     trust_proxy: Vec<IpNet>,
+    /// Network that webhooks may reach besides the public internet, such as 192.168.1.0/24; may be repeated
+    #[arg(long, env = "EMS_CLOUD_WEBHOOK_ALLOW", value_delimiter = ',', value_name = "ADDR[/BITS]", value_parser = network)]
+    webhook_allow: Vec<IpNet>,
     /// How long an access token is good for, in seconds
     #[arg(long, env = "EMS_CLOUD_ACCESS_LIFETIME", value_name = "SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     access_lifetime: u64,
@@ -96,6 +100,7 @@ impl Serve {
                 ..Maxima::default()
             },
             proxies: Proxies::new(self.trust_proxy),
+            reach: Reach::new(self.webhook_allow),
             drain: Duration::from_secs(self.drain),
         };
         raise_descriptor_limit();

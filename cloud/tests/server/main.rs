@@ -17,3 +17,4 @@ mod slow;
 mod support;
 mod takeover;
 mod uwb;
+mod webhooks;
