@@ -172,6 +172,7 @@ impl Config {
             current_sign: self.current_sign,
             divider: self.divider,
             temperature_probe: Some(self.temperature_sensor.clone()).filter(|name| !name.is_empty()),
+            sense: self.sense_interval.with(self.sensor, self.sample_interval),
         }
     }
 

@@ -200,3 +200,28 @@ fn voltages_beyond_the_range_of_the_chip_are_not_believed() {
         measures(&bench, 26.6, -10.0);
     }
 }
+
+#[test]
+fn pulses_in_step_with_the_samples_are_in_their_means_unless_sensing_is_off() {
+    // -40 A for 300 ms of each second: -12 A.
+    let pulses = "chip 0x40 ina226 volts=26.6 pulse_mv=-30 pulse_ms=300 period_ms=1000";
+    let started =
+        |sense| bench(Bus::new(pulses), "ina226", 8, &[("SAMPLE_INTERVAL", "1s"), ("SENSE_INTERVAL", sense)]);
+    let (sensing, not) = (started("auto"), started("off"));
+    let amps = |bench: &Bench| -> Vec<f64> {
+        // The first is one reading.
+        bench
+            .wait_for("nine samples", |samples| samples.len() >= 9)
+            .iter()
+            .skip(1)
+            .filter_map(Sample::current)
+            .collect()
+    };
+    let (means, single) = (amps(&sensing), amps(&not));
+    let mean = means.iter().sum::<f64>() / means.len() as f64;
+    assert!((-20.0..-6.0).contains(&mean), "{means:?}");
+    assert!(single.iter().all(|&amps| near(amps, 0.0) || near(amps, -40.0)), "{single:?}");
+    for bench in [sensing, not] {
+        bench.is_honest();
+    }
+}

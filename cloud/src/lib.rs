@@ -25,6 +25,7 @@ pub mod http;
 pub mod limits;
 pub mod metrics;
 pub mod rooms;
+pub mod sealer;
 pub mod server;
 pub mod socket;
 pub mod store;

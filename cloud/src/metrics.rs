@@ -91,6 +91,7 @@ pub struct Metrics {
     samples: Family<ByOutcome, Counter>,
     commits: Histogram,
     failed_commits: Counter<u64, AtomicU64>,
+    sealed: Counter,
 }
 
 impl Default for Metrics {
@@ -110,6 +111,7 @@ impl Default for Metrics {
             samples: Family::default(),
             commits: commits(),
             failed_commits: Counter::default(),
+            sealed: Counter::default(),
         };
         metrics.register();
         metrics
@@ -141,6 +143,7 @@ impl Metrics {
         r.register("samples", "Samples from devices by what became of them", self.samples.clone());
         r.register_with_unit("commit", "Time of a commit", Unit::Seconds, self.commits.clone());
         r.register("failed_commits", "Commits that the database refused", self.failed_commits.clone());
+        r.register("sealed_hours", "Hours of devices whose samples were packed", self.sealed.clone());
     }
 
     /// A WebSocket opened; counts it until the guard is dropped.
@@ -199,6 +202,11 @@ impl Metrics {
         } else {
             self.failed_commits.inc();
         }
+    }
+
+    /// The samples of an hour were packed.
+    pub fn sealed(&self) {
+        self.sealed.inc();
     }
 
     /// The text that Prometheus reads.

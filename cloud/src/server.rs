@@ -40,6 +40,7 @@ use crate::http::{self, Peer};
 use crate::limits::{Limits, Maxima, Seat};
 use crate::metrics::Metrics;
 use crate::rooms::Hub;
+use crate::sealer::{self, Policy};
 use crate::store::Store;
 use crate::systemd;
 use crate::tls::{self, Tls};
@@ -81,6 +82,8 @@ pub struct Config {
     pub proxies: Proxies,
     /// The addresses that webhooks may reach.
     pub reach: Reach,
+    /// When history is packed, and how long it is kept.
+    pub history: Policy,
 }
 
 /// Why a server does not start.
@@ -125,6 +128,7 @@ pub struct Server {
     listeners: Vec<Listener>,
     lock: File,
     drain: Duration,
+    history: Policy,
 }
 
 struct Listener {
@@ -186,7 +190,7 @@ impl Server {
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
-        Ok(Self { app: Arc::new(app), listeners, lock, drain: config.drain })
+        Ok(Self { app: Arc::new(app), listeners, lock, drain: config.drain, history: config.history })
     }
 
     /// The real addresses, and whether each speaks TLS.
@@ -196,7 +200,7 @@ impl Server {
 
     /// Serves until `stop` is ready; then closes what is open (1012) and makes durable what is queued.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let Self { app, listeners, lock, drain } = self;
+        let Self { app, listeners, lock, drain, history } = self;
         let router = http::router(app.clone());
         let serving = serving(&listeners);
         let watched = listeners.iter().find_map(|listener| listener.tls.clone());
@@ -218,6 +222,7 @@ impl Server {
         background.spawn(commands::keep_watch(app.clone()));
         background.spawn(alarms::keep_watch(app.clone()));
         background.spawn(webhooks::keep_sending(app.clone(), app.webhooks.clone()));
+        background.spawn(sealer::keep_watch(app.store.clone(), app.metrics.clone(), history));
         systemd::ready(&serving);
         stop.await;
         let window = app.drain.begin(app.tasks.len(), drain);

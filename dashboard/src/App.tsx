@@ -1,14 +1,18 @@
-import { Shell } from "./components/Shell";
-import { DevicesPage } from "./pages/DevicesPage";
-import { LivePage } from "./pages/LivePage";
-import { LoginPage } from "./pages/LoginPage";
+import { Suspense } from "react";
+import { ErrorBoundary } from "./components/ErrorBoundary";
 import { Notice } from "./components/Notice";
-import { Link, useRoute } from "./router";
-import { useSession } from "./session";
+import { Shell } from "./components/Shell";
+import { LoginPage } from "./pages/LoginPage";
+import { has } from "./roles";
+import { Link, useLocation } from "./router";
+import { match } from "./routes";
+import { useSession, useUser } from "./session";
+import { TelemetryProvider } from "./telemetry";
+import * as api from "./api";
 
 /** Chooses the page: the address says which, the session whether it may be seen. */
 export function App() {
-  const { state, retry } = useSession();
+  const { state, retry, ended } = useSession();
   switch (state.phase) {
     case "checking":
       return <main className="alone" aria-busy="true" />;
@@ -26,25 +30,33 @@ export function App() {
       return <LoginPage notice={state.notice} />;
     case "in":
       return (
-        <Shell user={state.user}>
-          <Page />
-        </Shell>
+        <TelemetryProvider renew={api.renew} onSessionEnded={ended}>
+          <Shell user={state.user}>
+            <Page />
+          </Shell>
+        </TelemetryProvider>
       );
   }
 }
 
 function Page() {
-  const route = useRoute();
-  switch (route.page) {
-    case "devices":
-      return <DevicesPage />;
-    case "live":
-      return <LivePage key={route.deviceId} deviceId={route.deviceId} />;
-    case "unknown":
-      return (
-        <Notice tone="warn" title="There is no page at this address.">
-          <Link href="/">All devices</Link>
-        </Notice>
-      );
+  const { pathname } = useLocation();
+  const user = useUser();
+  const found = match(pathname);
+  if (found === null || !has(user, found.route.needs)) {
+    const title = found === null ? "There is no page at this address." : `This page needs the role ${found.route.needs}.`;
+    return (
+      <Notice tone="warn" title={title}>
+        <Link href="/">All devices</Link>
+      </Notice>
+    );
   }
+  const { Page: Shown } = found.route;
+  return (
+    <ErrorBoundary key={pathname}>
+      <Suspense fallback={<p className="page-waiting" aria-busy="true" />}>
+        <Shown params={found.params} />
+      </Suspense>
+    </ErrorBoundary>
+  );
 }

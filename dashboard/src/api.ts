@@ -1,9 +1,11 @@
-import { isObject, toDeviceSummary, type DeviceSummary, type ServerClock } from "./telemetry";
+import { isObject, type ServerClock } from "./telemetry";
 
 /** Who is logged in. */
 export interface User {
   username: string;
   role: string;
+  /** The devices that this user is restricted to; `null` for all. */
+  devices: readonly string[] | null;
 }
 
 /** A request that did not succeed, with a sentence for the user. */
@@ -48,17 +50,29 @@ export async function me(): Promise<User> {
   return toUser(await call("GET", "/api/me"));
 }
 
-/** Every device this user may see; those that cannot be read are left out. */
-export async function devices(options: { signal: AbortSignal; clock: ServerClock }): Promise<DeviceSummary[]> {
-  const body = await call("GET", "/api/devices", options);
-  if (!isObject(body) || !Array.isArray(body["devices"])) throw unknownForm();
-  return body["devices"].flatMap((device) => {
-    try {
-      return [toDeviceSummary(device)];
-    } catch {
-      return [];
-    }
-  });
+/**
+ * A request to any route, for the pages: `await request("PUT", "/api/groups/roof", { body: { device_ids: [] } })`.
+ * Gives the JSON of the answer, `null` if it is empty. Throws {@link ApiError} with a sentence for the user; an
+ * expired access token is renewed on the way.
+ */
+export async function request(method: Method, path: string, options: CallOptions = {}): Promise<unknown> {
+  return call(method, path, options);
+}
+
+/** Makes the cookies good again; false if the session is over. Throws if the server cannot be reached. */
+export async function renew(): Promise<boolean> {
+  refreshing ??= refresh()
+    .then(
+      () => true,
+      (error: unknown) => {
+        if (isLoggedOut(error) || (error instanceof ApiError && error.status === 403)) return false;
+        throw error;
+      },
+    )
+    .finally(() => {
+      refreshing = null;
+    });
+  return refreshing;
 }
 
 const TIMEOUT_MS = 10_000;
@@ -67,37 +81,29 @@ const UNREFRESHED: ReadonlySet<string> = new Set(["/api/login", "/api/logout", "
 
 let refreshing: Promise<boolean> | null = null;
 
-/** Whether the session goes on; several requests that ask at the same time share one refresh. */
-function refreshed(): Promise<boolean> {
-  refreshing ??= refresh()
-    .then(
-      () => true,
-      () => false,
-    )
-    .finally(() => {
-      refreshing = null;
-    });
-  return refreshing;
-}
+type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 interface CallOptions {
   body?: unknown;
+  /** What stands after the question mark. */
+  query?: Record<string, string>;
   signal?: AbortSignal;
   clock?: ServerClock;
 }
 
-async function call(method: "GET" | "POST", path: string, { body, signal, clock }: CallOptions = {}): Promise<unknown> {
+async function call(method: Method, path: string, { body, query, signal, clock }: CallOptions = {}): Promise<unknown> {
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
-  const request: RequestInit = {
+  const init: RequestInit = {
     method,
     headers: { accept: "application/json", ...(body !== undefined && { "content-type": "application/json" }) },
     signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
     ...(body !== undefined && { body: JSON.stringify(body) }),
   };
   const url = new URL(path, location.href);
-  let response = await reach(url, request);
+  for (const [name, value] of Object.entries(query ?? {})) url.searchParams.set(name, value);
+  let response = await reach(url, init);
   // The access cookie lives for minutes: a page that slept has outlived it, but not its session.
-  if (response.status === 401 && !UNREFRESHED.has(path) && (await refreshed())) response = await reach(url, request);
+  if (response.status === 401 && !UNREFRESHED.has(path) && (await renew().catch(() => false))) response = await reach(url, init);
   clock?.observeResponse(response);
   const text = await response.text().catch(() => "");
   if (!response.ok) throw new ApiError(response.status, problem(response, text));
@@ -109,9 +115,9 @@ async function call(method: "GET" | "POST", path: string, { body, signal, clock 
   }
 }
 
-async function reach(url: URL, request: RequestInit): Promise<Response> {
+async function reach(url: URL, init: RequestInit): Promise<Response> {
   try {
-    return await fetch(url, request);
+    return await fetch(url, init);
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new ApiError(0, "The server cannot be reached. Check your network connection.");
@@ -136,7 +142,12 @@ function problem(response: Response, text: string): string {
 
 function toUser(body: unknown): User {
   if (!isObject(body) || typeof body["username"] !== "string") throw unknownForm();
-  return { username: body["username"], role: typeof body["role"] === "string" ? body["role"] : "viewer" };
+  const { username, role, devices: some } = body;
+  return {
+    username,
+    role: typeof role === "string" ? role : "viewer",
+    devices: Array.isArray(some) ? some.filter((id) => typeof id === "string") : null,
+  };
 }
 
 function unknownForm(): ApiError {

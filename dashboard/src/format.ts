@@ -54,9 +54,9 @@ export function clockTime(timeMs: number): string {
   return timeFormat.format(timeMs);
 }
 
-/** Local time of day to the minute; with the date if it is not today. */
-export function moment(timeMs: number, nowMs: number): string {
-  const time = minuteFormat.format(timeMs);
+/** Local time of day to the minute, or to the second; with the date if it is not today. */
+export function moment(timeMs: number, nowMs: number, withSeconds = false): string {
+  const time = (withSeconds ? timeFormat : minuteFormat).format(timeMs);
   const today = dayFormat.format(timeMs) === dayFormat.format(nowMs) && Math.abs(nowMs - timeMs) < 86_400_000;
   return today ? time : `${dayFormat.format(timeMs)}, ${time}`;
 }
@@ -69,4 +69,9 @@ export function zone(): string {
   const minutes = Math.abs(offset) % 60;
   const shift = `${offset < 0 ? "\u2212" : "+"}${hours}${minutes === 0 ? "" : `:${String(minutes).padStart(2, "0")}`}`;
   return offset === 0 ? "UTC" : `${name}, UTC${shift}`;
+}
+
+/** A constant of the protocol as words: "DISCHARGING" as "Discharging", "MANUAL_IDLE" as "Manual idle". */
+export function constant(name: string): string {
+  return name.charAt(0) + name.slice(1).toLowerCase().replaceAll("_", " ");
 }

@@ -1,41 +1,60 @@
 import { useSyncExternalStore, type AnchorHTMLAttributes, type MouseEvent } from "react";
 
-/** What the address asks for. */
-export type Route = { page: "devices" } | { page: "live"; deviceId: string } | { page: "unknown" };
-
-/** The page of an address: `/`, `/devices` or `/devices/<device_id>`. */
-export function toRoute(pathname: string): Route {
-  if (pathname === "/" || /^\/devices\/?$/.test(pathname)) return { page: "devices" };
-  const deviceId = /^\/devices\/([a-z0-9][a-z0-9_-]{0,62})\/?$/.exec(pathname)?.[1];
-  return deviceId === undefined ? { page: "unknown" } : { page: "live", deviceId };
+/** The address within the page. */
+export interface Location {
+  pathname: string;
+  /** What stands after the question mark; read it with `get`, change it with {@link setQuery}. */
+  query: URLSearchParams;
 }
 
-export function useRoute(): Route {
-  return toRoute(useSyncExternalStore(subscribe, () => location.pathname));
+export function useLocation(): Location {
+  const href = useSyncExternalStore(subscribe, () => `${location.pathname}${location.search}`);
+  const [pathname = "/", search = ""] = href.split("?", 2);
+  return { pathname, query: new URLSearchParams(search) };
 }
 
-/** The address of a device's Live view. */
-export function livePath(deviceId: string): string {
-  return `/devices/${encodeURIComponent(deviceId)}`;
+/** Goes to another page of this site. */
+export function navigate(href: string, { replace = false } = {}): void {
+  if (replace) history.replaceState(null, "", href);
+  else history.pushState(null, "", href);
+  tell();
+  if (!replace) {
+    scrollTo(0, 0);
+    // A reader's place is the new page, not the link that is gone.
+    document.getElementById("content")?.focus({ preventScroll: true });
+  }
 }
 
-/** A link within the page; a click with a modifier key keeps its usual meaning. */
+/** Changes what stands after the question mark, so that a link restores the view; `null` takes a name out. */
+export function setQuery(change: Record<string, string | null>): void {
+  const query = new URLSearchParams(location.search);
+  for (const [name, value] of Object.entries(change)) {
+    if (value === null) query.delete(name);
+    else query.set(name, value);
+  }
+  const text = query.toString();
+  navigate(text === "" ? location.pathname : `${location.pathname}?${text}`, { replace: true });
+}
+
+/** A link within the site; a click with a modifier key keeps its usual meaning. */
 export function Link({ href, onClick, children, ...rest }: AnchorHTMLAttributes<HTMLAnchorElement> & { href: string }) {
   const follow = (event: MouseEvent<HTMLAnchorElement>) => {
     onClick?.(event);
     const plain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
     if (!plain || event.defaultPrevented) return;
     event.preventDefault();
-    history.pushState(null, "", href);
-    // pushState is silent: the pages listen for one event, whoever moved.
-    dispatchEvent(new PopStateEvent("popstate"));
-    scrollTo(0, 0);
+    navigate(href);
   };
   return (
     <a href={href} onClick={follow} {...rest}>
       {children}
     </a>
   );
+}
+
+function tell(): void {
+  // The history is silent when a script moves it: the pages listen for one event, whoever moved.
+  dispatchEvent(new PopStateEvent("popstate"));
 }
 
 function subscribe(listener: () => void): () => void {

@@ -29,6 +29,13 @@ export function useSession(): Session {
   return session;
 }
 
+/** Who is logged in, for what is only shown to a logged-in user. */
+export function useUser(): api.User {
+  const { state } = useSession();
+  if (state.phase !== "in") throw new Error("useUser needs a logged-in user");
+  return state.user;
+}
+
 /** Knows who is logged in, and keeps the session alive while the page is open. */
 export function SessionProvider({ children }: { children: ReactNode }) {
   const [state, setState] = useState<SessionState>({ phase: "checking" });
@@ -74,9 +81,13 @@ function useKeptAlive(active: boolean, ended: () => void): void {
     const refreshIfDue = () => {
       if (Date.now() < dueAt) return;
       dueAt = Date.now() + REFRESH_INTERVAL_MS;
-      api.refresh().catch((error: unknown) => {
-        if (api.isLoggedOut(error)) ended();
-      });
+      // Out of reach is not over: the next turn asks again.
+      api.renew().then(
+        (goesOn) => {
+          if (!goesOn) ended();
+        },
+        () => undefined,
+      );
     };
     const timer = setInterval(refreshIfDue, 15_000);
     document.addEventListener("visibilitychange", refreshIfDue);

@@ -5,19 +5,34 @@ import { SessionProvider } from "../src/session";
 import { json, sample, TestServer } from "./server";
 
 // jsdom has no canvas: the curves are drawn, and looked at, in a real browser.
-vi.mock("../src/components/LiveCharts", () => ({ LiveCharts: () => null }));
+vi.mock("../src/charts/LiveCharts", () => ({ LiveCharts: () => null }));
 
 let server: TestServer;
 let loggedIn: boolean;
 
+const FLEET = [
+  { device_id: "ems_001", name: "Shed", connected: true, status: "online", soc: 85, voltage: 50.03 },
+  { device_id: "ems_002", connected: false, status: "offline" },
+  { broken: true },
+];
+
+const presence = (online: boolean) => ({
+  type: "device.status",
+  payload: { device_id: "ems_001", online, connected: online, status: online ? "online" : "offline", last_seen: new Date().toISOString() },
+});
+
 beforeEach(async () => {
   server = await TestServer.start();
   loggedIn = false;
+  // jsdom lays nothing out: every question about the screen is answered as a wide, light one would.
+  vi.stubGlobal("matchMedia", () => ({ matches: false, addEventListener: vi.fn(), removeEventListener: vi.fn() }));
+  vi.stubGlobal("scrollTo", vi.fn());
+  server.onJoin = (room) =>
+    room === "fleet" ? [{ type: "fleet.snapshot", payload: { devices: FLEET, final: true } }] : [presence(true)];
   server.handler = (request, response, url) => {
     const problem = (status: number, detail: string) => json(response, { type: "about:blank", status, detail }, status);
     const user = { username: "kim", role: "operator" };
     const device = { device_id: "ems_001", name: "Shed", online: true, since: null, last_seen: null, latest: sample(3) };
-    const other = { device_id: "ems_002", name: null, online: false, since: null, last_seen: null, latest: null };
     if (url.pathname === "/api/login") {
       let body = "";
       request.on("data", (part: Buffer) => (body += part.toString()));
@@ -31,7 +46,7 @@ beforeEach(async () => {
       loggedIn = false;
       response.writeHead(204).end();
     } else if (url.pathname === "/api/me") json(response, user);
-    else if (url.pathname === "/api/devices") json(response, { devices: [device, other, { broken: true }] });
+    else if (url.pathname === "/api/alarms") json(response, { alarms: [] });
     else if (url.pathname === "/api/devices/ems_001") json(response, device);
     else if (url.pathname.endsWith("/telemetry")) json(response, { device_id: "ems_001", samples: [], truncated: false });
     else problem(404, "No such device.");
@@ -41,6 +56,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   cleanup();
+  vi.unstubAllGlobals();
   await server.stop();
 });
 
@@ -77,7 +93,7 @@ test("after the login the list shows each readable device with its state", async
     ["ems_001", "online"],
     ["ems_002", "offline"],
   ]);
-  expect(screen.getByText("1 of 2 online")).toBeDefined();
+  expect(screen.getByTestId("fleet-summary").textContent).toBe("1 of 2 online");
 });
 
 test("a logged-in user lands on the page of the address and sees live values", async () => {
@@ -125,6 +141,41 @@ test("logging out closes the socket and shows the login", async () => {
   fireEvent.click(screen.getByTestId("logout"));
   expect(await screen.findByTestId("login-username")).toBeDefined();
   await waitFor(() => expect(server.open).toHaveLength(0));
+});
+
+test("the fleet's names are links to the Live view, over the same socket", async () => {
+  loggedIn = true;
+  open();
+  fireEvent.click(await screen.findByRole("link", { name: "Shed" }));
+  expect(await screen.findByTestId("live-voltage")).toBeDefined();
+  expect(location.pathname).toBe("/devices/ems_001");
+  await waitFor(() => expect(server.said).toEqual(["subscribe alarms", "subscribe fleet", "unsubscribe fleet", "subscribe device/ems_001"]));
+  expect(server.peers).toHaveLength(1);
+});
+
+test("an address that no page has is said in words", async () => {
+  loggedIn = true;
+  for (const path of ["/nothing", "/devices/Not%20An%20Id", "/devices/%E0%A4%A"]) {
+    goTo(path);
+    open();
+    expect(await screen.findByText("There is no page at this address.")).toBeDefined();
+    cleanup();
+  }
+});
+
+test("a session that outlived its access token is renewed in silence", async () => {
+  loggedIn = true;
+  const { handler } = server;
+  let expired = true;
+  server.handler = (request, response, url) => {
+    if (url.pathname === "/api/refresh") expired = false;
+    if (url.pathname === "/api/refresh") json(response, { username: "kim", role: "operator" });
+    else if (expired) json(response, { status: 401 }, 401);
+    else handler(request, response, url);
+  };
+  goTo("/devices/ems_001");
+  open();
+  await waitFor(() => expect(screen.getByTestId("live-voltage").textContent).toBe("50.030"));
 });
 
 test("a device that does not exist is said in words", async () => {

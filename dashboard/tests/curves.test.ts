@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { axisRange, nearest, toChartData } from "../src/components/chartData";
+import { axisRange, extent, nearest, toColumns } from "../src/charts/columns";
+import { CURVES } from "../src/charts/curves";
 import { isGap, Series, toTelemetry, usualIntervalMs, type Point } from "../src/telemetry";
 import { sample } from "./server";
 
@@ -59,10 +60,20 @@ test("the usual interval is the median of the newest steps", () => {
 
 test("a gap breaks every curve, and a reading that failed breaks its own", () => {
   const lost = { battery: {}, system_status: { error_flags: ["SENSOR_LOST"] } };
-  const data = toChartData([at(1, 1_000), at(2, 2_000, lost), at(5, 5_000)], 1_000);
-  expect(data.times).toEqual([1, 2, 3.5, 5]);
-  expect(data.voltage).toEqual([50.01, null, null, 50.05]);
-  expect(data.socLow).toEqual([null, null, null, null]);
+  const { times, values } = toColumns([at(1, 1_000), at(2, 2_000, lost), at(5, 5_000)], CURVES, 1_000);
+  expect(times).toEqual([1, 2, 3.5, 5]);
+  expect(values.get("voltage")).toEqual([50.01, null, null, 50.05]);
+  expect(values.get("soc-low")).toEqual([null, null, null, null]);
+});
+
+test("the power is worked out where a device does not tell it", () => {
+  const { values } = toColumns([at(1, 0, { battery: { voltage: 50, current: -2, soc: 50 } })], CURVES, 1_000);
+  expect(values.get("power")).toEqual([-100]);
+});
+
+test("a range is that of the span which is shown", () => {
+  expect(extent([9, 1, 2, null, 7], [0, 1, 2, 3, 4], [1, 3])).toEqual({ min: 1, max: 2 });
+  expect(extent([9, null], [0, 1], [1, 3])).toBeNull();
 });
 
 test("the cursor finds the nearest sample, and nothing inside a gap", () => {

@@ -52,5 +52,5 @@ describe("refused with a sentence", () => {
 
 test("a latest sample that cannot be read does not hide the device", () => {
   const device = toDeviceSummary({ device_id: "ems_001", name: 5, online: true, latest: { battery: 1 } });
-  expect(device).toEqual({ device_id: "ems_001", name: null, online: true, since: null, last_seen: null, latest: null });
+  expect(device).toEqual({ device_id: "ems_001", name: null, online: true, status: "online", since: null, last_seen: null, latest: null });
 });

@@ -20,6 +20,14 @@ export class TestServer {
   handler: Handler = (_, response) => void response.writeHead(404).end();
   /** Refuses the upgrade while true. */
   refuse = false;
+  /** Greets whoever opens the event door, as the server does with a good cookie. */
+  greets = true;
+  /** Answers a ping at the event door. */
+  pongs = true;
+  /** What is told to somebody who joins a room, after `subscribed`. */
+  onJoin: (room: string, options: Record<string, unknown>) => object[] = () => [];
+  /** What was said at the event door, in order: "subscribe device/ems_001" and the like. */
+  readonly said: string[] = [];
   private readonly http = createServer((request, response) => {
     const url = new URL(request.url ?? "/", "http://test");
     this.requests.push(`${request.method} ${url.pathname}`);
@@ -35,6 +43,7 @@ export class TestServer {
       if (server.refuse) return void socket.end("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
       server.sockets.handleUpgrade(request, socket, head, (accepted) => {
         server.peers.push({ path: request.url ?? "", socket: accepted });
+        if (request.url === "/ws") server.attend(accepted);
       });
     });
     await new Promise<void>((listening) => server.http.listen(0, "127.0.0.1", listening));
@@ -60,6 +69,21 @@ export class TestServer {
   /** Sends to every open socket; objects as JSON. */
   send(frame: object | string): void {
     for (const { socket } of this.open) socket.send(typeof frame === "string" ? frame : JSON.stringify(frame));
+  }
+
+  /** The event door, as far as the page uses it. */
+  private attend(socket: WebSocket): void {
+    const tell = (type: string, payload: object) => socket.send(JSON.stringify({ type, payload }));
+    if (this.greets) tell("system.connection", { connection_id: "c1", server_time: new Date().toISOString(), rooms: [] });
+    socket.on("message", (data: Buffer) => {
+      const { type, payload } = JSON.parse(data.toString()) as { type: string; payload: Record<string, unknown> };
+      if (type === "ping" && this.pongs) tell("pong", payload);
+      for (const room of (payload["rooms"] ?? []) as string[]) {
+        this.said.push(`${type} ${room}`);
+        tell(`${type}d`, { room });
+        if (type === "subscribe") for (const message of this.onJoin(room, payload)) socket.send(JSON.stringify(message));
+      }
+    });
   }
 
   async stop(): Promise<void> {

@@ -30,6 +30,7 @@ fn default_ttl() -> f64 {
 /// Where a command stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum CommandStatus {
     /// Cloud: recorded, not sent yet.
     Created,
@@ -52,6 +53,7 @@ pub enum CommandStatus {
 /// Why a command was rejected or failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum ReasonCode {
     /// No such action.
     UnknownAction,

@@ -61,6 +61,7 @@ pub struct TelemetryAck {
 /// How much an event matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum Severity {
     /// Worth knowing.
     Info,
@@ -72,6 +73,7 @@ pub enum Severity {
 
 /// `device.event`: something happened on the device.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct DeviceEvent {
     /// When.
     pub timestamp: Timestamp,
@@ -83,16 +85,19 @@ pub struct DeviceEvent {
     pub message: String,
     /// Facts for a program.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[cfg_attr(test, ts(type = "Record<string, unknown>"))]
     pub details: Map<String, Value>,
 }
 
 /// `system.heartbeat`, from the server to everybody.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct Heartbeat {
     /// When it was sent.
     pub timestamp: Timestamp,
     /// The same, by the name that `device.welcome` uses.
     pub server_time: Timestamp,
     /// How long the server has been running, in s.
+    #[cfg_attr(test, ts(type = "number"))]
     pub uptime_seconds: u64,
 }

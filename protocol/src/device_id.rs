@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 /// A device's name: `^[a-z0-9][a-z0-9_-]{0,62}$`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(type = "string"))]
 pub struct DeviceId(String);
 
 /// A name that is no [`DeviceId`].

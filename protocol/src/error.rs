@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 /// The kinds of trouble with a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum ErrorCode {
     /// Not a JSON object in a UTF-8 text frame.
     InvalidJson,
@@ -32,6 +33,7 @@ pub enum ErrorCode {
 /// The payload of `error`; the socket stays open.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct ErrorMessage {
     /// The kind of trouble.
     pub code: ErrorCode,
@@ -39,6 +41,7 @@ pub struct ErrorMessage {
     pub message: String,
     /// Facts for a program: `field`, `limit`, `seq`, ….
     #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[cfg_attr(test, ts(type = "Record<string, unknown>"))]
     pub details: Map<String, Value>,
 }
 

@@ -12,6 +12,8 @@ pub mod limits;
 mod ranges;
 mod telemetry;
 mod timestamp;
+#[cfg(test)]
+mod typescript;
 mod uwb;
 mod validate;
 

@@ -21,6 +21,7 @@ pub mod flag {
 /// How a sample's time stamp was known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum ClockQuality {
     /// From a clock that was synchronised by NTP or GPS.
     Synced,
@@ -35,6 +36,7 @@ pub enum ClockQuality {
 /// What the battery does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum State {
     /// Neither charging nor discharging.
     Idle,
@@ -53,6 +55,7 @@ pub enum State {
 /// Who decides about charge and load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub enum Mode {
     /// The device.
     Auto,
@@ -62,6 +65,7 @@ pub enum Mode {
 
 /// One sample: a bare object in plain mode, the payload of `telemetry` in typed mode.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct Telemetry {
     /// Version of this object, 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -75,6 +79,7 @@ pub struct Telemetry {
     pub boot_id: Option<String>,
     /// Its number within that boot: one more with each sample. The pair names a sample for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(as = "Option<f64>", optional))]
     pub seq: Option<u64>,
     /// How the time stamp was known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -96,11 +101,13 @@ pub struct Telemetry {
     pub load: Option<PowerMeter>,
     /// Fields that this version does not know: kept and passed on.
     #[serde(flatten)]
+    #[cfg_attr(test, ts(skip))]
     pub extra: Map<String, Value>,
 }
 
 /// The device's own state.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct SystemStatus {
     /// What the battery does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -110,12 +117,14 @@ pub struct SystemStatus {
     pub mode: Option<Mode>,
     /// What is wrong; says why values are missing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, ts(as = "Option<Vec<String>>", optional))]
     pub error_flags: Vec<String>,
     /// Wi-Fi signal, dBm.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wifi_strength: Option<f64>,
     /// Since the board's boot, s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(as = "Option<f64>", optional))]
     pub uptime_seconds: Option<u64>,
     /// Version of the daemon.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -128,11 +137,13 @@ pub struct SystemStatus {
     pub undervoltage: Option<bool>,
     /// Unknown fields.
     #[serde(flatten)]
+    #[cfg_attr(test, ts(skip))]
     pub extra: Map<String, Value>,
 }
 
 /// The battery. `current` and `power` are positive while it charges.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct Battery {
     /// Pack voltage, V. Missing only when a flag says why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -196,17 +207,21 @@ pub struct Battery {
     pub time_to_full_s: Option<f64>,
     /// Faults of the battery.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, ts(as = "Option<Vec<String>>", optional))]
     pub faults: Vec<String>,
     /// Warnings of the battery.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, ts(as = "Option<Vec<String>>", optional))]
     pub warnings: Vec<String>,
     /// Unknown fields.
     #[serde(flatten)]
+    #[cfg_attr(test, ts(skip))]
     pub extra: Map<String, Value>,
 }
 
 /// The grid. `current` and `power` are positive while energy is imported.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct Grid {
     /// V.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -234,17 +249,20 @@ pub struct Grid {
     pub status: Option<String>,
     /// Unknown fields.
     #[serde(flatten)]
+    #[cfg_attr(test, ts(skip))]
     pub extra: Map<String, Value>,
 }
 
 /// A place where only power is measured.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct PowerMeter {
     /// W.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub power: Option<f64>,
     /// Unknown fields.
     #[serde(flatten)]
+    #[cfg_attr(test, ts(skip))]
     pub extra: Map<String, Value>,
 }
 

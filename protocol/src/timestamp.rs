@@ -9,6 +9,7 @@ use time::{Date, OffsetDateTime};
 
 /// Milliseconds since 1970-01-01T00:00:00Z. On the wire `2026-02-03T12:00:00.000Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(type = "string"))]
 pub struct Timestamp(i64);
 
 /// A text that is no RFC 3339 time with a zone, or a time outside the years 0000 to 9999.

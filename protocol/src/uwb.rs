@@ -11,6 +11,7 @@ const MAX_COORDINATE: f64 = 1e6;
 
 /// A point, in m.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct Point {
     /// East, or as the site's anchors say.
     pub x: f64,
@@ -22,6 +23,7 @@ pub struct Point {
 
 /// `uwb.location`: a tag is here.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct UwbLocation {
     /// The tag, for example `4f2a`: 1 to 64 visible ASCII characters.
     pub device_id: String,
@@ -39,6 +41,7 @@ pub struct UwbLocation {
 
 /// A tag in [`UwbDeviceList`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct UwbDevice {
     /// The tag.
     pub id: String,
@@ -50,6 +53,7 @@ pub struct UwbDevice {
 
 /// `uwb.device_list`: the tags that were heard of.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct UwbDeviceList {
     /// In the order of their names.
     pub devices: Vec<UwbDevice>,

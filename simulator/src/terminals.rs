@@ -1,12 +1,14 @@
 //! What a measuring chip sees on its pins.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::noise::Noise;
 
 /// The voltages at a chip's inputs; clones are handles to the same pins, so a test or a pack can drive them
 /// while the chip is on a bus.
 #[derive(Debug, Clone, Default)]
 pub struct Terminals {
-    levels: Arc<Mutex<Levels>>,
+    pins: Arc<Mutex<Pins>>,
 }
 
 /// The two voltages that a current and voltage monitor converts.
@@ -16,6 +18,13 @@ pub struct Levels {
     pub pin_volts: f64,
     /// IN+ minus IN−, in V.
     pub shunt_volts: f64,
+}
+
+#[derive(Debug, Default)]
+struct Pins {
+    levels: Levels,
+    /// One standard deviation of each, and where it comes from.
+    noise: Option<(Levels, Noise)>,
 }
 
 impl Terminals {
@@ -28,11 +37,27 @@ impl Terminals {
 
     /// Puts `pin_volts` on the bus pin and `shunt_volts` across the shunt inputs.
     pub fn set(&self, pin_volts: f64, shunt_volts: f64) {
-        *self.levels.lock().unwrap_or_else(PoisonError::into_inner) = Levels { pin_volts, shunt_volts };
+        self.pins().levels = Levels { pin_volts, shunt_volts };
     }
 
-    /// Both voltages at one instant.
+    /// From now on each conversion of any chip here has noise: one standard deviation of both inputs, in V. The sequence is
+    /// that of `seed`.
+    pub fn set_noise(&self, pin_volts: f64, shunt_volts: f64, seed: u64) {
+        self.pins().noise = Some((Levels { pin_volts, shunt_volts }, Noise::new(seed)));
+    }
+
+    /// Both voltages at one instant, noise included.
     pub fn levels(&self) -> Levels {
-        *self.levels.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut pins = self.pins();
+        let levels = pins.levels;
+        let Some((sigma, noise)) = &mut pins.noise else { return levels };
+        Levels {
+            pin_volts: levels.pin_volts + sigma.pin_volts * noise.normal(),
+            shunt_volts: levels.shunt_volts + sigma.shunt_volts * noise.normal(),
+        }
+    }
+
+    fn pins(&self) -> MutexGuard<'_, Pins> {
+        self.pins.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -42,6 +42,7 @@ pub(super) fn run(options: Options) -> ExitCode {
         current_sign: CurrentSign::Normal,
         divider: 1.0,
         temperature_probe: None,
+        sense: None,
     };
     let answer = Answer::of(look(&wiring, LOOKS, PAUSE_MS));
     say(&serde_json::to_string(&answer).unwrap_or_default());

@@ -17,7 +17,7 @@ use super::{CaFile, Secret, ServerUrl, ca_file, secret, server_url, shunt, value
 use crate::battery::Chemistry;
 use crate::command::Allowed;
 use crate::outputs::Plan;
-use crate::sensor::{CurrentSign, SensorKind, Shunt};
+use crate::sensor::{CurrentSign, SenseInterval, SensorKind, Shunt};
 
 keys! {
     /// The name of this device, as the cloud knows it.
@@ -256,6 +256,17 @@ keys! {
         remote: true,
         example: "1s",
         need: Need::Default("1s"),
+        ..Key::BLANK
+    };
+
+    /// How often the current is read and added up between two samples: `auto`, `off`, or 100ms to 10s.
+    /// `auto` is 100ms for an INA219, INA226 and INA238, 200ms for `hwmon`, and off for the others: an INA228 counts by itself.
+    /// Without effect where a sample has fewer than four of them.
+    sense_interval: SenseInterval = values::sense_interval, Key {
+        name: "SENSE_INTERVAL",
+        remote: true,
+        example: "100ms",
+        need: Need::Default("auto"),
         ..Key::BLANK
     };
 

@@ -12,7 +12,7 @@ use super::mistake::Refusal;
 use crate::battery::Chemistry;
 use crate::command::Allowed;
 use crate::outputs::Plan;
-use crate::sensor::{CurrentSign, SensorKind};
+use crate::sensor::{CurrentSign, SenseInterval, SensorKind};
 
 pub(super) fn device_id(text: &str) -> Result<DeviceId, Refusal> {
     // It would be a valid name, and travel in URLs.
@@ -145,6 +145,16 @@ pub(super) fn sample_interval(text: &str) -> Result<Duration, Refusal> {
         .ok_or_else(|| "expected a time from 100ms to 60s".into())
 }
 
+pub(super) fn sense_interval(text: &str) -> Result<SenseInterval, Refusal> {
+    match text.to_ascii_lowercase().as_str() {
+        "auto" => Ok(SenseInterval::Auto),
+        "off" => Ok(SenseInterval::Off),
+        _ => duration(text, Duration::from_millis(100)..=Duration::from_secs(10))
+            .map(SenseInterval::Every)
+            .ok_or_else(|| "expected auto, off, or a time from 100ms to 10s".into()),
+    }
+}
+
 pub(super) fn flush_interval(text: &str) -> Result<Duration, Refusal> {
     duration(text, Duration::from_secs(5)..=Duration::from_mins(10))
         .ok_or_else(|| "expected a time from 5s to 600s".into())
@@ -268,6 +278,28 @@ mod tests {
         }
         for text in ["", "s", "ms", "99ms", "61s", "0", "-1s", "1m", "1e999", "nan", "inf", "1ss", "0,5s"] {
             assert!(sample_interval(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_current_is_sensed_as_the_chip_needs_it_as_it_is_told_or_not_at_all() {
+        let (ms, second) = (Duration::from_millis, Duration::from_secs(1));
+        for (text, kind, sample, every) in [
+            ("auto", SensorKind::Ina226, second, Some(ms(100))),
+            ("auto", SensorKind::Ina219, ms(400), Some(ms(100))),
+            ("auto", SensorKind::Ina219, ms(399), None),
+            ("auto", SensorKind::Hwmon, second, Some(ms(200))),
+            ("Auto", SensorKind::Ina228, second, None),
+            ("0.25", SensorKind::Ina228, second, Some(ms(250))),
+            ("100ms", SensorKind::Max17048, second, None),
+            ("2s", SensorKind::Ina226, second, None),
+            ("2s", SensorKind::Ina226, 10 * second, Some(2 * second)),
+            ("OFF", SensorKind::Ina226, second, None),
+        ] {
+            assert_eq!(sense_interval(text).unwrap().with(kind, sample), every, "{text} {kind:?}");
+        }
+        for text in ["", "on", "99ms", "11s", "0", "-1s"] {
+            assert!(sense_interval(text).is_err(), "{text}");
         }
     }
 

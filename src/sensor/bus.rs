@@ -1,6 +1,7 @@
 //! The I2C thread, and the handle by which the async side asks it for readings.
 
 use std::sync::mpsc as blocking;
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -8,6 +9,8 @@ use tokio::time::Instant;
 
 use crate::health::Work;
 
+use super::integrator::Integrator;
+use super::pace::Pace;
 use super::{BatteryMonitor, Device, Reading, RetryHint, SensorError};
 
 /// Opens the chip. Called on the sensor's thread, before the first read and after a failure.
@@ -32,17 +35,20 @@ pub struct SensorHandle {
 
 impl SensorHandle {
     /// Starts a thread that reads `device`, which `open` opens when it is first read. `work` shows whether it is in a
-    /// read.
+    /// read. With `sense` it also reads by itself, that often: then each answer holds the means since the last one, and
+    /// what has flowed.
     ///
     /// # Errors
     /// If the system gives no thread.
-    pub fn spawn(device: Device, open: Opener, work: Work) -> std::io::Result<Self> {
+    pub fn spawn(device: Device, open: Opener, work: Work, sense: Option<Duration>) -> std::io::Result<Self> {
         let (requests, incoming) = blocking::sync_channel(1);
         let (outgoing, answers) = mpsc::channel(1);
         let done = work.clone();
-        std::thread::Builder::new()
-            .name("sensor".to_owned())
-            .spawn(move || serve(open, &incoming, &outgoing, &done))?;
+        let reader = Reader { open, monitor: None, untold_restart: false };
+        std::thread::Builder::new().name("sensor".to_owned()).spawn(move || match sense {
+            Some(every) => serve_sensing(reader, every, &incoming, &outgoing, &done),
+            None => serve(reader, &incoming, &outgoing, &done),
+        })?;
         Ok(Self { device, requests, answers, work, under_way: None, untold_restart: false })
     }
 
@@ -107,15 +113,13 @@ impl SensorHandle {
 
 /// The thread: one answer for each request, until the handle is gone.
 fn serve(
-    mut open: Opener,
+    mut reader: Reader,
     requests: &blocking::Receiver<()>,
     answers: &mpsc::Sender<Result<Reading, SensorError>>,
     work: &Work,
 ) {
-    let mut monitor = None;
-    let mut untold_restart = false;
     while requests.recv().is_ok() {
-        let answer = read(&mut monitor, &mut open, &mut untold_restart);
+        let answer = reader.read();
         work.done();
         if answers.blocking_send(answer).is_err() {
             return;
@@ -123,28 +127,97 @@ fn serve(
     }
 }
 
-/// Reads, and opens the chip at most once for it. After a failure the chip is forgotten, because what is
-/// plugged in next may be another one. What is not forgotten is a restart of its count: opened again, it looks as if it
-/// had counted on.
-fn read(
-    monitor: &mut Option<Box<dyn BatteryMonitor>>,
-    open: &mut Opener,
-    untold_restart: &mut bool,
-) -> Result<Reading, SensorError> {
-    let mut opened = match monitor.take() {
-        Some(opened) => opened,
-        None => open()?,
-    };
-    let mut result = opened.read();
-    match &mut result {
-        Ok(reading) if std::mem::take(untold_restart) => reading.tell_restart(),
-        Ok(_) => {}
-        Err(_) => *untold_restart |= opened.has_untold_restart(),
+/// The same, and between two requests it reads by itself, each `every`.
+fn serve_sensing(
+    mut reader: Reader,
+    every: Duration,
+    requests: &blocking::Receiver<()>,
+    answers: &mpsc::Sender<Result<Reading, SensorError>>,
+    work: &Work,
+) {
+    let mut pace = Pace::new(every, now());
+    let mut sum = Integrator::new();
+    loop {
+        match requests.recv_timeout(pace.due().saturating_duration_since(now())) {
+            Ok(()) => {
+                pace.asked(now());
+                let answer = match reader.read() {
+                    Ok(reading) => Ok(sum.report(now(), reading)),
+                    Err(error) => {
+                        // Since the last look at its configuration the chip may have measured anything.
+                        if matches!(error, SensorError::ConfigurationLost { .. }) {
+                            sum.discard()
+                        } else {
+                            sum.skip()
+                        }
+                        Err(error)
+                    }
+                };
+                work.done();
+                if answers.blocking_send(answer).is_err() {
+                    return;
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => match reader.sense() {
+                Some(Ok(reading)) => {
+                    sum.note(now(), &reading);
+                    pace.step(now());
+                }
+                Some(Err(SensorError::OutOfRange { .. })) => pace.step(now()),
+                Some(Err(_)) | None => pace.back_off(now()),
+            },
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
     }
-    if result.as_ref().err().is_none_or(|error| error.retry_hint() == RetryHint::Read) {
-        *monitor = Some(opened);
+}
+
+fn now() -> std::time::Instant {
+    std::time::Instant::now()
+}
+
+/// The chip, while it answers.
+struct Reader {
+    open: Opener,
+    monitor: Option<Box<dyn BatteryMonitor>>,
+    untold_restart: bool,
+}
+
+impl Reader {
+    /// Reads, and opens the chip at most once for it. After a failure the chip is forgotten, because what is
+    /// plugged in next may be another one. What is not forgotten is a restart of its count: opened again, it looks as if
+    /// it had counted on.
+    fn read(&mut self) -> Result<Reading, SensorError> {
+        let mut opened = match self.monitor.take() {
+            Some(opened) => opened,
+            None => (self.open)()?,
+        };
+        let mut result = opened.read();
+        match &mut result {
+            Ok(reading) if std::mem::take(&mut self.untold_restart) => reading.tell_restart(),
+            Ok(_) => {}
+            Err(_) => self.untold_restart |= opened.has_untold_restart(),
+        }
+        if may_stay(&result) {
+            self.monitor = Some(opened);
+        }
+        result
     }
-    result
+
+    /// Reads between two reports, if the chip is open: what its next [`BatteryMonitor::read`] tells is left to that.
+    fn sense(&mut self) -> Option<Result<Reading, SensorError>> {
+        let mut opened = self.monitor.take()?;
+        let result = opened.sense();
+        self.untold_restart |= opened.has_untold_restart();
+        if may_stay(&result) {
+            self.monitor = Some(opened);
+        }
+        Some(result)
+    }
+}
+
+/// Whether the chip may be read again without opening it anew.
+fn may_stay(result: &Result<Reading, SensorError>) -> bool {
+    result.as_ref().err().is_none_or(|error| error.retry_hint() == RetryHint::Read)
 }
 
 #[cfg(test)]

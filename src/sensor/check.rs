@@ -211,6 +211,7 @@ mod tests {
             current_sign: CurrentSign::Normal,
             divider,
             temperature_probe: None,
+            sense: None,
         }
     }
 

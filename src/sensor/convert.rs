@@ -74,6 +74,7 @@ mod tests {
             current_sign,
             divider,
             temperature_probe: None,
+            sense: None,
         }
     }
 

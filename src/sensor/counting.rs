@@ -79,7 +79,7 @@ fn the_count_goes_on_over_a_restart_of_the_daemon_and_not_over_one_of_the_chip()
 fn handle(bench: &Bench) -> SensorHandle {
     let (bus, delay) = (bench.bus.clone(), bench.delay());
     let open = move || chips::open(bus.clone(), delay.clone(), device("INA228"), wiring(SensorKind::Ina228));
-    SensorHandle::spawn(device("INA228"), Box::new(open), Work::default()).unwrap()
+    SensorHandle::spawn(device("INA228"), Box::new(open), Work::default(), None).unwrap()
 }
 
 #[tokio::test]

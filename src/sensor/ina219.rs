@@ -139,6 +139,22 @@ where
         Ok(None)
     }
 
+    fn judge(&self, measured: Option<Measured>) -> Result<Reading, SensorError> {
+        let measured = measured.ok_or_else(|| SensorError::NoConversion { device: self.device.clone() })?;
+        // The bus is measured at IN−, so a divider there takes that input from the shunt.
+        let with_current = self.wiring.is_undivided();
+        measured
+            .and_then(|(bus, shunt)| {
+                convert(
+                    &scale(self.configuration),
+                    &self.wiring,
+                    bus.into(),
+                    with_current.then_some(shunt.into()),
+                )
+            })
+            .map_err(|reach| SensorError::OutOfRange { device: self.device.clone(), reach })
+    }
+
     fn verify_configuration(&mut self) -> Result<(), SensorError> {
         // The crate compares too, but with what it has read last, not with what we want.
         let found = match self.chip.configuration() {
@@ -175,19 +191,12 @@ where
         // After the measurement, so that a chip that restarts in the middle of it is found out; and before
         // its range is judged, which is another one after a restart.
         self.verify_configuration()?;
-        let measured = measured.ok_or_else(|| SensorError::NoConversion { device: self.device.clone() })?;
-        // The bus is measured at IN−, so a divider there takes that input from the shunt.
-        let with_current = self.wiring.is_undivided();
-        measured
-            .and_then(|(bus, shunt)| {
-                convert(
-                    &scale(self.configuration),
-                    &self.wiring,
-                    bus.into(),
-                    with_current.then_some(shunt.into()),
-                )
-            })
-            .map_err(|reach| SensorError::OutOfRange { device: self.device.clone(), reach })
+        self.judge(measured)
+    }
+
+    fn sense(&mut self) -> Result<Reading, SensorError> {
+        let measured = self.measure()?;
+        self.judge(measured)
     }
 }
 

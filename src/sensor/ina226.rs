@@ -140,6 +140,13 @@ where
         Ok(None)
     }
 
+    fn judge(&self, measured: Option<(u16, i16)>) -> Result<Reading, SensorError> {
+        let (bus, shunt) =
+            measured.ok_or_else(|| SensorError::NoConversion { device: self.device.clone() })?;
+        convert(&SCALE, &self.wiring, bus.into(), Some(shunt.into()))
+            .map_err(|reach| SensorError::OutOfRange { device: self.device.clone(), reach })
+    }
+
     fn verify_configuration(&mut self) -> Result<(), SensorError> {
         let found = self.chip.configuration_raw().map_err(|e| self.failed("reading CONFIGURATION", &e))?;
         if found == CONFIGURATION_WORD {
@@ -174,10 +181,12 @@ where
         // Last, because the crate sends register pointer and read as two transfers: a chip that restarts
         // between them answers with its configuration, 0x4127, which is a believable 20.8 V.
         self.verify_configuration()?;
-        let (bus, shunt) =
-            measured.ok_or_else(|| SensorError::NoConversion { device: self.device.clone() })?;
-        convert(&SCALE, &self.wiring, bus.into(), Some(shunt.into()))
-            .map_err(|reach| SensorError::OutOfRange { device: self.device.clone(), reach })
+        self.judge(measured)
+    }
+
+    fn sense(&mut self) -> Result<Reading, SensorError> {
+        let measured = self.measure()?;
+        self.judge(measured)
     }
 }
 

@@ -22,13 +22,17 @@ mod ina219;
 mod ina226;
 mod ina228;
 mod ina238;
+mod integrator;
 mod kernel;
 mod linux;
 mod look;
 mod max17048;
+mod pace;
 mod probe;
 mod registers;
 mod scan;
+#[cfg(test)]
+mod sensing;
 #[cfg(test)]
 mod testing;
 mod wiring;
@@ -49,7 +53,7 @@ pub use error::{BUS_OUT_OF_RANGE, RetryHint, SHUNT_OUT_OF_RANGE, SensorError};
 pub use look::{RegisterWord, Registers, look};
 use probe::{Probe, WithProbe};
 pub use scan::{Answer, scan};
-pub use wiring::{CurrentSign, SensorKind, Shunt, Wiring};
+pub use wiring::{CurrentSign, SenseInterval, SensorKind, Shunt, Wiring};
 
 /// A chip that measures a battery.
 pub trait BatteryMonitor: Send {
@@ -61,6 +65,15 @@ pub trait BatteryMonitor: Send {
     /// # Errors
     /// There is never an old or doubtful value: what could not be measured afresh is an error.
     fn read(&mut self) -> Result<Reading, SensorError>;
+
+    /// Measures between two reports: voltage and current alone. Whether the chip has kept its configuration is only
+    /// known by the next [`Self::read`], before which this must not be believed.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    fn sense(&mut self) -> Result<Reading, SensorError> {
+        self.read()
+    }
 
     /// Whether the chip has begun to count charge anew and no reading has told it yet.
     fn has_untold_restart(&self) -> bool {
@@ -103,7 +116,7 @@ impl Reading {
 /// If the system gives no thread.
 pub fn open(wiring: &Wiring, work: Work) -> std::io::Result<SensorHandle> {
     let device = wiring.device();
-    let (chip, wiring) = (device.clone(), wiring.clone());
+    let (chip, wiring, sense) = (device.clone(), wiring.clone(), wiring.sense);
     let probe = match &wiring.temperature_probe {
         Some(name) => Some(Probe::start(Path::new(linux::SYSFS), name)?),
         None => None,
@@ -120,7 +133,7 @@ pub fn open(wiring: &Wiring, work: Work) -> std::io::Result<SensorHandle> {
         }
         None => open_chip,
     };
-    SensorHandle::spawn(device, opener, work)
+    SensorHandle::spawn(device, opener, work, sense)
 }
 
 impl Wiring {

@@ -69,6 +69,10 @@ impl BatteryMonitor for WithProbe {
         Ok(Reading { temperature: self.probe.celsius(), ..reading })
     }
 
+    fn sense(&mut self) -> Result<Reading, SensorError> {
+        self.monitor.sense()
+    }
+
     fn has_untold_restart(&self) -> bool {
         self.monitor.has_untold_restart()
     }

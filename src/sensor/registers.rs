@@ -109,6 +109,13 @@ where
         Ok(None)
     }
 
+    fn judge(&self, measured: Option<(i32, Option<i32>)>) -> Result<Reading, SensorError> {
+        let device = &self.wires.device;
+        let (bus, shunt) = measured.ok_or_else(|| SensorError::NoConversion { device: device.clone() })?;
+        convert(&self.scale, &self.wiring, bus, shunt)
+            .map_err(|reach| SensorError::OutOfRange { device: device.clone(), reach })
+    }
+
     fn verify_configuration(&mut self) -> Result<(), SensorError> {
         for setting in &self.sheet.settings {
             let found = word(self.wires.read(setting.register)?);
@@ -146,12 +153,14 @@ where
         let charge = self.charge()?;
         // Last, so that a chip that restarts in the middle of the measurement is found out.
         self.verify_configuration()?;
-        let device = &self.wires.device;
-        let (bus, shunt) = measured.ok_or_else(|| SensorError::NoConversion { device: device.clone() })?;
-        let reading = convert(&self.scale, &self.wiring, bus, shunt)
-            .map_err(|reach| SensorError::OutOfRange { device: device.clone(), reach })?;
+        let reading = self.judge(measured)?;
         self.counts_on = true;
         Ok(Reading { charge, ..reading })
+    }
+
+    fn sense(&mut self) -> Result<Reading, SensorError> {
+        let measured = self.measure()?;
+        self.judge(measured)
     }
 
     fn has_untold_restart(&self) -> bool {

@@ -47,6 +47,7 @@ pub(super) fn wiring(kind: SensorKind) -> Wiring {
         current_sign: CurrentSign::Normal,
         divider: 1.0,
         temperature_probe: None,
+        sense: None,
     }
 }
 

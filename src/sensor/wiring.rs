@@ -1,6 +1,7 @@
 //! How the sensor is wired to the pack: what the technician writes down, as types.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ems_simulator::simulated;
 
@@ -62,6 +63,38 @@ pub struct Wiring {
     pub divider: f64,
     /// The probe at the battery: a 1-Wire id or a hwmon name.
     pub temperature_probe: Option<String>,
+    /// How often the sensor's thread reads by itself between two samples, if it does.
+    pub sense: Option<Duration>,
+}
+
+/// How often the current is read between two samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SenseInterval {
+    /// As is best for the chip.
+    Auto,
+    /// Never.
+    Off,
+    /// Each so long.
+    Every(Duration),
+}
+
+/// A chip has a new result in 66 to 75 ms.
+const SENSE: Duration = Duration::from_millis(100);
+/// A reading through the kernel opens and reads a file for each value.
+const SENSE_BY_KERNEL: Duration = Duration::from_millis(200);
+/// With fewer readings to a sample it is not worth its while.
+const LEAST_TO_A_SAMPLE: u32 = 4;
+
+impl SenseInterval {
+    /// What this comes to with that sensor and that time between two samples.
+    pub fn with(self, kind: SensorKind, sample_interval: Duration) -> Option<Duration> {
+        let every = match self {
+            Self::Auto => kind.sense_interval(),
+            Self::Off => None,
+            Self::Every(every) => Some(every).filter(|_| kind.measures_current()),
+        };
+        every.filter(|every| *every * LEAST_TO_A_SAMPLE <= sample_interval)
+    }
 }
 
 impl SensorKind {
@@ -91,6 +124,20 @@ impl SensorKind {
         !matches!(self, Self::Hwmon | Self::PowerSupply | Self::Simulated)
     }
 
+    /// How often its current is best read between two samples: an INA228 counts by itself, a driver below
+    /// `power_supply` gives a gauge's own slow values, and the simulated pack has no load that is shorter than a sample.
+    fn sense_interval(self) -> Option<Duration> {
+        match self {
+            Self::Ina219 | Self::Ina226 | Self::Ina238 => Some(SENSE),
+            Self::Hwmon => Some(SENSE_BY_KERNEL),
+            Self::Ina228 | Self::Max17048 | Self::Ads1115 | Self::PowerSupply | Self::Simulated => None,
+        }
+    }
+
+    fn measures_current(self) -> bool {
+        !matches!(self, Self::Max17048 | Self::Ads1115)
+    }
+
     /// Whether the kernel reads the chip.
     pub fn is_read_by_kernel(self) -> bool {
         matches!(self, Self::Hwmon | Self::PowerSupply)
@@ -115,6 +162,7 @@ impl Wiring {
             current_sign: CurrentSign::Normal,
             divider: simulated::DIVIDER,
             temperature_probe: None,
+            sense: None,
         }
     }
 

@@ -1,59 +1,38 @@
 // Drives the live page of a real ems-cloud in a real Chromium, and tells the test on stdout what it sees, a word and
-// JSON a line. The test changes the world meanwhile: it stops the device and the cloud when it has read that the page
-// waits for it.
+// JSON a line. The test changes the world meanwhile: it stops the device, the network and the cloud when it has read
+// that the page waits for it.
 //
 // From the environment: PAGE_URL, PAGE_USER, PAGE_PASSWORD, CHROMIUM, SCREENSHOTS (a folder).
 
 import assert from "node:assert/strict";
-import path from "node:path";
-import { chromium } from "playwright-core";
+import { DESKTOP, openWindow, PHONE, screenshot, serious, tell, withBrowser } from "./browser.mjs";
 
-const { PAGE_URL, PAGE_USER, PAGE_PASSWORD, CHROMIUM, SCREENSHOTS } = process.env;
-const DESKTOP = { width: 1280, height: 800 };
-const PHONE = { width: 390, height: 844 };
+const { PAGE_URL, PAGE_USER, PAGE_PASSWORD } = process.env;
 /** How long the voltage is watched, ms. */
 const WATCH = 12_000;
-/** What only a hang takes, ms. */
-const PATIENCE = 60_000;
 
-const browser = await chromium.launch({
-  executablePath: CHROMIUM,
-  args: [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-  ],
-});
-try {
-  await visit();
-} finally {
-  await browser.close();
-}
-
-async function visit() {
-  const context = await browser.newContext({ viewport: DESKTOP });
-  context.setDefaultTimeout(PATIENCE);
-  const page = await context.newPage();
-  // Before, the browser complains about each refusal.
+await withBrowser(async (browser) => {
+  const { context, page, complaints } = await openWindow(browser, { ...DESKTOP, colorScheme: "light" });
+  const errors = [];
   await logIn(page);
-  const complaints = [];
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+  // Before, the browser complains about each refusal.
+  page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
 
   await watchVoltage(page);
-  await screenshot(page, "live-desktop");
-  await onThePhone(context, page.url());
+  await screenshot(page, "live-desktop-light");
+  await readCurves(page);
+  await inEveryDress(browser, context, page.url());
   // From here on lost connections are complained about, and rightly.
-  tell("complaints", complaints);
+  tell("complaints", [...complaints, ...errors]);
 
   await loseTheDevice(page);
+  await sleepAndWake(page);
+  await loseTheNetwork(page);
   await loseTheCloud(page);
+  await byKeyboard(browser);
+  tell("broken", complaints);
   await logOut(page, context);
-}
+});
 
 async function logIn(page) {
   await page.goto(PAGE_URL);
@@ -64,11 +43,23 @@ async function logIn(page) {
   };
   await submit("not the password");
   await page.getByRole("alert").filter({ hasText: /password/ }).waitFor();
+  await screenshot(page, "login-desktop-light");
+  tell("serious-login", await serious(page, "login"));
+  await page.evaluate(() => {
+    const began = performance.now();
+    addEventListener("submit", () => (window.submittedAt = performance.now()), { capture: true, once: true });
+    new MutationObserver((_, observer) => {
+      if (!/\d/.test(document.querySelector('[data-testid="device-row"] .number')?.textContent ?? "")) return;
+      window.firstValueAfter = performance.now() - (window.submittedAt ?? began);
+      observer.disconnect();
+    }).observe(document.body, { childList: true, subtree: true, characterData: true });
+  });
   await submit(PAGE_PASSWORD);
   const row = deviceRow(page);
   await row.getByTestId("device-online").filter({ hasText: /^online$/ }).waitFor();
   await row.getByText("%").first().waitFor();
-  await screenshot(page, "devices-desktop");
+  tell("first-value-ms", await page.evaluate(() => Math.round(window.firstValueAfter)));
+  await screenshot(page, "fleet-desktop-light");
   tell("devices", await page.getByTestId("device-row").count());
   await row.getByRole("link").click();
 }
@@ -79,6 +70,7 @@ async function watchVoltage(page) {
     ["live-current", /-?\d/],
     ["live-soc", /\d/],
     ["live-age", /ago/],
+    ["live-state", /[A-Z]/],
     ["device-online", /^online/],
     ["connection-status", /^connected$/],
   ]) {
@@ -109,30 +101,82 @@ async function watchVoltage(page) {
   tell("painted", painted);
 }
 
-async function onThePhone(context, url) {
-  const phone = await browser.newContext({
-    viewport: PHONE,
-    deviceScaleFactor: 2,
-    isMobile: true,
-    hasTouch: true,
-    storageState: await context.storageState(),
-  });
-  const page = await phone.newPage();
-  await page.goto(url);
-  await voltageOf(page, /\d/);
-  await page.getByTestId("device-online").filter({ hasText: /^online/ }).waitFor();
-  await screenshot(page, "live-phone");
-  tell("overflow", await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth));
-  await phone.close();
+/** One cursor over all curves, a span marked with the mouse, a pause, and back. */
+async function readCurves(page) {
+  const charts = page.getByTestId("live-chart");
+  const title = page.getByTestId("charts-title");
+  await page.getByTestId("window-1").click();
+  await title.filter({ hasText: "Last minute" }).waitFor();
+  const box = await charts.locator(".u-over").first().boundingBox();
+  await page.mouse.move(box.x + box.width - 20, box.y + 30);
+  const shown = await charts.locator(".u-cursor-x").evaluateAll((lines) => lines.map((line) => line.style.transform !== "" && !line.classList.contains("u-off")));
+  tell("cursors", shown);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width - 120, box.y + 30, { steps: 4 });
+  await page.mouse.up();
+  await title.filter({ hasText: /^Held/ }).waitFor();
+  await page.getByTestId("chart-pause").click();
+  await title.filter({ hasText: "Last minute" }).waitFor();
+  await page.getByTestId("window-15").click();
+}
+
+/** Phone and desk, dark and light: nothing is wider than the screen, and axe finds nothing serious. */
+async function inEveryDress(browser, context, url) {
+  const found = [];
+  const overflow = [];
+  for (const [size, options] of [["phone", PHONE], ["desktop", DESKTOP]]) {
+    for (const colorScheme of ["dark", "light"]) {
+      const storageState = await context.storageState();
+      const { context: other, page } = await openWindow(browser, { ...options, colorScheme, storageState });
+      for (const [name, address] of [["live", url], ["fleet", PAGE_URL]]) {
+        await page.goto(address);
+        await page.getByTestId("device-online").filter({ hasText: /^online/ }).first().waitFor();
+        if (name === "live") await voltageOf(page, /\d/);
+        found.push(...(await serious(page, `${name} ${size} ${colorScheme}`)));
+        overflow.push(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth));
+        await screenshot(page, `${name}-${size}-${colorScheme}`);
+      }
+      await other.close();
+    }
+  }
+  tell("overflow", Math.max(...overflow));
+  tell("serious", found);
 }
 
 async function loseTheDevice(page) {
   tell("stop-the-device");
   await page.getByTestId("device-online").filter({ hasText: /^offline/ }).waitFor();
+  await page.locator(".tiles.is-stale").waitFor();
   const before = await text(page, "live-voltage");
   tell("start-the-device");
   await page.getByTestId("device-online").filter({ hasText: /^online/ }).waitFor();
-  await voltageOf(page, new RegExp(`^(?!${before.replace(".", "\\.")}$)`));
+  await voltageOf(page, another(before));
+}
+
+/** The clock jumps by eight hours and the sockets are dead, as after a night with the lid closed. */
+async function sleepAndWake(page) {
+  tell("hold-the-network");
+  await page.evaluate(() => {
+    const now = Date.now;
+    Date.now = () => now() + 8 * 3_600_000;
+  });
+  await page.locator('[data-testid="connection-status"]:not([data-status="OPEN"])').waitFor();
+  tell("release-the-network");
+  await recovered(page);
+  await page.getByTestId("live-age").filter({ hasText: /^(< 1|1|2) s ago/ }).waitFor();
+  tell("awake");
+}
+
+/** Nothing comes through any more, and nothing says so: only silence. */
+async function loseTheNetwork(page) {
+  const before = await text(page, "live-voltage");
+  tell("hold-the-network");
+  const began = Date.now();
+  await page.locator('[data-testid="connection-status"]:not([data-status="OPEN"])').waitFor();
+  tell("said-after-ms", Date.now() - began);
+  tell("release-the-network");
+  await recovered(page);
+  await voltageOf(page, another(before));
 }
 
 async function loseTheCloud(page) {
@@ -142,16 +186,63 @@ async function loseTheCloud(page) {
   tell("lost", await status.textContent());
   const before = await text(page, "live-voltage");
   tell("start-the-cloud");
-  await page.locator('[data-testid="connection-status"][data-status="OPEN"]').waitFor();
-  await voltageOf(page, new RegExp(`^(?!${before.replace(".", "\\.")}$)`));
+  await recovered(page);
+  await voltageOf(page, another(before));
   tell("recovered");
 }
 
+/** Log in, choose a device, stop the curves, read them, and change the colours, without a mouse. */
+async function byKeyboard(browser) {
+  const { context, page } = await openWindow(browser, DESKTOP);
+  await page.goto(PAGE_URL);
+  await page.getByTestId("login-username").waitFor();
+  await page.keyboard.type(PAGE_USER);
+  await page.keyboard.press("Tab");
+  await page.keyboard.type(PAGE_PASSWORD);
+  await page.keyboard.press("Enter");
+  await deviceRow(page).waitFor();
+  await tabTo(page, '[data-row="0"]');
+  await page.keyboard.press("End");
+  await page.keyboard.press("Enter");
+  await voltageOf(page, /\d/);
+  await tabTo(page, '[data-testid="chart-pause"]');
+  await page.keyboard.press("Enter");
+  await page.getByTestId("charts-title").filter({ hasText: /^Held/ }).waitFor();
+  await page.keyboard.press("Space");
+  await tabTo(page, ".cursor-slider");
+  await page.keyboard.press("ArrowLeft");
+  await page.locator(".charts-time").filter({ hasText: /\d/ }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.locator(".charts-time").filter({ hasText: /^$/ }).waitFor({ state: "attached" });
+  await tabTo(page, '[aria-label^="Menu of"]');
+  await page.keyboard.press("Enter");
+  await tabTo(page, '[name="theme"]');
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("ArrowDown");
+  await page.locator('html[data-theme="dark"]').waitFor();
+  await context.close();
+  tell("keyboard");
+}
+
+/** Presses Tab until the focus is there; a page has no more stops than that. */
+async function tabTo(page, selector) {
+  for (let i = 0; i < 60; i += 1) {
+    if (await page.evaluate((wanted) => document.activeElement?.matches(wanted) === true, selector)) return;
+    await page.keyboard.press("Tab");
+  }
+  assert.fail(`the Tab key does not reach ${selector}`);
+}
+
 async function logOut(page, context) {
+  await page.getByRole("button", { name: /^Menu of/ }).click();
   await page.getByTestId("logout").click();
   await page.getByTestId("login-username").waitFor();
   const answer = await context.request.get(new URL("/api/devices", PAGE_URL).href);
   tell("after-logout", answer.status());
+}
+
+function recovered(page) {
+  return page.locator('[data-testid="connection-status"][data-status="OPEN"]').waitFor();
 }
 
 function deviceRow(page) {
@@ -162,16 +253,13 @@ function voltageOf(page, pattern) {
   return page.getByTestId("live-voltage").filter({ hasText: pattern }).waitFor();
 }
 
+/** Any text but this one. */
+function another(before) {
+  return new RegExp(`^(?!${before.replace(".", "\\.")}$)`);
+}
+
 async function text(page, id) {
   const content = await page.getByTestId(id).textContent();
   assert.match(content, /\d/);
   return content;
-}
-
-function screenshot(page, name) {
-  return page.screenshot({ path: path.join(SCREENSHOTS, `${name}.png`), fullPage: true });
-}
-
-function tell(word, value = null) {
-  console.log(`${word} ${JSON.stringify(value)}`);
 }

@@ -1,6 +1,8 @@
 //! Random packs in use for days. Others, more of them, and for longer: `SOC_FIRST=1001 SOC_PACKS=2000 SOC_DAYS=2 cargo test
 //! --release --test soc -- --nocapture weeks`.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use ems_simulator::Trace;
 
 use crate::random_pack::random_pack;
@@ -30,30 +32,59 @@ fn mean(scores: &[(Score, Score)], of: impl Fn(&(Score, Score)) -> f64) -> f64 {
     scores.iter().map(of).sum::<f64>() / scores.len() as f64
 }
 
+/// The truth of a trace is rounded to 0.01 %.
+const OUTSIDE: f64 = 0.005;
+
+/// Warm and cold, of the packs with these numbers.
+fn scores(seeds: std::ops::Range<u64>, days: f64) -> Vec<(Score, Score)> {
+    let next = AtomicU64::new(seeds.start);
+    let work = || {
+        let mut scores = Vec::new();
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= seeds.end {
+                return scores;
+            }
+            scores.push(scored(seed, days));
+        }
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..std::thread::available_parallelism().map_or(1, usize::from))
+            .map(|_| scope.spawn(work))
+            .collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+    })
+}
+
+fn scored(seed: u64, days: f64) -> (Score, Score) {
+    let pack = random_pack(seed);
+    let rows = Trace::new(pack.installation.clone(), seed).take_while(|row| row.seconds < days * 86_400.0);
+    let warm = score(&pack.setup, rows.clone(), true);
+    let cold = score(&pack.setup, rows, false);
+    if warm.outside.max(cold.outside) > OUTSIDE {
+        println!(
+            "{}: inside {:.2} % and {:.2} %, outside by up to {:.2} % and {:.2} %, width {:.1} and {:.1}",
+            pack.name, warm.inside, cold.inside, warm.outside, cold.outside, warm.width, cold.width
+        );
+    }
+    assert!(warm.outside.max(cold.outside) < 10.0, "{}: {warm:?} {cold:?}", pack.name);
+    (warm, cold)
+}
+
 #[test]
 fn the_interval_holds_the_truth_of_random_packs_whose_errors_are_within_the_sensors_specification() {
     let optimised = !cfg!(debug_assertions);
     let packs = setting("SOC_PACKS", if optimised { 120.0 } else { 24.0 });
     let days = setting("SOC_DAYS", if optimised { 7.0 } else { 1.0 });
-    let mut scores = Vec::new();
-    let mut beyond = 0;
     let first = setting("SOC_FIRST", 1.0) as u64;
-    for seed in first..first + packs as u64 {
-        let pack = random_pack(seed);
-        let rows =
-            Trace::new(pack.installation.clone(), seed).take_while(|row| row.seconds < days * 86_400.0);
-        let warm = score(&pack.setup, rows.clone(), true);
-        let cold = score(&pack.setup, rows, false);
-        if warm.inside < 95.0 || cold.inside < 95.0 {
-            beyond += 1;
-            println!(
-                "{}: inside {:.1} % and {:.1} %, outside by up to {:.1} % and {:.1} %",
-                pack.name, warm.inside, cold.inside, warm.outside, cold.outside
-            );
-        }
-        assert!(warm.outside.max(cold.outside) < 10.0, "{}: {warm:?} {cold:?}", pack.name);
-        scores.push((warm, cold));
-    }
+    let scores = scores(first..first + packs as u64, days);
+    let beyond = scores.iter().filter(|(warm, cold)| warm.inside.min(cold.inside) < 95.0).count();
+    let ever = |of: fn(&(Score, Score)) -> f64| scores.iter().filter(|score| of(score) > OUTSIDE).count();
+    println!(
+        "{} warm and {} cold are outside for at least one row",
+        ever(|s| s.0.outside),
+        ever(|s| s.1.outside)
+    );
     percentiles("warm RMSE", &scores, |s| s.0.rmse);
     percentiles("  counting", &scores, |s| s.0.counting);
     percentiles("  inside", &scores, |s| s.0.inside);
@@ -66,5 +97,5 @@ fn the_interval_holds_the_truth_of_random_packs_whose_errors_are_within_the_sens
     assert!(mean(&scores, |s| s.0.rmse) <= 2.0 && mean(&scores, |s| s.1.rmse) <= 5.0);
     assert!(mean(&scores, |s| s.0.width) <= 14.0);
     assert!(mean(&scores, |s| s.0.inside.min(s.1.inside)) >= 99.5);
-    assert!(f64::from(beyond) <= 0.01 * packs, "{beyond} of {packs}");
+    assert!(beyond as f64 <= 0.01 * packs, "{beyond} of {packs}");
 }

@@ -14,11 +14,12 @@ const MAX_NAME: usize = crate::http::MAX_DEVICE_NAME;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Device {
-    /// Register a device and print its token, once
+    /// Register devices, all or none, and print their tokens, once
     Add {
         /// 1 to 63 characters of a-z, 0-9, '_' and '-', for example `ems_001`
-        id: DeviceId,
-        /// A name for people
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<DeviceId>,
+        /// A name for people, of a single device
         #[arg(long, value_name = "TEXT")]
         name: Option<String>,
     },
@@ -47,17 +48,14 @@ impl Device {
         let db = open_database(data)?;
         let sql = |error: rusqlite::Error| Failure::other(format!("{}: {error}", path.display()));
         match self {
-            Self::Add { id, name } => {
+            Self::Add { ids, name } => {
                 if name.as_ref().is_some_and(|name| name.len() > MAX_NAME) {
                     return Err(Failure::usage(format!("--name: at most {MAX_NAME} bytes")));
                 }
-                let token = Token::generate().map_err(Failure::other)?;
-                if !devices::add(&db, &id, name.as_deref(), &token.hash()).map_err(sql)? {
-                    return Err(Failure::usage(format!(
-                        "there is a device {id} already; `ems-cloud device token {id}` makes a new token"
-                    )));
+                if name.is_some() && ids.len() > 1 {
+                    return Err(Failure::usage("--name is for one device: add the others without it"));
                 }
-                show_token(&id, &token)
+                add(&db, &ids, name.as_deref(), &sql)
             }
             Self::Token { id } => {
                 let token = Token::generate().map_err(Failure::other)?;
@@ -69,6 +67,28 @@ impl Device {
             Self::List => list(&db).map_err(sql)?.into_iter().try_for_each(say),
         }
     }
+}
+
+/// Either all are registered or none: half a list would have to be taken apart by hand.
+fn add(
+    db: &Connection,
+    ids: &[DeviceId],
+    name: Option<&str>,
+    sql: &impl Fn(rusqlite::Error) -> Failure,
+) -> Result<(), Failure> {
+    let transaction = db.unchecked_transaction().map_err(sql)?;
+    let mut tokens = Vec::with_capacity(ids.len());
+    for id in ids {
+        let token = Token::generate().map_err(Failure::other)?;
+        if !devices::add(&transaction, id, name, &token.hash()).map_err(sql)? {
+            return Err(Failure::usage(format!(
+                "there is a device {id} already; `ems-cloud device token {id}` makes a new token"
+            )));
+        }
+        tokens.push(token);
+    }
+    transaction.commit().map_err(sql)?;
+    ids.iter().zip(&tokens).try_for_each(|(id, token)| show_token(id, token))
 }
 
 fn show_token(id: &DeviceId, token: &Token) -> Result<(), Failure> {

@@ -15,7 +15,9 @@ use crate::auth::sessions::Lifetimes;
 use crate::data_dir::DataDir;
 use crate::http::proxy::Proxies;
 use crate::limits::Maxima;
+use crate::sealer::Policy;
 use crate::server::{Config, Server, StartError};
+use crate::store::history::retention::Keep;
 use crate::webhooks::reach::Reach;
 
 #[derive(Debug, Args)]
@@ -59,6 +61,18 @@ pub(super) struct Serve {
     /// The longest time over which open connections are closed when the server stops, in seconds
     #[arg(long, env = "EMS_CLOUD_DRAIN", value_name = "SECONDS", default_value_t = 10)]
     drain: u64,
+    /// How long samples are kept, in days; 0 keeps them for ever
+    #[arg(long, env = "EMS_CLOUD_KEEP_SAMPLES", value_name = "DAYS", default_value_t = 730, value_parser = clap::value_parser!(i64).range(0..=36_500))]
+    keep_samples: i64,
+    /// How long the roll-ups of minutes are kept, in days; 0 keeps them for ever
+    #[arg(long, env = "EMS_CLOUD_KEEP_MINUTES", value_name = "DAYS", default_value_t = 1_825, value_parser = clap::value_parser!(i64).range(0..=36_500))]
+    keep_minutes: i64,
+    /// How long the roll-ups of hours are kept, in days; 0 keeps them for ever
+    #[arg(long, env = "EMS_CLOUD_KEEP_HOURS", value_name = "DAYS", default_value_t = 0, value_parser = clap::value_parser!(i64).range(0..=36_500))]
+    keep_hours: i64,
+    /// How long after the end of an hour its samples are packed, in seconds
+    #[arg(long, env = "EMS_CLOUD_SEAL_AFTER", value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    seal_after: u64,
     /// How to log: text for people, or one JSON object a line
     #[arg(long, env = "EMS_CLOUD_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     log_format: Format,
@@ -84,6 +98,7 @@ impl Serve {
             Format::Text => log.init(),
             Format::Json => log.json().flatten_event(true).init(),
         }
+        let history = self.history()?;
         let config = Config {
             data,
             tls: self.listen,
@@ -102,6 +117,7 @@ impl Serve {
             proxies: Proxies::new(self.trust_proxy),
             reach: Reach::new(self.webhook_allow),
             drain: Duration::from_secs(self.drain),
+            history,
         };
         raise_descriptor_limit();
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -109,6 +125,29 @@ impl Serve {
             .build()
             .map_err(|error| Failure::other(format!("no threads: {error}")))?;
         runtime.block_on(serve(config))
+    }
+}
+
+impl Serve {
+    fn history(&self) -> Result<Policy, Failure> {
+        const DAY_MS: i64 = 86_400_000;
+        let kept = |days: i64| if days == 0 { i64::MAX } else { days };
+        let (samples, minutes) = (kept(self.keep_samples), kept(self.keep_minutes));
+        if samples > minutes || minutes > kept(self.keep_hours) {
+            return Err(Failure::usage(
+                "samples are kept no longer than roll-ups of minutes, and these no longer than those of hours: \
+                 raise --keep-minutes or --keep-hours, or lower --keep-samples",
+            ));
+        }
+        let limit = |days: i64| (days != 0).then(|| days * DAY_MS);
+        Ok(Policy {
+            seal_after: Duration::from_secs(self.seal_after),
+            keep: Keep {
+                samples: limit(self.keep_samples),
+                minutes: limit(self.keep_minutes),
+                hours: limit(self.keep_hours),
+            },
+        })
     }
 }
 

@@ -1,4 +1,8 @@
-//! `GET /api/devices/{id}/telemetry` and `/events`.
+//! What a device has sent: `GET /api/devices/{id}/telemetry`, `/history`, `/events`, and exports.
+
+mod csv;
+mod export;
+mod plot;
 
 use std::sync::Arc;
 
@@ -7,6 +11,9 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use ems_protocol::{DeviceEvent, DeviceId, Telemetry, Timestamp};
 use serde::Serialize;
+
+pub(super) use export::{as_csv, as_ndjson};
+pub(super) use plot::history;
 
 use super::devices::find;
 use super::id::RawId;
@@ -53,6 +60,9 @@ pub(super) async fn telemetry(
     query: Parameters,
 ) -> Result<Response, Problem> {
     let device = find(&app, &id).await?;
+    if query.text("step").is_some() {
+        return plot::answer(&app, &device, &query).await;
+    }
     let to = query.time("to")?.unwrap_or_else(|| clock::now().millis());
     let from = query.time("from")?.unwrap_or(to - DEFAULT_SPAN_MS);
     if from > to {
@@ -61,12 +71,8 @@ pub(super) async fn telemetry(
     let limit = query.limit(DEFAULT_SAMPLES, MAX_SAMPLES)?;
     let (key, id) = (device.key, device.id.clone());
     let history = app.store.read(move |db| samples::range(db, key, &id, from, to, limit)).await?;
-    let samples = history.samples.into_iter().map(|stored| Sample {
-        telemetry: stored.telemetry,
-        received_at: Timestamp::from_millis(stored.received_at),
-    });
-    let body =
-        Page { device_id: device.id.clone(), samples: samples.collect(), truncated: history.truncated };
+    let samples = history.samples.into_iter().map(Sample::from).collect();
+    let body = Page { device_id: device.id.clone(), samples, truncated: history.truncated };
     Ok(Json(body).into_response())
 }
 
@@ -78,6 +84,13 @@ pub(super) async fn events(
     let device = find(&app, &id).await?;
     let limit = query.limit(DEFAULT_EVENTS, MAX_EVENTS)?;
     let key = device.key;
-    let events = app.store.read(move |db| events::list(db, key, limit)).await?;
+    let (from, to) = (query.time("from")?, query.time("to")?);
+    if let (Some(from), Some(to)) = (from, to)
+        && from > to
+    {
+        return Err(Problem::bad_field("from", "from is after to"));
+    }
+    let span = (from.is_some() || to.is_some()).then(|| (from.unwrap_or(i64::MIN), to.unwrap_or(i64::MAX)));
+    let events = app.store.read(move |db| events::list(db, key, span, limit)).await?;
     Ok(Json(Events { device_id: device.id.clone(), events }).into_response())
 }

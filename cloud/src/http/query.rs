@@ -35,6 +35,15 @@ impl Parameters {
             .map_err(|error| Problem::bad_field(name, format!("{name}: {error}")))
     }
 
+    /// A whole number.
+    pub(super) fn number(&self, name: &str, min: i64, max: i64) -> Result<Option<i64>, Problem> {
+        match self.text(name).map(str::parse) {
+            None => Ok(None),
+            Some(Ok(number)) if (min..=max).contains(&number) => Ok(Some(number)),
+            Some(_) => Err(Problem::bad_field(name, format!("{name} is a number from {min} to {max}"))),
+        }
+    }
+
     /// How many entries are asked for.
     pub(super) fn limit(&self, default: usize, max: usize) -> Result<usize, Problem> {
         match self.text("limit").map(str::parse) {

@@ -16,7 +16,11 @@ const PATCH: Method = Method::PATCH;
 const DELETE: Method = Method::DELETE;
 
 const LIMIT: (&str, &str) = ("limit", "Limit");
-const SPAN: &[(&str, &str)] = &[("from", "Timestamp"), ("to", "Timestamp"), LIMIT];
+const FROM: (&str, &str) = ("from", "Timestamp");
+const TO: (&str, &str) = ("to", "Timestamp");
+const STEP: (&str, &str) = ("step", "Step");
+const FIELDS: (&str, &str) = ("fields", "Fields");
+const SPAN: &[(&str, &str)] = &[FROM, TO, LIMIT];
 
 /// All routes but the page.
 #[rustfmt::skip]
@@ -41,8 +45,11 @@ pub fn routes() -> Vec<Route> {
         Route::new(GET, "/api/devices/{id}", Role(Viewer), "One device", get(devices::show)).gives(200, "Device").fails(&[404]),
         Route::new(DELETE, "/api/devices/{id}", Role(Admin), "Remove a device", delete(devices::remove)).answers(204).fails(&[404]),
         Route::new(POST, "/api/devices/{id}/token", Role(Admin), "Replace a device's token; it is shown once", post(devices::new_token)).gives(201, "Secret").fails(&[404]),
-        Route::new(GET, "/api/devices/{id}/telemetry", Role(Viewer), "Samples, oldest first", get(history::telemetry)).query(SPAN).gives(200, "History").fails(&[400, 404]),
-        Route::new(GET, "/api/devices/{id}/events", Role(Viewer), "Events, newest first", get(history::events)).query(&[LIMIT]).gives(200, "Events").fails(&[400, 404]),
+        Route::new(GET, "/api/devices/{id}/telemetry", Role(Viewer), "Samples, oldest first; with step as in history", get(history::telemetry)).query(&[FROM, TO, LIMIT, STEP]).gives(200, "Samples").fails(&[400, 404]),
+        Route::new(GET, "/api/devices/{id}/history", Role(Viewer), "As many points as there is room to draw, with the least, mean, greatest and last value of each", get(history::history)).query(&[FROM, TO, ("width", "Width"), STEP, FIELDS]).gives(200, "Plot").fails(&[400, 404]),
+        Route::new(GET, "/api/devices/{id}/telemetry.csv", Role(Viewer), "The same as a file for spreadsheets, however long; with step the points", get(history::as_csv)).query(&[FROM, TO, STEP]).text("text/csv").fails(&[400, 404]),
+        Route::new(GET, "/api/devices/{id}/telemetry.ndjson", Role(Viewer), "The same as a file with one JSON object a line", get(history::as_ndjson)).query(&[FROM, TO, STEP]).text("application/x-ndjson").fails(&[400, 404]),
+        Route::new(GET, "/api/devices/{id}/events", Role(Viewer), "Events, newest first", get(history::events)).query(SPAN).gives(200, "Events").fails(&[400, 404]),
         Route::new(GET, "/api/devices/{id}/commands", Role(Viewer), "Commands, newest first", get(commands::list)).query(&[LIMIT]).gives(200, "Commands").fails(&[400, 404]),
         Route::new(POST, "/api/devices/{id}/commands", Role(Operator), "Send a command", post(commands::send)).takes("NewCommand").gives(201, "Command").fails(&[404, 409]),
         Route::new(GET, "/api/devices/{id}/commands/{command_id}", Role(Viewer), "One command", get(commands::show)).gives(200, "Command").fails(&[404]),

@@ -23,23 +23,37 @@ pub fn add(db: &Connection, device: i64, received_at: i64, event: &DeviceEvent) 
     Ok(())
 }
 
-/// The last `limit` events of a device, newest first.
-pub fn list(db: &Connection, device: i64, limit: usize) -> rusqlite::Result<Vec<DeviceEvent>> {
-    db.prepare_cached(
-        "SELECT at, severity, code, message, details FROM events WHERE device = ? \
-         ORDER BY received_at DESC, id DESC LIMIT ?",
-    )?
-    .query_map(params![device, limit], |row| {
-        let details: Option<String> = row.get(4)?;
-        Ok(DeviceEvent {
-            timestamp: Timestamp::from_millis(row.get(0)?),
-            severity: SEVERITIES.get(row.get::<_, usize>(1)?).copied().unwrap_or(Severity::Info),
-            code: row.get(2)?,
-            message: row.get(3)?,
-            details: details.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),
-        })
-    })?
-    .collect()
+/// The last `limit` events of a device, newest first: those that came last, or with a span the last of those whose own
+/// time is within it.
+pub fn list(
+    db: &Connection,
+    device: i64,
+    span: Option<(i64, i64)>,
+    limit: usize,
+) -> rusqlite::Result<Vec<DeviceEvent>> {
+    let query = match span {
+        None => {
+            "SELECT at, severity, code, message, details FROM events WHERE device = ?1 AND ?2 <= ?3 \
+             ORDER BY received_at DESC, id DESC LIMIT ?4"
+        }
+        Some(_) => {
+            "SELECT at, severity, code, message, details FROM events WHERE device = ?1 AND at BETWEEN ?2 AND ?3 \
+             ORDER BY at DESC, id DESC LIMIT ?4"
+        }
+    };
+    let (from, to) = span.unwrap_or_default();
+    db.prepare_cached(query)?
+        .query_map(params![device, from, to, limit], |row| {
+            let details: Option<String> = row.get(4)?;
+            Ok(DeviceEvent {
+                timestamp: Timestamp::from_millis(row.get(0)?),
+                severity: SEVERITIES.get(row.get::<_, usize>(1)?).copied().unwrap_or(Severity::Info),
+                code: row.get(2)?,
+                message: row.get(3)?,
+                details: details.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),
+            })
+        })?
+        .collect()
 }
 
 /// Keeps what a device answered to a command.

@@ -12,6 +12,7 @@ mod error;
 pub mod events;
 pub mod groups;
 mod health;
+pub mod history;
 mod readers;
 pub mod recent;
 pub mod samples;

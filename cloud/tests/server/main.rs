@@ -8,6 +8,7 @@ mod device_door;
 mod durability;
 mod event_door;
 mod fleet_room;
+mod history;
 mod http;
 mod kills;
 mod matrix;

@@ -14,15 +14,28 @@ export function faultsOf(sample: TelemetryPayload | null): Fault[] {
   const severe = [...(status?.error_flags ?? []), ...(battery.faults ?? [])];
   const mild = [...(battery.warnings ?? []), ...(status?.undervoltage === true ? ["BOARD_UNDERVOLTAGE"] : [])];
   const codes = [...new Set([...severe, ...mild])];
-  return codes.map((code) => ({ code, text: WORDS[code] ?? code, severe: severe.includes(code) }));
+  return codes.map((code) => ({ code, text: flagWords(code), severe: severe.includes(code) }));
+}
+
+/** A code in words, as far as they are known here. */
+export function flagWords(code: string): string {
+  return WORDS[code] ?? code;
 }
 
 const WORDS: Readonly<Record<string, string>> = {
   SENSOR_LOST: "The sensor does not answer: there is no reading of the battery.",
   SENSOR_RESET: "The sensor lost its configuration and was set up again.",
+  SENSOR_IMPLAUSIBLE: "The sensor's readings contradict each other.",
   COMM_LOSS: "The connection to the sensor failed.",
-  OVERHEAT: "The battery is too hot.",
+  OVERCURRENT: "The current is above the limit: charge and load are off.",
+  OVERVOLTAGE: "The voltage is above the limit: charging is off.",
+  UNDERVOLTAGE: "The voltage is below the limit: the load is off.",
+  OVERHEAT: "The battery is too hot: charge and load are off.",
+  UNDERTEMP: "The battery is too cold: charge and load are off.",
+  CHARGE_TOO_COLD: "The battery is too cold to be charged.",
+  CHARGE_TOO_HOT: "The battery is too hot to be charged.",
+  LOW_CHARGE: "The charge is low.",
+  NOT_SYNCED: "The state of charge is not synchronised: charge the battery full once.",
   PROBE_LOST: "The temperature probe does not answer: lithium is not charged.",
-  UNDERTEMP: "The battery is too cold to be charged.",
   BOARD_UNDERVOLTAGE: "The device's own supply voltage is too low.",
 };

@@ -1,26 +1,31 @@
-import { useCallback, useEffect, useState } from "react";
-import { Details } from "../components/Details";
-import { FaultBanner } from "../components/FaultBanner";
-import { LiveCharts } from "../components/LiveCharts";
+import { useCallback, useState } from "react";
+import { LiveCharts } from "../charts/LiveCharts";
+import { DeviceHead } from "../components/DeviceHead";
 import { Notice } from "../components/Notice";
-import { Tiles } from "../components/Tiles";
-import { Truths } from "../components/Truths";
 import { decimal } from "../format";
+import { Details } from "../live/Details";
+import { FaultBanner } from "../live/FaultBanner";
+import { PowerFlow } from "../live/PowerFlow";
+import { Tiles } from "../live/Tiles";
+import { Truths } from "../live/Truths";
 import { Link } from "../router";
-import { useSession } from "../session";
-import { ageMs, useLiveDevice, useLiveSnapshot, usualIntervalMs, type LiveDevice } from "../telemetry";
+import type { PageProps } from "../routes";
+import { ageMs, isStale, useLiveDevice, useLiveSnapshot, usualIntervalMs, type LiveDevice } from "../telemetry";
+import { useTitle } from "../title";
 import { useTick } from "../useTick";
+import "uplot/dist/uPlot.min.css";
+import "../styles/live.css";
+import "../styles/flow.css";
+import "../styles/charts.css";
 
+/** What the event door sends by itself; longer windows are fetched when they are asked for. */
 const WINDOW_MS = 15 * 60_000;
-/** Older than this, or than three usual intervals of the device, a value is stale. */
-const STALE_MS = 3_000;
 
-/** One device, live. Give it the device's id as `key`. */
-export function LivePage({ deviceId }: { deviceId: string }) {
-  const { ended } = useSession();
+/** One device, live. */
+export default function LivePage({ params: { id: deviceId = "" } }: PageProps) {
   const [unknown, setUnknown] = useState(false);
   const onUnknownDevice = useCallback(() => setUnknown(true), []);
-  const live = useLiveDevice({ deviceId, windowMs: WINDOW_MS, onSessionEnded: ended, onUnknownDevice });
+  const live = useLiveDevice({ deviceId, windowMs: WINDOW_MS, onUnknownDevice });
   if (!unknown) return <LiveView live={live} deviceId={deviceId} />;
   return (
     <Notice tone="warn" title={`There is no device ${deviceId}, or you may not see it.`}>
@@ -32,42 +37,30 @@ export function LivePage({ deviceId }: { deviceId: string }) {
 function LiveView({ live, deviceId }: { live: LiveDevice; deviceId: string }) {
   const snapshot = useLiveSnapshot(live);
   useTick(500);
-  const { connection, device, latest, freshAt, points } = snapshot;
-  const age = freshAt === null ? null : ageMs(freshAt);
-  const stale = age !== null && age > Math.max(STALE_MS, 3 * (usualIntervalMs(points) ?? 0));
+  const { connection, device, latest, freshAt, points, catchUp } = snapshot;
+  const stale = isStale(freshAt, usualIntervalMs(points));
   const name = device?.name ?? deviceId;
-  useTitle(name, stale ? undefined : latest?.battery.soc);
+  const soc = stale ? undefined : latest?.battery.soc;
+  // The state of charge in the tab's title, for a page that is open behind others.
+  useTitle(soc === undefined ? name : `${decimal(soc, 0)} % ${name}`);
   return (
     <>
-      <div className="page-head">
-        <Link href="/" className="crumb">
-          Devices
-        </Link>
-        <h1>{name}</h1>
-        {name !== deviceId && <p className="page-note">{deviceId}</p>}
-      </div>
+      <DeviceHead deviceId={deviceId} name={name} />
       <Truths
         connection={connection}
         device={device}
-        ageMs={age}
+        catchUp={catchUp}
+        ageMs={freshAt === null ? null : ageMs(freshAt)}
         stale={stale}
-        nowMs={live.clock.now()}
-        onRetry={live.retryNow}
+        nowMs={live.now()}
       />
       <FaultBanner sample={latest} />
       <Tiles sample={latest} stale={stale} />
       <div className={`live-body ${stale ? "is-stale" : ""}`}>
         <LiveCharts live={live} snapshot={snapshot} />
-        {latest !== null && <Details sample={latest} />}
+        <PowerFlow sample={latest} stale={stale} />
       </div>
+      {latest !== null && <Details sample={latest} stale={stale} />}
     </>
   );
-}
-
-/** The state of charge in the tab's title, for a page that is open behind others. */
-function useTitle(name: string, soc: number | undefined): void {
-  const text = soc === undefined ? name : `${decimal(soc, 0)} % ${name}`;
-  useEffect(() => {
-    document.title = `${text} – EMS`;
-  }, [text]);
 }

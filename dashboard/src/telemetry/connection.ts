@@ -69,6 +69,18 @@ export class Connection {
     this.release();
   }
 
+  /** A socket is open; what is sent may still be lost with it. */
+  get isOpen(): boolean {
+    return this.socket?.readyState === WebSocket.OPEN;
+  }
+
+  /** Sends a text frame; false if no socket is open. */
+  send(text: string): boolean {
+    if (this.socket?.readyState !== WebSocket.OPEN) return false;
+    this.socket.send(text);
+    return true;
+  }
+
   /** Ends a wait between attempts; does nothing while connected, connecting or closed. */
   retryNow = (): void => {
     if (!this.closed && this.timers.has("retry")) this.dial();
@@ -159,7 +171,16 @@ export class Connection {
 
 /** The address of a device's stream on the server at `base` (default: the one the page came from). */
 export function streamUrl(deviceId: string, base: string = location.href): string {
-  const url = new URL(`/ws/device/${encodeURIComponent(deviceId)}`, base);
+  return socketUrl(`/ws/device/${encodeURIComponent(deviceId)}`, base);
+}
+
+/** The address of the event door on the server at `base` (default: the one the page came from). */
+export function doorUrl(base: string = location.href): string {
+  return socketUrl("/ws", base);
+}
+
+function socketUrl(path: string, base: string): string {
+  const url = new URL(path, base);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   return url.href;
 }

@@ -1,12 +1,15 @@
 import { ageMs, markNow, type Mark } from "./age";
 import { Backfill } from "./backfill";
-import { Connection, streamUrl, type ConnectionOptions, type ConnectionState } from "./connection";
+import { catchingUp, type CatchUp } from "./catchUp";
+import type { ConnectionState } from "./connection";
 import { fetchDevice } from "./device";
+import type { DoorMessage, EventDoor } from "./door";
 import type { Span } from "./history";
-import { isObject, parseObject, toDeviceSummary, toTelemetry } from "./parse";
-import { Series, usualIntervalMs, type Point } from "./series";
-import { ServerClock } from "./serverClock";
+import { HttpError } from "./http";
+import { toDeviceSummary, toTelemetry } from "./parse";
+import { Series, type Point } from "./series";
 import { liveTimeMs, storedAgeMs } from "./stamps";
+import { Store } from "./store";
 import type { DeviceSummary, TelemetryPayload } from "./types";
 
 /** What a page shows of one device. A new object at each change, equal parts kept. */
@@ -22,221 +25,206 @@ export interface LiveSnapshot {
   history: "loading" | "ready" | "failed";
   /** The samples of the window in order of time; a new array whenever they changed. */
   points: readonly Point[];
+  /** The device is sending what it could not send before; `null` if it is not. */
+  catchUp: CatchUp | null;
 }
 
-export interface LiveDeviceOptions extends Pick<ConnectionOptions, "backoff" | "stableAfterMs"> {
+export interface LiveDeviceOptions {
   deviceId: string;
-  /** How far back the curves reach, ms. */
+  /** How far back the curves reach at first, ms. */
   windowMs: number;
-  /** Server to connect to. Default: where the page came from. */
-  baseUrl?: string;
-  /** The session is over: the user has to log in again. */
-  onSessionEnded: () => void;
   /** The device does not exist, or this user may not see it. */
   onUnknownDevice: () => void;
 }
 
-/** Two missed heartbeats of 30 s, and some. */
-const SILENCE_LIMIT_MS = 65_000;
-/** A device that is said to be online and silent for longer gives reason to ask the server. */
-const SUSPICIOUS_AGE_MS = 2_500;
-const WATCH_INTERVAL_MS = 500;
-/** With no frame either, a server that takes longer to answer counts as out of reach; also the pause between questions. */
-const PROBE_TIMEOUT_MS = 2_000;
+/** The longest reach back of what the event door sends by itself, s. */
+const MAX_RECENT_S = 900;
+/** A server that has not begun to send the recent samples by then is asked over HTTP, ms. */
+const RECENT_PATIENCE_MS = 1_500;
 /** A sample's stamp may lie this much before or after the time of its arrival as far as this page knows it. */
 const OVERLAP_MS = 5_000;
 
 /**
- * One device as it lives: a socket in typed mode, the history behind it, and what the server says of the
- * device. After each reconnect, and when the server announces late samples, the missing span is fetched.
+ * One device as it lives: its room at the event door, the history behind it, and what the server says of it. After
+ * each loss, and when the server announces late samples, what is missing is fetched.
  */
-export class LiveDevice {
-  /** The server's time. */
-  readonly clock = new ServerClock();
-  private snapshot: LiveSnapshot = {
-    connection: { status: "CONNECTING", retryAt: null, closeCode: null, ended: false },
-    device: null,
-    latest: null,
-    freshAt: null,
-    history: "loading",
-    points: [],
-  };
+export class LiveDevice extends Store<LiveSnapshot> {
   private readonly series = new Series();
-  private readonly listeners = new Set<() => void>();
   /** Ends what runs while somebody listens. */
   private running = new AbortController();
   private backfill: Backfill | null = null;
-  private connection: Connection | null = null;
-  private watch: ReturnType<typeof setInterval> | undefined;
-  private probing = false;
-  private probedAt: Mark | null = null;
-  /** The first sample of a connection repeats the latest one, however old. */
+  private leave: (() => void)[] = [];
+  private patience: ReturnType<typeof setTimeout> | undefined;
+  private windowMs: number;
+  /** The first sample of a joining repeats the latest one, however old. */
   private awaitsFirst = true;
-  private frames = 0;
-  /** Server time up to which the samples are here or asked for. */
+  /** Server time up to which the samples are here or asked for; 0 before the first. */
   private heldUntilMs = 0;
 
-  constructor(private readonly options: LiveDeviceOptions) {}
-
-  /** Calls `listener` at each change. Connected while there is a listener: the first connects, the last closes. */
-  subscribe = (listener: () => void): (() => void) => {
-    this.listeners.add(listener);
-    if (this.listeners.size === 1) this.start();
-    return () => {
-      if (this.listeners.delete(listener) && this.listeners.size === 0) this.stop();
-    };
-  };
-
-  getSnapshot = (): LiveSnapshot => this.snapshot;
-
-  /** Ends a wait between attempts. */
-  retryNow = (): void => this.connection?.retryNow();
-
-  /** The span the curves show: up to now, or up to the last sample of a device silent for longer than that. */
-  window(): Span {
-    const nowMs = this.clock.now();
-    const lastMs = this.series.last?.timeMs ?? this.lastSeenMs() ?? nowMs;
-    const toMs = nowMs - lastMs > this.options.windowMs ? lastMs : Math.max(nowMs, lastMs);
-    return { fromMs: toMs - this.options.windowMs, toMs };
+  constructor(
+    private readonly door: EventDoor,
+    private readonly options: LiveDeviceOptions,
+  ) {
+    super({
+      connection: door.getState(),
+      device: null,
+      latest: null,
+      freshAt: null,
+      history: "loading",
+      points: [],
+      catchUp: null,
+    });
+    this.windowMs = options.windowMs;
   }
 
-  private start(): void {
+  /** The server's time, Unix ms. */
+  now(): number {
+    return this.door.clock.now();
+  }
+
+  /** The span of the last `windowMs`, by default all that is held: up to now, or to the last sample of a device silent for longer. */
+  window(windowMs = this.windowMs): Span {
+    const nowMs = this.now();
+    const lastMs = this.series.last?.timeMs ?? this.lastSeenMs() ?? nowMs;
+    const toMs = nowMs - lastMs > windowMs ? lastMs : Math.max(nowMs, lastMs);
+    return { fromMs: toMs - windowMs, toMs };
+  }
+
+  /** Holds the samples of the last `windowMs` from now on, and fetches those that are not here; never less. */
+  reach(windowMs: number): void {
+    if (windowMs <= this.windowMs) return;
+    const { fromMs } = this.window();
+    this.windowMs = windowMs;
+    this.backfill?.request({ fromMs: this.window().fromMs, toMs: fromMs + OVERLAP_MS });
+  }
+
+  protected start(): void {
+    const { deviceId, onUnknownDevice } = this.options;
     this.running = new AbortController();
-    this.probing = false;
+    const { signal } = this.running;
     this.backfill = new Backfill({
-      ...this.options,
-      clock: this.clock,
-      signal: this.running.signal,
+      ...this.door.request(signal),
+      deviceId,
+      signal,
       onSamples: (samples) => this.placeStored(samples),
       onFailure: (error) => this.refused(error) || this.change({ history: "failed" }),
     });
-    void this.probe();
-    this.watch = setInterval(() => this.askIfSuspicious(), WATCH_INTERVAL_MS);
-    this.connection = new Connection({
-      ...this.options,
-      url: streamUrl(this.options.deviceId, this.options.baseUrl),
-      protocols: ["ems.v1"],
-      silenceLimitMs: SILENCE_LIMIT_MS,
-      onState: (state) => this.connectionChanged(state),
-      onText: (text) => this.received(text),
-    });
+    this.leave = [
+      this.door.listen(`device/${deviceId}`, (message) => this.received(message), {
+        recentS: Math.min(MAX_RECENT_S, this.windowMs / 1_000),
+        since: () => this.since(),
+        onRefused: (code) => {
+          if (code === "forbidden" || code === "not_found") onUnknownDevice();
+        },
+      }),
+      this.door.subscribe(() => this.change({ connection: this.door.getState() })),
+    ];
+    this.change({ connection: this.door.getState() });
+    void this.ask(signal);
   }
 
-  private stop(): void {
+  protected stop(): void {
     this.running.abort();
-    clearInterval(this.watch);
-    this.connection?.close();
-    this.connection = null;
+    clearTimeout(this.patience);
+    for (const leave of this.leave) leave();
+    this.leave = [];
+    this.backfill = null;
   }
 
-  private askIfSuspicious(): void {
-    const { connection, device, freshAt, points } = this.snapshot;
-    if (this.probedAt !== null && ageMs(this.probedAt) < PROBE_TIMEOUT_MS) return;
-    const patienceMs = Math.max(SUSPICIOUS_AGE_MS, 2.5 * (usualIntervalMs(points) ?? 0));
-    const silent = freshAt === null || ageMs(freshAt) > patienceMs;
-    if (connection.status === "OPEN" && (device === null || (device.online && silent))) void this.probe();
-  }
-
-  /**
-   * Asks the server about the device. Silence on an open socket means a silent device or a dead network:
-   * without an answer it is the network, and the socket is replaced.
-   */
-  private async probe(): Promise<void> {
-    if (this.probing) return;
-    this.probing = true;
-    this.probedAt = markNow();
-    const { frames } = this;
-    const { signal } = this.running;
-    const suspect = this.snapshot.connection.status === "OPEN";
+  /** The device's name and, beside the door, its latest sample. */
+  private async ask(signal: AbortSignal): Promise<void> {
     try {
-      const options = { ...this.options, clock: this.clock, signal, timeoutMs: PROBE_TIMEOUT_MS };
-      const device = await fetchDevice(this.options.deviceId, options);
-      if (!signal.aborted) this.deviceFetched(device);
+      const device = await fetchDevice(this.options.deviceId, this.door.request(signal));
+      if (signal.aborted) return;
+      // The presence that the door has told meanwhile is newer.
+      const told = this.getSnapshot().device;
+      this.change({ device: told === null ? device : { ...told, name: device.name } });
+      const { latest } = device;
+      if (latest !== null && this.getSnapshot().latest === null) {
+        this.show(latest, storedAgeMs(latest, this.now(), this.lastSeenMs()));
+      }
     } catch (error) {
-      if (signal.aborted || this.refused(error) || statusOf(error) !== undefined) return;
-      if (suspect && frames === this.frames) this.connection?.restart();
-    } finally {
-      if (this.running.signal === signal) this.probing = false;
+      if (signal.aborted || this.refused(error)) return;
+      console.warn(`What is known of the device could not be read: ${String(error)}`);
     }
   }
 
-  private deviceFetched(device: DeviceSummary): void {
-    const first = this.snapshot.device === null;
-    this.change({ device });
-    if (device.latest !== null && this.snapshot.latest === null) {
-      this.show(device.latest, storedAgeMs(device.latest, this.clock.now(), this.lastSeenMs()));
-    }
-    if (first) this.request(this.window());
-  }
-
-  private connectionChanged(connection: ConnectionState): void {
-    const before = this.snapshot.connection.status;
-    this.change({ connection });
-    if (connection.ended) this.options.onSessionEnded();
-    else if (connection.status === "CONNECTING") this.awaitsFirst = true;
-    else if (connection.status === "OPEN") this.fillHole();
-    // A refused upgrade looks like any other failure to a browser: the HTTP interface tells which it is.
-    else if (before === "CONNECTING") void this.probe();
-  }
-
-  private fillHole(): void {
-    // Before the device is known its window is not either; the first answer asks for all of it.
-    if (this.snapshot.device === null) return;
-    const { fromMs, toMs } = this.window();
-    this.request({ fromMs: Math.max(fromMs, this.heldUntilMs - OVERLAP_MS), toMs });
-  }
-
-  private received(text: string): void {
-    this.frames += 1;
+  private received({ type, payload }: DoorMessage): void {
     try {
-      const { type, payload } = parseObject(text);
       if (type === "telemetry") this.receivedSample(toTelemetry(payload, this.options.deviceId));
-      else if (isObject(payload)) this.receivedMessage(type, payload);
+      else if (type === "telemetry.recent") this.receivedRecent(payload);
+      else if (type === "telemetry.backfill") this.receivedBackfill(payload);
+      else if (type === "device.status") this.receivedStatus(payload);
+      else if (type === "subscribed") this.joined();
     } catch (error) {
       console.warn(`A frame was ignored: ${String(error)}`);
     }
   }
 
-  private receivedSample(sample: TelemetryPayload): void {
-    const nowMs = this.clock.now();
-    const sampleAgeMs = this.awaitsFirst ? storedAgeMs(sample, nowMs, this.lastSeenMs()) : 0;
-    const known = this.awaitsFirst && isSame(this.snapshot.latest, sample);
-    this.awaitsFirst = false;
-    this.heldUntilMs = nowMs;
-    this.series.add(sample, sampleAgeMs > 0 ? nowMs - sampleAgeMs : liveTimeMs(sample, nowMs));
-    this.series.dropBefore(this.window().fromMs);
-    this.change({ points: this.series.snapshot() });
-    if (!known) this.show(sample, sampleAgeMs);
+  private joined(): void {
+    this.awaitsFirst = true;
+    clearTimeout(this.patience);
+    this.patience = setTimeout(() => this.fillHole(), RECENT_PATIENCE_MS);
   }
 
-  private receivedMessage(type: unknown, payload: Record<string, unknown>): void {
-    if (type === "system.heartbeat") this.clock.observe(Date.parse(String(payload["server_time"])), 100);
-    else if (type === "device.status") this.receivedStatus(payload);
-    else if (type === "telemetry.backfill") this.receivedBackfill(payload);
-    else if (type === "error") console.warn("The server could not use a message:", payload["code"], payload["message"]);
+  /** What was missed, over HTTP: for a server that does not send it, or not all of it. */
+  private fillHole(): void {
+    const { fromMs, toMs } = this.window();
+    this.backfill?.request({ fromMs: Math.max(fromMs, this.heldUntilMs - OVERLAP_MS), toMs: toMs + OVERLAP_MS });
+  }
+
+  /** `null` where nothing is held of what is shown: then the whole window is wanted. */
+  private since(): string | null {
+    const fromMs = this.heldUntilMs - OVERLAP_MS;
+    return fromMs <= this.now() - Math.min(this.windowMs, MAX_RECENT_S * 1_000) ? null : new Date(fromMs).toISOString();
+  }
+
+  private receivedSample(sample: TelemetryPayload): void {
+    const nowMs = this.now();
+    const sampleAgeMs = this.awaitsFirst ? storedAgeMs(sample, nowMs, this.lastSeenMs()) : 0;
+    const known = this.awaitsFirst && isSame(this.getSnapshot().latest, sample);
+    // The first one may be long past: what lies between is not here.
+    if (!this.awaitsFirst) this.heldUntilMs = nowMs;
+    this.awaitsFirst = false;
+    this.series.add(sample, sampleAgeMs > 0 ? nowMs - sampleAgeMs : liveTimeMs(sample, nowMs));
+    this.series.dropBefore(this.window().fromMs);
+    this.change({ points: this.series.snapshot(), ...(!known && { latest: sample, freshAt: markNow(sampleAgeMs) }) });
+  }
+
+  private receivedRecent({ samples, complete, from }: Record<string, unknown>): void {
+    clearTimeout(this.patience);
+    const { fromMs } = this.window();
+    const wantedMs = this.heldUntilMs > 0 ? Math.max(fromMs, this.heldUntilMs - OVERLAP_MS) : fromMs;
+    this.placeStored(readable(samples, this.options.deviceId));
+    this.heldUntilMs = this.now();
+    const beginMs = Date.parse(String(from));
+    // What was left off, and what a longer window wants beside.
+    if (complete === false || beginMs > wantedMs + OVERLAP_MS) {
+      this.backfill?.request({ fromMs: wantedMs, toMs: complete === false ? this.window().toMs : beginMs });
+    }
   }
 
   private receivedStatus(payload: Record<string, unknown>): void {
-    const { device_id, online, since, last_seen } = toDeviceSummary(payload);
-    const known = this.snapshot.device;
-    if (device_id === known?.device_id) this.change({ device: { ...known, online, since, last_seen } });
+    const told = toDeviceSummary(payload);
+    const before = this.getSnapshot().device;
+    const device = { ...told, name: before?.name ?? told.name, latest: before?.latest ?? null };
+    this.change({ device, catchUp: catchingUp(this.getSnapshot().catchUp, device, null) });
   }
 
   private receivedBackfill(payload: Record<string, unknown>): void {
     const window = this.window();
-    const fromMs = Math.max(window.fromMs, Date.parse(String(payload["from"])));
-    const toMs = Math.min(window.toMs, Date.parse(String(payload["to"])));
-    if (fromMs <= toMs) this.backfill?.request({ fromMs, toMs });
-  }
-
-  private request({ fromMs, toMs }: Span): void {
-    this.heldUntilMs = toMs;
-    this.backfill?.request({ fromMs, toMs: toMs + OVERLAP_MS });
+    const [fromMs, toMs] = [Date.parse(String(payload["from"])), Date.parse(String(payload["to"]))];
+    if (!(fromMs <= toMs)) return;
+    const { catchUp, device } = this.getSnapshot();
+    this.change({ catchUp: catchingUp(catchUp, device, toMs) });
+    const span = { fromMs: Math.max(window.fromMs, fromMs), toMs: Math.min(window.toMs, toMs) };
+    if (span.fromMs <= span.toMs) this.backfill?.request(span);
   }
 
   private placeStored(samples: TelemetryPayload[]): void {
     for (const sample of samples) this.series.add(sample, Date.parse(sample.timestamp));
     this.series.dropBefore(this.window().fromMs);
+    this.heldUntilMs = Math.max(this.heldUntilMs, this.series.last?.timeMs ?? 0);
     this.change({ history: "ready", points: this.series.snapshot() });
   }
 
@@ -245,28 +233,38 @@ export class LiveDevice {
   }
 
   private lastSeenMs(): number | null {
-    const seenMs = Date.parse(this.snapshot.device?.last_seen ?? "");
+    const seenMs = Date.parse(this.getSnapshot().device?.last_seen ?? "");
     return Number.isNaN(seenMs) ? null : seenMs;
   }
 
   /** Whether the server refused for good; if so, the page has been told. */
   private refused(error: unknown): boolean {
-    const status = statusOf(error);
-    if (status === 401) this.options.onSessionEnded();
-    else if (status === 403 || status === 404) this.options.onUnknownDevice();
-    else return false;
-    return true;
+    if (this.door.endedBy(error)) return true;
+    const unknown = error instanceof HttpError && (error.status === 403 || error.status === 404);
+    if (unknown) this.options.onUnknownDevice();
+    return unknown;
   }
 
   private change(change: Partial<LiveSnapshot>): void {
-    this.snapshot = { ...this.snapshot, ...change };
-    for (const listener of this.listeners) listener();
+    this.set({ ...this.getSnapshot(), ...change });
   }
 }
 
-/** The HTTP status, if the server answered at all. */
-function statusOf(error: unknown): unknown {
-  return error instanceof Error && "status" in error ? error.status : undefined;
+/** Whether what is shown is older than this device's samples usually are: more than 3 s, or than three intervals. */
+export function isStale(freshAt: Mark | null, intervalMs: number | null): boolean {
+  return freshAt !== null && ageMs(freshAt) > Math.max(3_000, 3 * (intervalMs ?? 0));
+}
+
+/** One sample that cannot be read must not hide the others. */
+function readable(samples: unknown, deviceId: string): TelemetryPayload[] {
+  if (!Array.isArray(samples)) return [];
+  return samples.flatMap((sample) => {
+    try {
+      return [toTelemetry(sample, deviceId)];
+    } catch {
+      return [];
+    }
+  });
 }
 
 function isSame(a: TelemetryPayload | null, b: TelemetryPayload): boolean {

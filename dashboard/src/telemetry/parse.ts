@@ -1,3 +1,4 @@
+import type { Presence } from "./messages";
 import type { DeviceSummary, TelemetryPayload } from "./types";
 
 /** A frame that could not be used, and why, in one sentence. */
@@ -59,10 +60,20 @@ export function toDeviceSummary(value: unknown): DeviceSummary {
     device_id: value["device_id"],
     name: stringOrNull(value["name"]),
     online: value["online"] === true,
+    status: toPresence(value),
+    ...(number(value["backlog"]) && { backlog: value["backlog"] as number }),
     since: stringOrNull(value["since"]),
     last_seen: stringOrNull(value["last_seen"]),
     latest: latestOf(value["latest"]),
   };
+}
+
+const PRESENCE: readonly Presence[] = ["online", "stale", "offline", "never"];
+
+/** The presence that a device or a row of the fleet tells; of an older server, what follows from the connection. */
+export function toPresence(value: Json): Presence {
+  const connected = value["connected"] === true || value["online"] === true;
+  return PRESENCE.find((status) => status === value["status"]) ?? (connected ? "online" : "offline");
 }
 
 /** True for what JSON calls an object: neither `null` nor an array. */
@@ -70,15 +81,16 @@ export function isObject(value: unknown): value is Json {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-type Check = (value: unknown) => boolean;
+export type Check = (value: unknown) => boolean;
 
-const number: Check = (value) => typeof value === "number" && Number.isFinite(value);
-const percent: Check = (value) => number(value) && (value as number) >= 0 && (value as number) <= 100;
-const string: Check = (value) => typeof value === "string";
-const boolean: Check = (value) => typeof value === "boolean";
-const strings: Check = (value) => Array.isArray(value) && value.every(string);
+export const number: Check = (value) => typeof value === "number" && Number.isFinite(value);
+export const percent: Check = (value) => number(value) && (value as number) >= 0 && (value as number) <= 100;
+export const string: Check = (value) => typeof value === "string";
+export const isBoolean: Check = (value) => typeof value === "boolean";
+export const strings: Check = (value) => Array.isArray(value) && value.every(string);
 
-function each(check: Check, names: string): Record<string, Check> {
+/** The same check for several names, parted by spaces. */
+export function each(check: Check, names: string): Record<string, Check> {
   return Object.fromEntries(names.split(" ").map((name) => [name, check]));
 }
 
@@ -88,17 +100,17 @@ const FIELDS: Record<string, Record<string, Check>> = {
   system_status: {
     ...each(number, "wifi_strength uptime_seconds cpu_temperature"),
     ...each(string, "state mode firmware_version"),
-    ...each(boolean, "undervoltage"),
+    ...each(isBoolean, "undervoltage"),
     ...each(strings, "error_flags"),
   },
   battery: {
     ...each(
       number,
       "voltage current power soc_uncertainty temperature soh capacity energy_in energy_out cycle_count " +
-        "time_to_empty_s time_to_full_s",
+        "time_to_empty_s time_to_full_s hours_since_sync ah_since_sync",
     ),
     ...each(percent, "soc soc_low soc_high"),
-    ...each(boolean, "synced"),
+    ...each(isBoolean, "synced charge_allowed load_allowed"),
     ...each(strings, "faults warnings"),
   },
   grid: {
@@ -109,7 +121,8 @@ const FIELDS: Record<string, Record<string, Check>> = {
   load: each(number, "power"),
 };
 
-function clean(group: Json, fields: Record<string, Check>): Json {
+/** Takes out of `group` what does not pass its check. */
+export function clean(group: Json, fields: Record<string, Check>): Json {
   for (const [name, check] of Object.entries(fields)) {
     if (!check(group[name])) delete group[name];
   }

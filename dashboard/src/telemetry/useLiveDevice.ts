@@ -1,40 +1,25 @@
-import { useCallback, useMemo, useSyncExternalStore } from "react";
+import { useMemo, useSyncExternalStore } from "react";
 import { LiveDevice, type LiveDeviceOptions, type LiveSnapshot } from "./liveDevice";
+import { useDoor } from "./provider";
+import { whenVisible } from "./visible";
 
 /**
- * A {@link LiveDevice}, connected while a component shows its snapshot. It follows a change of `deviceId` or
- * `windowMs`, and of the callbacks: keep those stable.
+ * A {@link LiveDevice} on the shared connection, listening while a component shows its snapshot. It follows a change
+ * of `deviceId` or `windowMs`, and of the callback: keep that one stable.
  */
-export function useLiveDevice({
-  deviceId,
-  windowMs,
-  onSessionEnded,
-  onUnknownDevice,
-}: Pick<LiveDeviceOptions, "deviceId" | "windowMs" | "onSessionEnded" | "onUnknownDevice">): LiveDevice {
+export function useLiveDevice({ deviceId, windowMs, onUnknownDevice }: LiveDeviceOptions): LiveDevice {
+  const door = useDoor();
   return useMemo(
-    () => new LiveDevice({ deviceId, windowMs, onSessionEnded, onUnknownDevice }),
-    [deviceId, windowMs, onSessionEnded, onUnknownDevice],
+    () => new LiveDevice(door, { deviceId, windowMs, onUnknownDevice }),
+    [door, deviceId, windowMs, onUnknownDevice],
   );
 }
 
 /**
- * The present state of a live device; the component renders again at each change. In a hidden page it does
- * not, while the device goes on collecting, and it catches up when the page is shown.
+ * The present state of a live device; the component renders again at each change. In a hidden page it does not, and
+ * it catches up when the page is shown.
  */
 export function useLiveSnapshot(live: LiveDevice): LiveSnapshot {
-  const subscribe = useCallback(
-    (listener: () => void) => {
-      const whenVisible = () => {
-        if (!document.hidden) listener();
-      };
-      const unsubscribe = live.subscribe(whenVisible);
-      document.addEventListener("visibilitychange", whenVisible);
-      return () => {
-        unsubscribe();
-        document.removeEventListener("visibilitychange", whenVisible);
-      };
-    },
-    [live],
-  );
+  const subscribe = useMemo(() => whenVisible(live.subscribe), [live]);
   return useSyncExternalStore(subscribe, live.getSnapshot);
 }

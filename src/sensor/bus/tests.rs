@@ -26,6 +26,10 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Self::sensing(None)
+    }
+
+    fn sensing(every: Option<Duration>) -> Self {
         let bus = SimulatedBus::new();
         let pins = Terminals::new(12.0, 0.0);
         let faults = plug_in(&bus, &pins);
@@ -36,7 +40,7 @@ impl Bench {
             let wiring: Wiring = wiring(SensorKind::Ina226);
             Ok(Box::new(Ina226Monitor::open(on.clone(), Delay, device("INA226"), wiring)?))
         });
-        let sensor = SensorHandle::spawn(device("INA226"), open, Work::default()).unwrap();
+        let sensor = SensorHandle::spawn(device("INA226"), open, Work::default(), every).unwrap();
         let (rescue, dropped) = blocking::sync_channel::<()>(0);
         let hanging = faults.clone();
         std::thread::spawn(move || {
@@ -195,7 +199,7 @@ async fn the_thread_ends_with_its_handle() {
         assert_eq!(Arc::strong_count(&held), 2);
         Err(SensorError::NoConversion { device: device("INA226") })
     });
-    let mut sensor = SensorHandle::spawn(device("INA226"), open, Work::default()).unwrap();
+    let mut sensor = SensorHandle::spawn(device("INA226"), open, Work::default(), None).unwrap();
     assert!(sensor.read(AMPLE).await.is_err());
     drop(sensor);
     until(|| Arc::strong_count(&alive) == 1).await;
@@ -204,8 +208,78 @@ async fn the_thread_ends_with_its_handle() {
 #[tokio::test]
 async fn a_thread_that_is_gone_is_an_error_and_no_hang() {
     let open: Opener = Box::new(|| panic!("on purpose, to end the thread"));
-    let mut sensor = SensorHandle::spawn(device("INA226"), open, Work::default()).unwrap();
+    let mut sensor = SensorHandle::spawn(device("INA226"), open, Work::default(), None).unwrap();
     for _ in 0..2 {
         assert!(matches!(sensor.read(AMPLE).await, Err(SensorError::ThreadEnded { .. })));
     }
+}
+
+const SENSE: Duration = Duration::from_millis(100);
+
+/// Ah of one reading after another.
+fn ah(earlier: Reading, later: Reading) -> f64 {
+    let (earlier, later) = (earlier.charge.unwrap(), later.charge.unwrap());
+    (later.steps - earlier.steps) as f64 * later.step_ah
+}
+
+#[tokio::test]
+async fn a_pulse_between_two_readings_that_are_asked_for_is_in_their_mean_and_in_the_count() {
+    let mut bench = Bench::sensing(Some(SENSE));
+    bench.pins.set(12.0, 0.0);
+    let first = bench.sensor.read(AMPLE).await.unwrap();
+    assert!(first.charge.unwrap().restarted);
+    // -10 A through 2 mΩ, gone before anybody asks.
+    bench.pins.set(11.0, -0.02);
+    let begun = Instant::now();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    bench.pins.set(12.0, 0.0);
+    let on = begun.elapsed().as_secs_f64();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let second = bench.sensor.read(AMPLE).await.unwrap();
+    assert!(!second.charge.unwrap().restarted);
+    let (mean, flowed) = (second.current.unwrap(), ah(first, second) * 3600.0);
+    assert!(mean < -1.0 && second.voltage < 11.95, "{second:?}");
+    // Within three readings' time.
+    assert!((flowed + 10.0 * on).abs() < 3.5, "{flowed} As in {on} s");
+}
+
+#[tokio::test]
+async fn a_chip_that_hangs_between_two_readings_is_a_missed_deadline_and_then_a_hole_in_the_count() {
+    let mut bench = Bench::sensing(Some(SENSE));
+    bench.sensor.read(AMPLE).await.unwrap();
+    bench.sensor.read(AMPLE).await.unwrap();
+    bench.faults.stall();
+    tokio::time::sleep(2 * SENSE).await;
+    assert_eq!(bench.sensor.read(SHORT).await.unwrap_err().flag(), "SENSOR_LOST");
+    assert!(matches!(bench.sensor.read(SHORT).await, Err(SensorError::Busy { .. })));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    bench.faults.resume();
+    let after = bench.sensor.read(AMPLE).await.unwrap();
+    assert!(after.charge.unwrap().restarted, "{after:?}");
+}
+
+#[tokio::test]
+async fn what_a_chip_that_restarted_has_measured_before_it_was_found_out_is_not_counted() {
+    let mut bench = Bench::sensing(Some(SENSE));
+    bench.sensor.read(AMPLE).await.unwrap();
+    bench.faults.brown_out();
+    bench.pins.set(12.0, -0.02);
+    tokio::time::sleep(5 * SENSE).await;
+    assert_eq!(bench.sensor.read(AMPLE).await.unwrap_err().flag(), "SENSOR_RESET");
+    bench.pins.set(12.0, 0.0);
+    tokio::time::sleep(5 * SENSE).await;
+    let after = bench.sensor.read(AMPLE).await.unwrap();
+    assert!(after.charge.unwrap().restarted && after.current.unwrap().abs() < 1e-9, "{after:?}");
+}
+
+#[tokio::test]
+async fn a_chip_that_is_gone_between_two_readings_is_left_alone_until_it_is_asked_for() {
+    let mut bench = Bench::sensing(Some(SENSE));
+    bench.sensor.read(AMPLE).await.unwrap();
+    bench.bus.detach(ADDRESS);
+    tokio::time::sleep(5 * SENSE).await;
+    assert_eq!(bench.opened.load(Ordering::Relaxed), 1, "only who asks opens it");
+    plug_in(&bench.bus, &bench.pins);
+    assert!(bench.sensor.read(AMPLE).await.unwrap().charge.is_some());
+    assert_eq!(bench.opened.load(Ordering::Relaxed), 2);
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ems_simulator::{
     Ads1115, BusFault, Chip, Clock, Faults, Ina219, Ina226, Ina228, Max17048, Message as BusMessage,
@@ -17,11 +17,12 @@ use crate::registers::RegisterFile;
 use crate::wire::{Data, Message};
 
 /// A bus with chips on it.
-#[derive(Default)]
 pub(crate) struct Bench {
     control: Control,
     bus: SimulatedBus,
     chips: BTreeMap<u8, Plugged>,
+    /// Since when pulses come.
+    began: Instant,
 }
 
 /// The handles to a chip that is on the bus.
@@ -37,6 +38,13 @@ pub(crate) enum Obstacle {
     Slow(Duration),
     /// It does not come back while the control file says so.
     Hangs,
+}
+
+impl Default for Bench {
+    fn default() -> Self {
+        let (control, bus) = (Control::default(), SimulatedBus::default());
+        Self { control, bus, chips: BTreeMap::new(), began: Instant::now() }
+    }
 }
 
 impl Bench {
@@ -97,6 +105,7 @@ impl Bench {
         // them, since the bench is borrowed by one transfer at a time.
         for message in messages {
             let address = u8::try_from(message.address).map_err(|_| Errno::REMOTEIO)?;
+            self.pulse(address);
             let on_the_wire = match &mut message.data {
                 Data::Write(bytes) => BusMessage::Write(bytes),
                 Data::Read(buffer) => BusMessage::Read(buffer),
@@ -106,6 +115,21 @@ impl Bench {
                 .map_err(|BusFault { errno }| Errno::from_raw_os_error(errno))?;
         }
         Ok(())
+    }
+}
+
+impl Bench {
+    /// Puts on the shunt of a chip with pulses what is there now.
+    fn pulse(&self, address: u8) {
+        let (Some(line), Some(plugged)) = (self.control.chips.get(&address), self.chips.get(&address)) else {
+            return;
+        };
+        let input = line.input;
+        if input.period_ms > 0.0 {
+            let phase = (self.began.elapsed().as_secs_f64() * 1000.0) % input.period_ms;
+            let shunt_mv = if phase < input.pulse_ms { input.pulse_mv } else { input.shunt_mv };
+            plugged.terminals.set(input.volts, shunt_mv / 1000.0);
+        }
     }
 }
 
@@ -183,4 +207,7 @@ fn brown_out_flag() -> (Arc<AtomicBool>, Box<dyn Fn() + Send>) {
 
 fn set(terminals: &Terminals, input: Input) {
     terminals.set(input.volts, input.shunt_mv / 1000.0);
+    if input.noise_mv.max(input.shunt_noise_mv) > 0.0 {
+        terminals.set_noise(input.noise_mv / 1000.0, input.shunt_noise_mv / 1000.0, 1);
+    }
 }

@@ -83,6 +83,13 @@ pub(crate) struct Input {
     pub(crate) volts: f64,
     /// Across the shunt, in mV.
     pub(crate) shunt_mv: f64,
+    /// Noise of both, as one standard deviation in mV.
+    pub(crate) noise_mv: f64,
+    pub(crate) shunt_noise_mv: f64,
+    /// Across the shunt for `pulse_ms` of each `period_ms`, in mV.
+    pub(crate) pulse_mv: f64,
+    pub(crate) pulse_ms: f64,
+    pub(crate) period_ms: f64,
 }
 
 /// A line that cannot be used.
@@ -240,7 +247,16 @@ fn chip(words: &mut Words<'_>) -> Result<ChipLine, String> {
         match key {
             "volts" => input.volts = value,
             "shunt_mv" => input.shunt_mv = value,
-            _ => return Err(format!("a chip has no `{key}`; there are volts, shunt_mv")),
+            "noise_mv" => input.noise_mv = value,
+            "shunt_noise_mv" => input.shunt_noise_mv = value,
+            "pulse_mv" => input.pulse_mv = value,
+            "pulse_ms" => input.pulse_ms = value,
+            "period_ms" => input.period_ms = value,
+            _ => {
+                return Err(format!(
+                    "a chip has no `{key}`; there are volts, shunt_mv, noise_mv, shunt_noise_mv, pulse_mv, pulse_ms, period_ms"
+                ));
+            }
         }
     }
     Ok(ChipLine { model, input })
@@ -261,7 +277,8 @@ mod tests {
             pack 0x44
             chip 0x45 ina238
             chip 0x36 max17043 volts=3.7
-            chip 0x48 ads1115 volts=3.0
+            chip 0x48 ads1115 volts=3.0 noise_mv=0.5
+            chip 0x46 ina219 pulse_mv=-30 pulse_ms=300 period_ms=1000 shunt_noise_mv=0.01
             id 0x45 1 2
             reset 0x41 7
             busy 0x43
@@ -276,7 +293,7 @@ mod tests {
             .unwrap();
         let clone = ChipLine {
             model: Model::Ina226(Some((0x5449, 0x9999))),
-            input: Input { volts: 26.6, shunt_mv: -7.5 },
+            input: Input { volts: 26.6, shunt_mv: -7.5, ..Input::default() },
         };
         assert_eq!(control.chips[&0x40], clone);
         assert_eq!(control.chips[&0x41], ChipLine { model: Model::Ina219, input: Input::default() });
@@ -285,6 +302,9 @@ mod tests {
         assert_eq!(control.chips[&0x45].model, Model::Ina228(Kind228::Ina238, Some((1, 2))));
         assert_eq!(control.chips[&0x36].model, Model::Max17048(KindOfGauge::Max17043));
         assert_eq!(control.chips[&0x48].model, Model::Ads1115);
+        assert_eq!(control.chips[&0x48].input, Input { volts: 3.0, noise_mv: 0.5, ..Input::default() });
+        let pulsed = Input { pulse_mv: -30.0, pulse_ms: 300.0, period_ms: 1000.0, ..Input::default() };
+        assert_eq!(control.chips[&0x46].input, Input { shunt_noise_mv: 0.01, ..pulsed });
         assert_eq!(control.resets, BTreeMap::from([(0x41, 7)]));
         assert_eq!(control.busy, BTreeSet::from([0x43]));
         assert_eq!(control.faults, BTreeMap::from([(None, 121), (Some(0x40), 110)]));

@@ -1,0 +1,266 @@
+//! A device's history in as many points as somebody wants to see.
+
+use rusqlite::Connection;
+
+use super::buckets::{Bucket, Buckets};
+use super::bytes::Unpacker;
+use super::hour::{self, Found, Kept, Points};
+use super::packed::unpack_minutes;
+use super::rollup::Rollup;
+use super::{HOUR_MS, MINUTE_MS};
+
+/// The finest step, ms.
+const SECOND_MS: i64 = 1_000;
+/// Coarser steps than these are whole minutes and whole hours (ms), so that roll-ups do for them.
+const MINUTES_FROM: i64 = 120_000;
+const HOURS_FROM: i64 = 2 * HOUR_MS;
+
+/// What is read at once of a long time: so many ms, and so many buckets.
+const WINDOW_MS: i64 = 4 * HOUR_MS;
+const WINDOW_BUCKETS: i64 = 500;
+
+/// How fine the answer is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resolution {
+    /// At most so many buckets; two at least.
+    Width(i64),
+    /// Buckets of so many ms.
+    Step(i64),
+}
+
+/// What the buckets were made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// Samples.
+    Raw,
+    /// Roll-ups of minutes; samples where a minute is not whole.
+    Minute,
+    /// Roll-ups of hours; finer ones where an hour is not whole.
+    Hour,
+}
+
+/// Some of a device's history.
+#[derive(Debug)]
+pub struct Series {
+    /// Width of a bucket, ms.
+    pub step: i64,
+    /// What they were made of.
+    pub source: Source,
+    /// In order; those without samples are not there.
+    pub buckets: Vec<Bucket>,
+}
+
+/// The samples with `from <= at <= to` in buckets. Where samples or roll-ups are gone for their age, the step is as coarse
+/// as what is left.
+pub fn series(
+    db: &Connection,
+    device: i64,
+    (from, to): (i64, i64),
+    resolution: Resolution,
+) -> rusqlite::Result<Series> {
+    // What is sealed meanwhile must be seen either as rows or as a block.
+    let snapshot = db.unchecked_transaction()?;
+    let left = left(&snapshot, device, from, to)?;
+    let step = resolution.step(from, to, left);
+    let source = Source::of(step);
+    let mut reader = Reading {
+        db: &snapshot,
+        device,
+        span: (from, to),
+        source,
+        buckets: Buckets::new(step),
+        unpacker: Unpacker::default(),
+    };
+    for found in hour::find(&snapshot, device, from, to)? {
+        reader.add(found)?;
+    }
+    let buckets = reader.buckets.finish();
+    snapshot.finish()?;
+    Ok(Series { step, source, buckets })
+}
+
+/// The buckets of a long time, some hours at once.
+#[derive(Debug)]
+pub struct Windows {
+    device: i64,
+    span: (i64, i64),
+    step: i64,
+    /// Where the next window begins, ms since 1970.
+    at: i64,
+}
+
+impl Windows {
+    /// Those of the samples with `from <= at <= to`.
+    pub fn new(
+        db: &Connection,
+        device: i64,
+        (from, to): (i64, i64),
+        resolution: Resolution,
+    ) -> rusqlite::Result<Self> {
+        let step = resolution.step(from, to, left(db, device, from, to)?);
+        Ok(Self { device, span: (from, to), step, at: from.div_euclid(step) * step })
+    }
+
+    /// The buckets of the next window with samples; none after the last.
+    pub fn next(&mut self, db: &Connection) -> rusqlite::Result<Option<Vec<Bucket>>> {
+        let Self { device, span: (from, to), step, at } = *self;
+        let Some(hour) = hour::next(db, device, (at, to), Kept::Rollups)? else { return Ok(None) };
+        let start = at.max(hour::start_of(hour).div_euclid(step) * step);
+        let end = start.saturating_add(round_up(WINDOW_MS.max(step.saturating_mul(WINDOW_BUCKETS)), step));
+        self.at = end;
+        // A bucket includes the energy on the way from and to its neighbours, so these must be seen.
+        let seen = (start - hour::LONGEST.1, end.saturating_add(hour::LONGEST.1));
+        let series = series(db, device, (seen.0.max(from), seen.1.min(to)), Resolution::Step(step))?;
+        let inside = series.buckets.into_iter().filter(|bucket| (start..end).contains(&bucket.at));
+        Ok(Some(inside.collect()))
+    }
+}
+
+/// The finest that is still there of all the hours in a span.
+fn left(db: &Connection, device: i64, from: i64, to: i64) -> rusqlite::Result<Source> {
+    let (first, last) = (from.div_euclid(HOUR_MS), to.div_euclid(HOUR_MS));
+    // What is missing was removed from the oldest on, so those first in the span tell it soon.
+    for (source, query) in [
+        (
+            Source::Hour,
+            "SELECT EXISTS (SELECT 1 FROM hours h WHERE device = ?1 AND hour BETWEEN ?2 AND ?3 AND NOT EXISTS \
+            (SELECT 1 FROM minutes m WHERE m.device = ?1 AND m.hour = h.hour))",
+        ),
+        (
+            Source::Minute,
+            "SELECT EXISTS (SELECT 1 FROM hours h WHERE device = ?1 AND hour BETWEEN ?2 AND ?3 AND NOT EXISTS \
+            (SELECT 1 FROM blocks b WHERE b.device = ?1 AND b.hour = h.hour))",
+        ),
+    ] {
+        if db.prepare_cached(query)?.query_row([device, first, last], |row| row.get(0))? {
+            return Ok(source);
+        }
+    }
+    Ok(Source::Raw)
+}
+
+impl Source {
+    fn of(step: i64) -> Self {
+        if step % HOUR_MS == 0 {
+            Self::Hour
+        } else if step % MINUTE_MS == 0 {
+            Self::Minute
+        } else {
+            Self::Raw
+        }
+    }
+
+    /// Steps that it can do are multiples of this, ms.
+    fn unit(self) -> i64 {
+        match self {
+            Self::Raw => SECOND_MS,
+            Self::Minute => MINUTE_MS,
+            Self::Hour => HOUR_MS,
+        }
+    }
+
+    /// In the answer.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::Minute => "minute",
+            Self::Hour => "hour",
+        }
+    }
+}
+
+impl Resolution {
+    fn step(self, from: i64, to: i64, finest: Source) -> i64 {
+        match self {
+            Self::Step(step) => round_up(step.max(1), finest.unit()),
+            Self::Width(width) => {
+                let width = width.max(2);
+                let mut step = rounded((to - from) / width + 1, finest);
+                while to.div_euclid(step) - from.div_euclid(step) >= width {
+                    step = rounded(step + 1, finest);
+                }
+                step
+            }
+        }
+    }
+}
+
+/// The next step that is well served.
+fn rounded(step: i64, finest: Source) -> i64 {
+    let coarse = if step > HOURS_FROM {
+        Source::Hour
+    } else if step > MINUTES_FROM {
+        Source::Minute
+    } else {
+        Source::Raw
+    };
+    round_up(step, coarse.max(finest).unit())
+}
+
+fn round_up(number: i64, unit: i64) -> i64 {
+    number.div_euclid(unit).saturating_add(i64::from(number.rem_euclid(unit) != 0)).saturating_mul(unit)
+}
+
+struct Reading<'a> {
+    db: &'a Connection,
+    device: i64,
+    span: (i64, i64),
+    source: Source,
+    buckets: Buckets,
+    unpacker: Unpacker,
+}
+
+impl Reading<'_> {
+    fn add(&mut self, found: Found) -> rusqlite::Result<()> {
+        let whole = self.span.0 <= hour::start_of(found.hour) && hour::end_of(found.hour) <= self.span.1;
+        let Some(sealed) = found.sealed else { return self.add_samples(found.hour, 0) };
+        let longest = sealed.longest;
+        if whole && !found.pending {
+            if self.source == Source::Hour {
+                self.buckets.push(sealed.rollup, longest);
+                return Ok(());
+            }
+            if self.source == Source::Minute
+                && let Some(minutes) = self.minutes(found.hour)?
+            {
+                for minute in minutes {
+                    self.buckets.push(minute, longest);
+                }
+                return Ok(());
+            }
+        }
+        if hour::block(self.db, self.device, found.hour)?.is_some() {
+            return self.add_samples(found.hour, found.sealed_to);
+        }
+        // The samples are gone: the roll-ups that are left, with what came late.
+        let late = Points::rows(self.db, self.device, found.hour, found.sealed_to)?.minutes(longest);
+        let rollups = if let Some(minutes) = self.minutes(found.hour)? {
+            hour::blend(minutes, late)
+        } else {
+            let mut hour = sealed.rollup;
+            for late in &late {
+                hour.blend(late);
+            }
+            vec![hour]
+        };
+        let (from, to) = self.span;
+        for rollup in rollups.into_iter().filter(|rollup| (from..=to).contains(&rollup.first.at)) {
+            self.buckets.push(rollup, longest);
+        }
+        Ok(())
+    }
+
+    fn add_samples(&mut self, hour: i64, sealed_to: i64) -> rusqlite::Result<()> {
+        let points = Points::read(self.db, self.device, hour, sealed_to)?;
+        let longest = points.longest();
+        for sample in points.rollups(self.span.0, self.span.1) {
+            self.buckets.push(sample, longest);
+        }
+        Ok(())
+    }
+
+    fn minutes(&mut self, hour: i64) -> rusqlite::Result<Option<Vec<Rollup>>> {
+        let packed = hour::minutes(self.db, self.device, hour)?;
+        Ok(packed.map(|bytes| unpack_minutes(&bytes, &mut self.unpacker)).transpose()?)
+    }
+}

@@ -1,0 +1,249 @@
+//! Sealing: the rows of an hour that is over become a block and roll-ups.
+//!
+//! Each step is a small transaction, so that live samples never wait long. [`seal`] writes what [`prepare`] has made of
+//! the rows, and up to which id they are in it; from then on these rows are not looked at any more, and [`clear`] deletes
+//! them in portions. A server that is killed between two steps goes on where it was: what is written is always whole.
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::HOUR_MS;
+use super::block::Block;
+use super::bytes::Unpacker;
+use super::hour::{self, Points};
+use super::packed::{Hour, pack_minutes, unpack_minutes};
+use super::rollup::Rollup;
+use crate::store::samples::row::{COLUMN_COUNT, COLUMNS};
+
+/// What is sealed in one piece: samples, and bytes of their texts. An hour with more, which no device of ours sends, stays
+/// as rows, that are read without holding all of them.
+const MAX_SAMPLES: usize = 40_000;
+const MAX_TEXT_BYTES: usize = 16 << 20;
+/// Samples of an hour that keep coming are sealed when the oldest has waited so long, ms.
+const PATIENCE_MS: i64 = HOUR_MS;
+/// Rows that one step deletes; few in tests, so that much happens between two steps.
+const PORTION: usize = if cfg!(test) { 7 } else { 500 };
+
+/// An hour of a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct DeviceHour {
+    /// The device's key.
+    pub device: i64,
+    /// Whole hours since 1970.
+    pub hour: i64,
+}
+
+/// What is to be done with an hour.
+#[derive(Debug)]
+pub enum Plan {
+    /// Its samples are still arriving, or there are none.
+    Wait,
+    /// Rows that are in its block already are to be deleted first.
+    Clear,
+    /// This is to be written.
+    Seal(Box<Sealing>),
+    /// It is too large.
+    Leave,
+}
+
+/// The rows of an hour, packed.
+#[derive(Debug)]
+pub struct Sealing {
+    of: DeviceHour,
+    /// How many samples are in the block now.
+    pub samples: usize,
+    sealed_to: i64,
+    newest: i64,
+    block: Vec<u8>,
+    minutes: Vec<u8>,
+    hour: Vec<u8>,
+}
+
+/// At most `limit` hours of which there are rows and that were over at `before` (ms since 1970), after `after`, by device
+/// and time.
+pub fn due(
+    db: &Connection,
+    before: i64,
+    after: Option<DeviceHour>,
+    limit: usize,
+) -> rusqlite::Result<Vec<DeviceHour>> {
+    let last = before.div_euclid(HOUR_MS) - 1;
+    let mut next = db.prepare_cached("SELECT min(device) FROM samples WHERE device >= ?")?;
+    let (mut found, mut device) = (Vec::new(), after.map_or(i64::MIN, |after| after.device));
+    while found.len() < limit {
+        let Some(key) = next.query_row([device], |row| row.get::<_, Option<i64>>(0))? else { break };
+        let first =
+            after.filter(|after| after.device == key).map_or(i64::MIN / HOUR_MS, |after| after.hour + 1);
+        let hours = hour::with_rows(db, key, first, last)?;
+        found.extend(hours.into_iter().map(|hour| DeviceHour { device: key, hour }));
+        device = key + 1;
+    }
+    found.truncate(limit);
+    Ok(found)
+}
+
+/// Hours with rows that are in their block already: a server was stopped between two steps.
+pub fn unfinished(db: &Connection) -> rusqlite::Result<Vec<DeviceHour>> {
+    db.prepare_cached("SELECT device, hour FROM hours WHERE sealed_to IS NOT NULL")?
+        .query_map([], |row| Ok(DeviceHour { device: row.get(0)?, hour: row.get(1)? }))?
+        .collect()
+}
+
+/// Reads the rows of an hour and packs them; nothing is written. Only those are taken of which none came after `quiet`
+/// (ms since 1970), so that a backlog is sealed once and not sample by sample.
+pub fn prepare(db: &Connection, of: DeviceHour, quiet: i64) -> rusqlite::Result<Plan> {
+    let snapshot = db.unchecked_transaction()?;
+    let plan = prepare_in(&snapshot, of, quiet)?;
+    snapshot.finish()?;
+    Ok(plan)
+}
+
+fn prepare_in(db: &Connection, of: DeviceHour, quiet: i64) -> rusqlite::Result<Plan> {
+    let DeviceHour { device, hour } = of;
+    let known: Option<(Option<i64>, i64, Vec<u8>)> = db
+        .prepare_cached("SELECT sealed_to, newest, rollup FROM hours WHERE device = ? AND hour = ?")?
+        .query_row([device, hour], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    if known.as_ref().is_some_and(|(sealed_to, _, _)| sealed_to.is_some()) {
+        return Ok(Plan::Clear);
+    }
+    let Some((rows, sealed_to)) = rows(db, of)? else { return Ok(Plan::Leave) };
+    if rows.len == 0 || (rows.newest() > quiet && rows.oldest() > quiet - PATIENCE_MS) {
+        return Ok(Plan::Wait);
+    }
+    let mut newest = rows.newest();
+    let packed = hour::block(db, device, hour)?;
+    let before = packed.as_ref().map(|bytes| Block::unpack(bytes, |_| true)).transpose()?;
+    let block = before.map_or_else(|| Ok(rows.clone()), |before| before.merge(&rows))?;
+    if block.len > MAX_SAMPLES {
+        return Ok(Plan::Leave);
+    }
+    let points = Points::of_block(&block);
+    let longest = points.longest();
+    let mut sealed = Sealed { minutes: points.minutes(longest), hour: None, longest };
+    if let Some((_, known_newest, rollup)) = known {
+        newest = newest.max(known_newest);
+        if packed.is_none() {
+            sealed.add_to(&Hour::unpack(&rollup)?, hour::minutes(db, device, hour)?)?;
+        }
+    }
+    let (minutes, hour) = sealed.pack();
+    Ok(Plan::Seal(Box::new(Sealing {
+        of,
+        samples: block.len,
+        sealed_to,
+        newest,
+        block: block.pack(),
+        minutes,
+        hour,
+    })))
+}
+
+/// The roll-ups of an hour.
+struct Sealed {
+    minutes: Vec<Rollup>,
+    /// Where it is not that of the minutes.
+    hour: Option<Rollup>,
+    longest: i64,
+}
+
+impl Sealed {
+    /// The samples that came before are gone; of them there are the hour's roll-up and perhaps those of the minutes.
+    fn add_to(&mut self, before: &Hour, minutes: Option<Vec<u8>>) -> rusqlite::Result<()> {
+        let mut hour = before.rollup.clone();
+        for late in &self.minutes {
+            hour.blend(late);
+        }
+        if let Some(minutes) = minutes {
+            let before = unpack_minutes(&minutes, &mut Unpacker::default())?;
+            self.minutes = hour::blend(before, std::mem::take(&mut self.minutes));
+        }
+        self.longest = before.longest;
+        self.hour = Some(hour);
+        Ok(())
+    }
+
+    fn pack(self) -> (Vec<u8>, Vec<u8>) {
+        let minutes = pack_minutes(&self.minutes);
+        let whole = self.minutes.into_iter().reduce(|mut hour, minute| {
+            hour.merge(&minute, self.longest);
+            hour
+        });
+        let rollup = self.hour.or(whole);
+        let hour = rollup.map(|rollup| Hour { rollup, longest: self.longest }.pack());
+        (minutes, hour.unwrap_or_default())
+    }
+}
+
+/// All rows of an hour, and the greatest id; none when they are too large.
+fn rows(db: &Connection, of: DeviceHour) -> rusqlite::Result<Option<(Block, i64)>> {
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT {COLUMNS}, id FROM samples WHERE device = ? AND at BETWEEN ? AND ? ORDER BY at, id"
+    ))?;
+    let mut rows = statement.query([of.device, hour::start_of(of.hour), hour::end_of(of.hour)])?;
+    let (mut block, mut last, mut bytes) = (Block::default(), 0, 0);
+    while let Some(row) = rows.next()? {
+        for column in 0..COLUMN_COUNT {
+            if let ValueRef::Text(text) = row.get_ref(column)? {
+                bytes += text.len();
+            }
+        }
+        if block.len >= MAX_SAMPLES || bytes > MAX_TEXT_BYTES {
+            return Ok(None);
+        }
+        block.push(row)?;
+        last = last.max(row.get(COLUMN_COUNT)?);
+    }
+    Ok(Some((block, last)))
+}
+
+/// Writes the block and the roll-ups. From this transaction on the rows in them do not count any more.
+pub fn seal(db: &Connection, sealing: &Sealing) -> rusqlite::Result<()> {
+    let Sealing { of: DeviceHour { device, hour }, newest, .. } = sealing;
+    db.prepare_cached(
+        "INSERT INTO blocks (device, hour, newest, samples) VALUES (?1, ?2, ?3, ?4) \
+         ON CONFLICT (device, hour) DO UPDATE SET newest = ?3, samples = ?4",
+    )?
+    .execute(params![device, hour, newest, sealing.block])?;
+    db.prepare_cached(
+        "INSERT INTO minutes (device, hour, newest, rollups) VALUES (?1, ?2, ?3, ?4) \
+         ON CONFLICT (device, hour) DO UPDATE SET newest = ?3, rollups = ?4",
+    )?
+    .execute(params![device, hour, newest, sealing.minutes])?;
+    db.prepare_cached(
+        "INSERT INTO hours (device, hour, newest, sealed_to, rollup) VALUES (?1, ?2, ?3, ?4, ?5) \
+         ON CONFLICT (device, hour) DO UPDATE SET newest = ?3, sealed_to = ?4, rollup = ?5",
+    )?
+    .execute(params![device, hour, newest, sealing.sealed_to, sealing.hour])?;
+    Ok(())
+}
+
+/// Deletes a portion of the rows that are in the block; whether that was the last.
+///
+/// SQLite gives a new row the greatest id and one. The row with the id `sealed_to` goes last and in one transaction with
+/// `sealed_to` itself, so no new row can have an id that counts as sealed.
+pub fn clear(db: &Connection, of: DeviceHour) -> rusqlite::Result<bool> {
+    let DeviceHour { device, hour } = of;
+    let sealed_to: Option<i64> = db
+        .prepare_cached("SELECT sealed_to FROM hours WHERE device = ? AND hour = ?")?
+        .query_row([device, hour], |row| row.get(0))
+        .optional()?
+        .flatten();
+    let Some(sealed_to) = sealed_to else { return Ok(true) };
+    let (start, end) = (hour::start_of(hour), hour::end_of(hour));
+    db.prepare_cached(
+        "DELETE FROM samples WHERE id IN (SELECT id FROM samples WHERE device = ? AND at BETWEEN ? AND ? AND id <= ? \
+         ORDER BY id LIMIT ?)",
+    )?
+    .execute(params![device, start, end, sealed_to, PORTION])?;
+    let more: bool = db
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM samples WHERE device = ? AND at BETWEEN ? AND ? AND id <= ?)",
+        )?
+        .query_row([device, start, end, sealed_to], |row| row.get(0))?;
+    if !more {
+        db.prepare_cached("UPDATE hours SET sealed_to = NULL WHERE device = ? AND hour = ?")?
+            .execute([device, hour])?;
+    }
+    Ok(!more)
+}

@@ -1,0 +1,203 @@
+//! Samples by their time, from blocks and rows.
+
+use ems_protocol::DeviceId;
+use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::StoredSample;
+use super::row::{AT, COLUMN_COUNT, COLUMNS, Cells, read};
+use crate::store::history::HOUR_MS;
+use crate::store::history::block::{Block, Whole};
+use crate::store::history::hour::{self, Kept};
+
+/// A page of history ends when its texts are larger than this, in bytes: unknown fields may fill a frame.
+const PAGE_TEXT_BYTES: usize = 4 << 20;
+
+/// Some of a device's history.
+#[derive(Debug, Clone, PartialEq)]
+pub struct History {
+    /// Oldest first.
+    pub samples: Vec<StoredSample>,
+    /// Whether there are more after the last one.
+    pub truncated: bool,
+}
+
+/// A place among the samples of a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor {
+    /// ms since 1970.
+    pub at: i64,
+    /// How many of exactly that time lie before it.
+    pub skip: usize,
+}
+
+/// The samples of a device with `from <= at <= to`, the oldest `limit` of them, or fewer if they are large.
+pub fn range(
+    db: &Connection,
+    device: i64,
+    id: &DeviceId,
+    from: i64,
+    to: i64,
+    limit: usize,
+) -> rusqlite::Result<History> {
+    let (samples, next) = page(db, device, id, Cursor { at: from, skip: 0 }, to, limit)?;
+    Ok(History { samples, truncated: next.is_some() })
+}
+
+/// The same from a place on, and where it goes on if there are more.
+pub fn page(
+    db: &Connection,
+    device: i64,
+    id: &DeviceId,
+    from: Cursor,
+    to: i64,
+    limit: usize,
+) -> rusqlite::Result<(Vec<StoredSample>, Option<Cursor>)> {
+    // What is sealed meanwhile must be seen either as rows or as a block.
+    let snapshot = db.unchecked_transaction()?;
+    let mut page = Page { id, from, to, limit, skipped: 0, bytes: 0, samples: Vec::new() };
+    let (mut at, mut full) = (from.at, false);
+    while at <= to && !full {
+        let Some(hour) = hour::next(&snapshot, device, (at, to), Kept::Samples)? else { break };
+        full = page.add_hour(&snapshot, device, hour)?;
+        at = hour::end_of(hour).saturating_add(1);
+        if at == i64::MAX {
+            break;
+        }
+    }
+    snapshot.finish()?;
+    let next = if full { page.end() } else { None };
+    Ok((page.samples, next))
+}
+
+/// The packed samples of an hour, and up to which id rows are in them.
+fn whole_block(db: &Connection, device: i64, hour: i64) -> rusqlite::Result<(Option<Whole>, i64)> {
+    let block = hour::block(db, device, hour)?.map(|bytes| Block::unpack_whole(db, &bytes)).transpose()?;
+    let sealed_to: Option<Option<i64>> = db
+        .prepare_cached("SELECT sealed_to FROM hours WHERE device = ? AND hour = ?")?
+        .query_row([device, hour], |row| row.get(0))
+        .optional()?;
+    Ok((block, sealed_to.flatten().unwrap_or_default()))
+}
+
+struct Page<'a> {
+    id: &'a DeviceId,
+    from: Cursor,
+    to: i64,
+    limit: usize,
+    skipped: usize,
+    bytes: usize,
+    samples: Vec<StoredSample>,
+}
+
+impl Page<'_> {
+    /// Adds what an hour holds, in order; true when there is no room for all of it.
+    fn add_hour(&mut self, db: &Connection, device: i64, hour: i64) -> rusqlite::Result<bool> {
+        let (block, sealed_to) = whole_block(db, device, hour)?;
+        let (from, to) = (self.from.at.max(hour::start_of(hour)), self.to.min(hour::end_of(hour)));
+        let mut statement = db.prepare_cached(&format!(
+            "SELECT {COLUMNS}, (SELECT boot_id FROM boots WHERE key = boot) FROM samples \
+             WHERE device = ? AND at BETWEEN ? AND ? AND id > ? ORDER BY at, id"
+        ))?;
+        let mut rows = statement.query(params![device, from, to, sealed_to])?;
+        rows.advance()?;
+        let mut places = block.iter().flat_map(|block| (0..block.block.len).map(move |place| (block, place)));
+        let mut packed = places.find(|(block, place)| block.block.at(*place) >= from);
+        loop {
+            let row = rows.get();
+            let at = row.map(|row| row.get::<_, i64>(AT)).transpose()?;
+            let next =
+                packed.filter(|(block, place)| block.block.at(*place) <= to.min(at.unwrap_or(i64::MAX)));
+            let full = match (next, row) {
+                (Some((block, place)), _) => {
+                    let full = self.add(&block.sample(place))?;
+                    packed = places.next();
+                    full
+                }
+                (None, Some(row)) => {
+                    let full = self.add(row)?;
+                    rows.advance()?;
+                    full
+                }
+                (None, None) => return Ok(false),
+            };
+            if full {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Adds a sample; true when there is no room for it.
+    fn add(&mut self, sample: &impl Cells) -> rusqlite::Result<bool> {
+        if self.skipped < self.from.skip && sample.cell(AT)?.as_i64()? == self.from.at {
+            self.skipped += 1;
+            return Ok(false);
+        }
+        if self.samples.len() >= self.limit || self.bytes > PAGE_TEXT_BYTES {
+            return Ok(true);
+        }
+        for column in 0..COLUMN_COUNT {
+            if let ValueRef::Text(text) = sample.cell(column)? {
+                self.bytes += text.len();
+            }
+        }
+        self.samples.push(read(sample, self.id)?);
+        Ok(false)
+    }
+
+    /// The place after the last sample.
+    fn end(&self) -> Option<Cursor> {
+        let at = self.samples.last()?.at;
+        let same = self.samples.iter().rev().take_while(|sample| sample.at == at).count();
+        let before = if at == self.from.at { self.from.skip } else { 0 };
+        Some(Cursor { at, skip: before + same })
+    }
+}
+
+/// The sample that is last on a device's time axis.
+pub fn latest(db: &Connection, device: i64, id: &DeviceId) -> rusqlite::Result<Option<StoredSample>> {
+    let snapshot = db.unchecked_transaction()?;
+    let query = format!(
+        "SELECT {COLUMNS}, (SELECT boot_id FROM boots WHERE key = boot) FROM samples \
+         WHERE device = ? ORDER BY at DESC, id DESC LIMIT 1"
+    );
+    let row = snapshot.prepare_cached(&query)?.query_row(params![device], |row| read(row, id)).optional()?;
+    let hour: Option<i64> = snapshot
+        .prepare_cached("SELECT max(hour) FROM blocks WHERE device = ?")?
+        .query_row([device], |row| row.get(0))?;
+    let newer = hour.filter(|hour| row.as_ref().is_none_or(|row| row.at.div_euclid(HOUR_MS) <= *hour));
+    let mut latest = row;
+    if let Some(hour) = newer
+        && let (Some(block), _) = whole_block(&snapshot, device, hour)?
+        && let Some(last) = block.block.len.checked_sub(1)
+        && latest.as_ref().is_none_or(|row| row.at < block.block.at(last))
+    {
+        latest = Some(read(&block.sample(last), id)?);
+    }
+    snapshot.finish()?;
+    Ok(latest)
+}
+
+/// Shows the samples of a device from the last one back to `from`, for as long as `take` wants more. Rows alone: for
+/// what is younger than an hour, which is not sealed yet.
+pub(in crate::store) fn newest_first(
+    db: &Connection,
+    device: i64,
+    id: &DeviceId,
+    from: i64,
+    mut take: impl FnMut(StoredSample) -> bool,
+) -> rusqlite::Result<()> {
+    let query = format!(
+        "SELECT {COLUMNS}, (SELECT boot_id FROM boots WHERE key = boot) FROM samples \
+         WHERE device = ? AND at >= ? ORDER BY at DESC, id DESC"
+    );
+    let mut statement = db.prepare_cached(&query)?;
+    let mut rows = statement.query(params![device, from])?;
+    while let Some(row) = rows.next()? {
+        if !take(read(row, id)?) {
+            break;
+        }
+    }
+    Ok(())
+}

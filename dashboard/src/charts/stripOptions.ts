@@ -1,0 +1,124 @@
+import type uPlot from "uplot";
+import { decimal, moment } from "../format";
+import { axisRange, type Columns } from "./columns";
+import { BAND, type Curve } from "./curves";
+import type { ChartTheme } from "./useChartTheme";
+
+/** The columns of a curve, in the order of the series of {@link stripOptions}. */
+export function stripData({ key }: Curve, { times, values }: Columns): uPlot.AlignedData {
+  const column = (name: string) => values.get(name) ?? [];
+  return key === "soc" ? [times, column("soc"), column(BAND.high), column(BAND.low)] : [times, column(key)];
+}
+
+interface Callbacks {
+  /** The pointer is there, px from the left; `null` when it has left. */
+  onPoint: (chart: uPlot, left: number | null) => void;
+  /** A span was marked, Unix s. */
+  onSelect: (from: number, to: number) => void;
+}
+
+/** How uPlot draws a curve. */
+export function stripOptions(
+  curve: Curve,
+  theme: ChartTheme,
+  withTimes: boolean,
+  { onPoint, onSelect }: Callbacks,
+): Omit<uPlot.Options, "width" | "height"> {
+  const color = theme.color(curve.color);
+  const edge = { stroke: "transparent", width: 0, points: { show: false } };
+  return {
+    padding: [8, 12, withTimes ? 0 : 8, 0],
+    legend: { show: false },
+    cursor: {
+      y: false,
+      drag: { x: true, y: false, setScale: false },
+      // The band's edges get no mark of their own.
+      points: { size: (_, series) => (series === 1 ? 7 : 0), stroke: color, fill: color },
+    },
+    scales: {
+      x: { time: true, auto: false },
+      y: { range: (_, min, max) => yRange(curve, min, max) },
+    },
+    series: [
+      {},
+      {
+        stroke: color,
+        width: 1.6,
+        points: { show: false, size: 4, fill: color, filter: (chart, series) => lonely(chart, series) },
+        ...(curve.signed && { fill: `${color}22`, fillTo: 0 }),
+      },
+      ...(curve.key === "soc" ? [edge, edge] : []),
+    ],
+    ...(curve.key === "soc" && { bands: [{ series: [2, 3] as [number, number], fill: theme.color("soc-band") }] }),
+    axes: [
+      {
+        show: true,
+        stroke: theme.text,
+        font: theme.font,
+        size: withTimes ? 26 : 0,
+        gap: 6,
+        space: 72,
+        grid: { stroke: theme.grid, width: 1 },
+        ticks: { show: false },
+        values: (_, times) => times.map((time) => (withTimes ? axisTime(time * 1_000, times) : "")),
+      },
+      {
+        stroke: theme.text,
+        font: theme.font,
+        size: 52,
+        gap: 8,
+        space: 26,
+        grid: { stroke: theme.grid, width: 1 },
+        ticks: { show: false },
+        values: (_, values, __, ___, step) => values.map((value) => decimal(value, digitsOf(step))),
+      },
+    ],
+    hooks: {
+      setCursor: [
+        (chart) => {
+          const { left } = chart.cursor;
+          onPoint(chart, left === undefined || left === null || left < 0 ? null : left);
+        },
+      ],
+      setSelect: [
+        (chart) => {
+          const { left, width } = chart.select;
+          if (width < 8) return;
+          onSelect(chart.posToVal(left, "x"), chart.posToVal(left + width, "x"));
+          chart.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+        },
+      ],
+    },
+  };
+}
+
+/** A sample between two gaps has no line to be part of: it is drawn as a point. */
+function lonely(chart: uPlot, series: number): number[] | null {
+  const column = chart.data[series] ?? [];
+  const [from, to] = chart.series[0]?.idxs ?? [0, -1];
+  const alone: number[] = [];
+  for (let i = from; i <= to; i += 1) {
+    const known = column[i] !== null && column[i] !== undefined;
+    if (known && (column[i - 1] ?? null) === null && (column[i + 1] ?? null) === null) alone.push(i);
+  }
+  return alone.length > 0 ? alone : null;
+}
+
+/** With seconds where the marks are closer than a minute. */
+function axisTime(timeMs: number, times: readonly number[]): string {
+  const step = (times[1] ?? Infinity) - (times[0] ?? 0);
+  return moment(timeMs, timeMs, step < 60);
+}
+
+/** The decimals that tell neighbours apart on an axis with this step. */
+function digitsOf(step: number): number {
+  const isWhole = (digits: number) => Math.abs(step * 10 ** digits - Math.round(step * 10 ** digits)) < 1e-6;
+  return [0, 1, 2].find(isWhole) ?? 3;
+}
+
+function yRange(curve: Curve, min: number | null, max: number | null): [number, number] {
+  // Without any value uPlot passes null.
+  if (min === null || max === null) return [0, curve.floor];
+  const data = curve.signed ? { min: Math.min(min, 0), max: Math.max(max, 0) } : { min, max };
+  return axisRange(data, curve.floor, curve.limits);
+}

@@ -1,0 +1,78 @@
+/** The time axis that all charts of a page share: what span they show, and where the one cursor is. */
+export class Timeline {
+  /** Seconds before the end of the span; `null` while nobody points. */
+  cursorAgo: number | null = null;
+  /** A span that stands still, Unix s; `null` while it ends now. */
+  private held: readonly [number, number] | null = null;
+  private readonly painters = new Set<() => void>();
+  private readonly readers = new Set<() => void>();
+  private timer: ReturnType<typeof setInterval> | undefined;
+  private stepMs = 1_000;
+
+  /** `end` gives the end of a span of that many seconds that moves along, Unix s. */
+  constructor(
+    private readonly end: (windowS: number) => number,
+    private windowS: number,
+  ) {}
+
+  span(): readonly [number, number] {
+    if (this.held !== null) return this.held;
+    const to = this.end(this.windowS);
+    return [to - this.windowS, to];
+  }
+
+  /** Shows the last `windowS` seconds and moves along. */
+  follow(windowS: number): void {
+    this.windowS = windowS;
+    this.held = null;
+    this.startOrStop();
+    this.tell();
+  }
+
+  /** Stands still at a span, Unix s. */
+  hold(span: readonly [number, number]): void {
+    this.held = span;
+    this.startOrStop();
+    this.tell();
+  }
+
+  point(ago: number | null): void {
+    if (ago === this.cursorAgo) return;
+    this.cursorAgo = ago;
+    for (const read of this.readers) read();
+  }
+
+  /** The time that the cursor is at, Unix s. */
+  cursorAt = (): number | null => (this.cursorAgo === null ? null : Math.round((this.span()[1] - this.cursorAgo) * 10) / 10);
+
+  /** Calls `paint` whenever the axis has moved by a pixel of a chart that is `width` pixels wide. */
+  onMove(paint: () => void, width: number): () => void {
+    this.painters.add(paint);
+    // Faster than that an eye sees no difference on a curve that is measured once a second.
+    this.stepMs = Math.max(50, (this.windowS * 1_000) / Math.max(1, width));
+    this.startOrStop();
+    return () => {
+      this.painters.delete(paint);
+      this.startOrStop();
+    };
+  }
+
+  /** Calls `read` whenever the cursor has moved. */
+  onCursor = (read: () => void): (() => void) => {
+    this.readers.add(read);
+    return () => this.readers.delete(read);
+  };
+
+  private tell(): void {
+    for (const paint of this.painters) paint();
+  }
+
+  private startOrStop(): void {
+    clearInterval(this.timer);
+    this.timer = undefined;
+    if (this.painters.size === 0 || this.held !== null) return;
+    this.timer = setInterval(() => {
+      if (!document.hidden) this.tell();
+    }, this.stepMs);
+  }
+}

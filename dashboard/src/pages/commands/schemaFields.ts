@@ -1,0 +1,110 @@
+import { isObject } from "../../telemetry";
+import { number, text, type Json } from "../../api/read";
+
+/** One input of a form. */
+export interface SchemaField {
+  name: string;
+  title: string;
+  hint: string;
+  kind: "text" | "number" | "integer" | "boolean" | "choice" | "json";
+  required: boolean;
+  /** Of a choice. */
+  choices: string[];
+  min?: number;
+  max?: number;
+  pattern?: string;
+  /** What the device takes if it is left empty. */
+  fallback: string;
+}
+
+/** A value of a form that cannot be sent, and why. */
+export class BadValue extends Error {
+  override name = "BadValue";
+}
+
+/**
+ * The inputs that a JSON Schema asks for. What the form has no input for (a list, an object) is written as JSON; so is
+ * the whole payload if the schema tells nothing of what is in it but lets anything in.
+ */
+export function fieldsOf(schema: Json): SchemaField[] {
+  const properties = isObject(schema["properties"]) ? schema["properties"] : {};
+  const required = Array.isArray(schema["required"]) ? schema["required"] : [];
+  return Object.entries(properties).flatMap(([name, property]) =>
+    isObject(property) ? [toField(name, property, required.includes(name))] : [],
+  );
+}
+
+/** The payload that a filled form means; an empty optional input is left out. Throws {@link BadValue}. */
+export function payloadOf(fields: readonly SchemaField[], read: (name: string) => string): Json {
+  const entries = fields.flatMap((field) => {
+    const raw = read(field.name).trim();
+    if (raw === "") {
+      if (field.required) throw new BadValue(`${field.title} is needed.`);
+      return [];
+    }
+    return [[field.name, valueOf(field, raw)] as const];
+  });
+  return Object.fromEntries(entries);
+}
+
+function valueOf(field: SchemaField, raw: string): unknown {
+  const { title, min, max } = field;
+  switch (field.kind) {
+    case "boolean":
+      return raw === "true";
+    case "number":
+    case "integer": {
+      const value = Number(raw.replace(",", "."));
+      if (!Number.isFinite(value)) throw new BadValue(`${title} has to be a number.`);
+      if (field.kind === "integer" && !Number.isInteger(value)) throw new BadValue(`${title} has to be a whole number.`);
+      if (min !== undefined && value < min) throw new BadValue(`${title} is at least ${min}.`);
+      if (max !== undefined && value > max) throw new BadValue(`${title} is at most ${max}.`);
+      return value;
+    }
+    case "choice":
+      if (!field.choices.includes(raw)) throw new BadValue(`${title} has to be one of ${field.choices.join(", ")}.`);
+      return raw;
+    case "json":
+      try {
+        return JSON.parse(raw) as unknown;
+      } catch {
+        throw new BadValue(`${title} has to be JSON.`);
+      }
+    case "text":
+      return raw;
+  }
+}
+
+function toField(name: string, property: Json, required: boolean): SchemaField {
+  const choices = Array.isArray(property["enum"]) ? property["enum"].filter((value) => typeof value === "string") : [];
+  const min = number(property["minimum"]);
+  const max = number(property["maximum"]);
+  const pattern = text(property["pattern"]);
+  const preset = property["default"];
+  return {
+    name,
+    title: text(property["title"]) ?? name.charAt(0).toUpperCase() + name.slice(1).replaceAll("_", " "),
+    hint: [text(property["description"]) ?? "", rangeOf(min, max)].filter((part) => part !== "").join(" · "),
+    kind: kindOf(property, choices),
+    required,
+    choices,
+    ...(min !== null && { min }),
+    ...(max !== null && { max }),
+    ...(pattern !== null && { pattern }),
+    fallback: typeof preset === "string" || typeof preset === "number" || typeof preset === "boolean" ? String(preset) : "",
+  };
+}
+
+function kindOf(property: Json, choices: readonly string[]): SchemaField["kind"] {
+  if (choices.length > 0) return "choice";
+  const types = Array.isArray(property["type"]) ? property["type"] : [property["type"]];
+  const type: unknown = types.find((entry) => entry !== "null");
+  if (type === "boolean" || type === "number" || type === "integer") return type;
+  return type === "string" ? "text" : "json";
+}
+
+function rangeOf(min: number | null, max: number | null): string {
+  if (min !== null && max !== null) return `${min} to ${max}`;
+  if (min !== null) return `at least ${min}`;
+  return max === null ? "" : `at most ${max}`;
+}

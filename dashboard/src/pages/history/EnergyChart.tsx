@@ -1,0 +1,123 @@
+import { useEffect, useLayoutEffect, useRef } from "react";
+import uPlot from "uplot";
+import type { EnergyBar } from "./tables";
+import { energyText } from "./tables";
+import { timeLabels } from "./timeAxis";
+import type { HistoryTheme } from "./useHistoryTheme";
+
+interface EnergyChartProps {
+  /** Of one device, or of two beside each other. */
+  bars: readonly (readonly EnergyBar[])[];
+  period: "day" | "month";
+  theme: HistoryTheme;
+  label: string;
+}
+
+/** Energy in above the line, energy out below it; a bar a day or a month, the second device's bars lighter. */
+export function EnergyChart({ bars, period, theme, label }: EnergyChartProps) {
+  const box = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  const devices = bars.length;
+  const data = useRef<uPlot.AlignedData>([[]]);
+
+  useLayoutEffect(() => {
+    const element = box.current;
+    if (element === null) return;
+    data.current = toTable(bars);
+    if (plot.current !== null) return plot.current.setData(data.current);
+  }, [bars]);
+
+  useEffect(() => {
+    const element = box.current;
+    if (element === null) return;
+    const chart = new uPlot({ ...optionsOf(devices, period, theme), ...sizeOf(element) }, data.current, element);
+    plot.current = chart;
+    const resized = new ResizeObserver(() => chart.setSize(sizeOf(element)));
+    resized.observe(element);
+    return () => {
+      resized.disconnect();
+      chart.destroy();
+      plot.current = null;
+    };
+  }, [devices, period, theme]);
+
+  return <div ref={box} className="history-plot" role="img" aria-label={label} />;
+}
+
+/** Periods by their number rather than by time: every bar is as wide, and daylight saving moves none. */
+function toTable(bars: readonly (readonly EnergyBar[])[]): uPlot.AlignedData {
+  const starts = [...new Set(bars.flatMap((device) => device.map(({ startMs }) => startMs)))].toSorted((a, b) => a - b);
+  const columns = bars.flatMap((device) => {
+    const byStart = new Map(device.map((bar) => [bar.startMs, bar]));
+    return [
+      starts.map((start) => byStart.get(start)?.inWh ?? null),
+      starts.map((start) => (byStart.has(start) ? -(byStart.get(start)?.outWh ?? 0) : null)),
+    ];
+  });
+  return [starts.map((ms) => ms / 1_000), ...columns];
+}
+
+function optionsOf(devices: number, period: "day" | "month", theme: HistoryTheme): Omit<uPlot.Options, "width" | "height"> {
+  const path = (device: number) =>
+    uPlot.paths.bars?.({
+      size: devices === 1 ? [0.7, 48] : [0.38, 30],
+      ...(devices > 1 && { align: device === 0 ? (-1 as const) : (1 as const) }),
+    });
+  const bar = (device: number, color: string): uPlot.Series => {
+    const paths = path(device);
+    return {
+      stroke: color,
+      width: device === 0 ? 0 : 1,
+      fill: device === 0 ? color : `${color}55`,
+      points: { show: false },
+      ...(paths !== undefined && { paths }),
+    };
+  };
+  const halfPeriod = period === "day" ? 43_200 : 15 * 86_400;
+  return {
+    padding: [8, 12, 0, 0],
+    legend: { show: false },
+    cursor: { show: false },
+    scales: {
+      x: { time: true, range: (_, min, max) => [min - halfPeriod, max + halfPeriod] },
+      y: { range: (_, min, max) => yRange(min, max) },
+    },
+    series: [
+      {},
+      ...Array.from({ length: devices }, (_, device) => [bar(device, theme.energyIn), bar(device, theme.energyOut)]).flat(),
+    ],
+    axes: [
+      {
+        stroke: theme.text,
+        font: theme.font,
+        size: 26,
+        gap: 6,
+        space: 64,
+        incrs: period === "day" ? [86_400, 2 * 86_400, 7 * 86_400, 14 * 86_400, 28 * 86_400, 91 * 86_400] : [31 * 86_400, 92 * 86_400],
+        grid: { show: false },
+        ticks: { show: false },
+        values: (_, times, __, ___, increment) => timeLabels(times, period === "month" ? 31 * 86_400 : increment),
+      },
+      {
+        stroke: theme.text,
+        font: theme.font,
+        size: 68,
+        gap: 8,
+        space: 28,
+        grid: { stroke: theme.grid, width: 1 },
+        ticks: { show: false },
+        values: (_, values) => values.map((value) => energyText(Math.abs(value))),
+      },
+    ],
+  };
+}
+
+function yRange(min: number | null, max: number | null): [number, number] {
+  const [low, high] = [Math.min(min ?? 0, 0), Math.max(max ?? 0, 0)];
+  const air = 0.06 * Math.max(high - low, 10);
+  return [low === 0 ? 0 : low - air, high === 0 ? 0 : high + air];
+}
+
+function sizeOf(element: HTMLElement): { width: number; height: number } {
+  return { width: element.clientWidth, height: element.clientHeight };
+}

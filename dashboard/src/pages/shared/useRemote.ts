@@ -1,0 +1,98 @@
+import { useCallback, useEffect, useRef, useState } from "react";
+import { isLoggedOut } from "../../api";
+import { useSession } from "../../session";
+
+/** Something that is fetched, and fetched again when asked. */
+export interface Remote<T> {
+  /** The last answer; `null` before the first one. */
+  data: T | null;
+  /** Why the last attempt brought nothing, in a sentence; `null` if it did. */
+  failure: string | null;
+  /** What `load` brings at present is not there yet. */
+  loading: boolean;
+  reload: () => void;
+  /** Changes what is shown, for what the page knows before it asks again. */
+  update: (change: (data: T) => T) => void;
+}
+
+/**
+ * Fetches with `load`, again whenever it changes (keep it stable with `useCallback`) or `reload` is called. What came
+ * before stays until the new answer is there; a request that nobody waits for any more is ended.
+ */
+export function useRemote<T>(load: (signal: AbortSignal) => Promise<T>): Remote<T> {
+  const { ended } = useSession();
+  const running = useRef<AbortController | null>(null);
+  const [state, setState] = useState<State<T>>({ data: null, failure: null, answered: null });
+
+  const reload = useCallback(() => {
+    running.current?.abort();
+    const { signal } = (running.current = new AbortController());
+    load(signal).then(
+      (data) => {
+        if (!signal.aborted) setState({ data, failure: null, answered: load });
+      },
+      (error: unknown) => {
+        if (signal.aborted) return;
+        if (isLoggedOut(error)) ended();
+        else setState(({ data }) => ({ data, failure: sentence(error), answered: load }));
+      },
+    );
+  }, [load, ended]);
+
+  useEffect(() => {
+    reload();
+    return () => running.current?.abort();
+  }, [reload]);
+
+  const update = useCallback((change: (data: T) => T) => {
+    setState((before) => (before.data === null ? before : { ...before, data: change(before.data) }));
+  }, []);
+  return { data: state.data, failure: state.failure, loading: state.answered !== load, reload, update };
+}
+
+interface State<T> extends Pick<Remote<T>, "data" | "failure"> {
+  /** What brought it. */
+  answered: ((signal: AbortSignal) => Promise<T>) | null;
+}
+
+/** Something the user does at the server: one at a time, with its failure in a sentence. */
+export interface Action<A extends unknown[]> {
+  /** Whether it succeeded. */
+  run: (...args: A) => Promise<boolean>;
+  busy: boolean;
+  failure: string | null;
+  clear: () => void;
+}
+
+export function useAction<A extends unknown[]>(act: (...args: A) => Promise<unknown>): Action<A> {
+  const { ended } = useSession();
+  const [busy, setBusy] = useState(false);
+  const [failure, setFailure] = useState<string | null>(null);
+  const latest = useRef(act);
+  useEffect(() => {
+    latest.current = act;
+  });
+  const run = useCallback(
+    async (...args: A) => {
+      setBusy(true);
+      setFailure(null);
+      try {
+        await latest.current(...args);
+        return true;
+      } catch (error) {
+        if (isLoggedOut(error)) ended();
+        else setFailure(sentence(error));
+        return false;
+      } finally {
+        setBusy(false);
+      }
+    },
+    [ended],
+  );
+  const clear = useCallback(() => setFailure(null), []);
+  return { run, busy, failure, clear };
+}
+
+export function sentence(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,104 @@
+import type { DoorMessage, EventDoor } from "./door";
+import { getJson } from "./http";
+import { isObject } from "./parse";
+import type { Alarm, Severity } from "./messages";
+import { Store } from "./store";
+
+/** The alarms that are not over, newest first. */
+export interface Alarms {
+  /** The list has come once. */
+  ready: boolean;
+  active: readonly Alarm[];
+  /** Those that nobody has acknowledged. */
+  unacknowledged: number;
+}
+
+/** The most alarms that are asked for. */
+const LIMIT = 1_000;
+
+/**
+ * The alarms as the room `alarms` tells them, after a list that is fetched at each joining. It goes on in a hidden
+ * page: an alarm is there to be told.
+ */
+export class AlarmStore extends Store<Alarms> {
+  private readonly alarms = new Map<number, Alarm>();
+  private running = new AbortController();
+  private leave: (() => void) | null = null;
+
+  constructor(private readonly door: EventDoor) {
+    super({ ready: false, active: [], unacknowledged: 0 });
+  }
+
+  protected start(): void {
+    this.running = new AbortController();
+    this.leave = this.door.listen("alarms", (message) => this.received(message), { whenHidden: true });
+  }
+
+  protected stop(): void {
+    this.running.abort();
+    this.leave?.();
+  }
+
+  private received({ type, payload }: DoorMessage): void {
+    if (type === "subscribed") void this.fetch();
+    const alarm = type === "alarm" ? toAlarm(payload) : null;
+    if (alarm === null) return;
+    this.put(alarm);
+    this.publish(this.getSnapshot().ready);
+  }
+
+  private async fetch(): Promise<void> {
+    const { signal } = this.running;
+    try {
+      const body = await getJson("/api/alarms", { limit: String(LIMIT) }, this.door.request(signal));
+      if (signal.aborted) return;
+      const listed = isObject(body) && Array.isArray(body["alarms"]) ? body["alarms"] : [];
+      this.alarms.clear();
+      for (const value of listed) {
+        const alarm = toAlarm(value);
+        if (alarm !== null) this.put(alarm);
+      }
+      this.publish(true);
+    } catch (error) {
+      if (signal.aborted || this.door.endedBy(error)) return;
+      console.warn(`The alarms could not be read: ${String(error)}`);
+    }
+  }
+
+  private put(alarm: Alarm): void {
+    if (alarm.cleared_at === null) this.alarms.set(alarm.id, alarm);
+    else this.alarms.delete(alarm.id);
+  }
+
+  private publish(ready: boolean): void {
+    const active = [...this.alarms.values()].toSorted((a, b) => b.id - a.id);
+    this.set({ ready, active, unacknowledged: active.filter((alarm) => alarm.acknowledged_at === null).length });
+  }
+}
+
+/** Checks an alarm; `null` if it cannot be used. */
+export function toAlarm(value: unknown): Alarm | null {
+  if (!isObject(value) || typeof value["id"] !== "number" || typeof value["device_id"] !== "string") return null;
+  const text = (name: string) => (typeof value[name] === "string" ? (value[name] as string) : null);
+  const amount = (name: string) => (typeof value[name] === "number" ? (value[name] as number) : null);
+  return {
+    id: value["id"],
+    rule: amount("rule") ?? 0,
+    device_id: value["device_id"],
+    name: text("name") ?? "",
+    kind: text("kind") ?? "",
+    severity: toSeverity(value["severity"]),
+    message: text("message") ?? "",
+    value: amount("value"),
+    threshold: amount("threshold"),
+    raised_at: text("raised_at") ?? "",
+    cleared_at: text("cleared_at"),
+    acknowledged_at: text("acknowledged_at"),
+    acknowledged_by: text("acknowledged_by"),
+  };
+}
+
+/** What is not known to be harmless counts as a warning. */
+export function toSeverity(value: unknown): Severity {
+  return value === "info" || value === "error" ? value : "warning";
+}

@@ -1,0 +1,325 @@
+import { ageMs, markNow, type Mark } from "./age";
+import { Connection, doorUrl, type ConnectionOptions, type ConnectionState } from "./connection";
+import { HttpError, type RequestOptions } from "./http";
+import { isObject, parseObject } from "./parse";
+import { Rooms, type RoomListener, type RoomOptions } from "./rooms";
+import { ServerClock } from "./serverClock";
+
+/** A typed message, as it came. */
+export interface DoorMessage {
+  type: string;
+  payload: Record<string, unknown>;
+  /** Samples that the server left out before this one, because the page was slow. */
+  skipped?: number;
+}
+
+/** A frame as it travelled, for those who look at the wire. */
+export interface Frame {
+  direction: "in" | "out";
+  /** When, by the server's clock as far as the page knows it, Unix ms. */
+  atMs: number;
+  text: string;
+}
+
+export interface EventDoorOptions extends Pick<ConnectionOptions, "backoff" | "stableAfterMs"> {
+  /** Server to connect to, `https://host[:port]`. Default: where the page came from. */
+  baseUrl?: string;
+  /**
+   * Makes the cookies good again after the access token ran out; false if the session is over. Without it, a refusal
+   * ends the session.
+   */
+  renew?: () => Promise<boolean>;
+  /** The session is over: the user has to log in again. Called once. */
+  onSessionEnded?: () => void;
+  /** An open socket that is silent for longer is asked for a sign of life. Default 2,000. */
+  quietMs?: number;
+  /** Without an answer to that for this long, the socket counts as dead. Default 2,000. */
+  answerMs?: number;
+  /** A page that is hidden for longer leaves the rooms that only matter to the eye. Default 15,000. */
+  parkAfterMs?: number;
+}
+
+const WATCH_INTERVAL_MS = 500;
+/** Between two looks at the clock lies more only if the computer slept or the browser held back the timers. */
+const SLEEP_MS = 5_000;
+/** A server that accepts the socket but does not greet has not got the cookie. */
+const GREETING_MS = 3_000;
+/** Two missed heartbeats of 30 s, and some: also a hidden page, which asks nothing, notices a dead socket. */
+const SILENCE_LIMIT_MS = 65_000;
+const AUTHENTICATION_TIMEOUT = 4011;
+
+/**
+ * The one connection of a whole page to the event door `/ws`.
+ *
+ * Rooms are joined while somebody listens to them, counted by listener, and joined again after each reconnect with
+ * what was missed. It is connected while there is a listener of any kind; the last one to leave closes the socket
+ * and all timers.
+ */
+export class EventDoor {
+  /** The server's time. */
+  readonly clock = new ServerClock();
+  private state: ConnectionState = INITIAL;
+  private connection: Connection | null = null;
+  private readonly rooms: Rooms;
+  private readonly stateListeners = new Set<() => void>();
+  private readonly frameListeners = new Set<(frame: Frame) => void>();
+  private watch: ReturnType<typeof setInterval> | undefined;
+  private parking: ReturnType<typeof setTimeout> | undefined;
+  /** The server has greeted: the session is good and messages may be sent. */
+  private greeted = false;
+  private ended = false;
+  private renewing = false;
+  private lastFrame: Mark = markNow();
+  private askedAt: Mark | null = null;
+  private lastLook: Mark = markNow();
+
+  constructor(readonly options: EventDoorOptions = {}) {
+    this.rooms = new Rooms((type, payload) => this.send(type, payload));
+  }
+
+  /**
+   * Hears what is told in a room, such as `device/ems_001`, `fleet` or `alarms`. The room is joined (or, for a second
+   * listener, joined anew, so that it too gets what comes at first), and left when its last listener has gone.
+   */
+  listen(room: string, listener: RoomListener, options: RoomOptions = {}): () => void {
+    const stop = this.rooms.add(room, listener, options);
+    this.startOrStop();
+    return () => {
+      stop();
+      this.startOrStop();
+    };
+  }
+
+  /** Calls `listener` at each change of {@link getState}. */
+  subscribe = (listener: () => void): (() => void) => this.join(this.stateListeners, listener);
+
+  /** The connection; `OPEN` means that the server knows who this is. */
+  getState = (): ConnectionState => this.state;
+
+  /** Every frame in and out, for a log of messages. */
+  onFrame(listener: (frame: Frame) => void): () => void {
+    return this.join(this.frameListeners, listener);
+  }
+
+  /** Sends a message; false if there is no connection, and then nothing will be sent later. */
+  send(type: string, payload: Record<string, unknown>): boolean {
+    if (!this.greeted || this.connection === null) return false;
+    const text = JSON.stringify({ type, payload });
+    if (!this.connection.send(text)) return false;
+    this.tell("out", text);
+    return true;
+  }
+
+  /** Ends a wait between attempts. */
+  retryNow = (): void => this.connection?.retryNow();
+
+  /** What a request over HTTP beside this connection needs. */
+  request(signal?: AbortSignal, timeoutMs?: number): RequestOptions {
+    const { baseUrl, renew } = this.options;
+    return {
+      clock: this.clock,
+      ...(baseUrl !== undefined && { baseUrl }),
+      ...(renew !== undefined && { renew }),
+      ...(signal !== undefined && { signal }),
+      ...(timeoutMs !== undefined && { timeoutMs }),
+    };
+  }
+
+  /** Whether an error of a request says that the session is over; if so, the page has been told. */
+  endedBy(error: unknown): boolean {
+    if (!(error instanceof HttpError) || error.status !== 401) return false;
+    this.endSession();
+    return true;
+  }
+
+  private join<T>(set: Set<T>, member: T): () => void {
+    set.add(member);
+    this.startOrStop();
+    return () => {
+      set.delete(member);
+      this.startOrStop();
+    };
+  }
+
+  private startOrStop(): void {
+    const wanted = this.rooms.size + this.stateListeners.size + this.frameListeners.size > 0;
+    if (wanted && this.connection === null && !this.ended) this.start();
+    else if (!wanted && this.connection !== null) this.stop();
+  }
+
+  private start(): void {
+    addDomListener("visibilitychange", this.visibilityChanged);
+    // A page that comes back from the browser's cache has lost its sockets without being told.
+    globalThis.addEventListener?.("pageshow", this.question);
+    this.visibilityChanged();
+    this.connection = new Connection({
+      ...this.options,
+      url: doorUrl(this.options.baseUrl),
+      protocols: ["ems.v1"],
+      silenceLimitMs: SILENCE_LIMIT_MS,
+      onState: (state) => this.connectionChanged(state),
+      onText: (text) => this.received(text),
+    });
+  }
+
+  private stop(): void {
+    clearInterval(this.watch);
+    clearTimeout(this.parking);
+    removeDomListener("visibilitychange", this.visibilityChanged);
+    globalThis.removeEventListener?.("pageshow", this.question);
+    this.connection?.close();
+    this.connection = null;
+    this.greeted = false;
+    this.rooms.connectionLost();
+    this.state = INITIAL;
+  }
+
+  private connectionChanged(state: ConnectionState): void {
+    if (state.status === "OPEN") {
+      this.lastFrame = markNow();
+      this.askedAt = null;
+      // Not yet told as OPEN: that is the greeting's to say.
+      return;
+    }
+    this.greeted = false;
+    this.rooms.connectionLost();
+    const refused = this.state.status === "CONNECTING" && state.status === "CLOSED" && state.closeCode === 1006;
+    this.set(state);
+    if (state.ended) this.endSession();
+    // A refused upgrade looks like any other failure to a browser.
+    else if (refused || state.closeCode === AUTHENTICATION_TIMEOUT) void this.renew();
+  }
+
+  private received(text: string): void {
+    this.lastFrame = markNow();
+    this.askedAt = null;
+    this.tell("in", text);
+    let message: DoorMessage;
+    try {
+      message = toMessage(text);
+    } catch (error) {
+      console.warn(`A frame was ignored: ${String(error)}`);
+      return;
+    }
+    this.observeClock(message.payload);
+    if (message.type === "system.connection") this.welcomed();
+    else if (message.type === "error") {
+      console.warn("The server could not use a message:", message.payload["code"], message.payload["message"]);
+      this.rooms.refused(message);
+    } else this.rooms.dispatch(message);
+  }
+
+  private welcomed(): void {
+    this.greeted = true;
+    this.set({ status: "OPEN", retryAt: null, closeCode: null, ended: false });
+    this.rooms.connected();
+  }
+
+  private observeClock(payload: Record<string, unknown>): void {
+    const time = payload["server_time"];
+    if (typeof time === "string") this.clock.observe(Date.parse(time), 100);
+  }
+
+  /** Looks whether the socket still lives: a browser cannot ping, and a half-open socket is silent for ever. */
+  private look = (): void => {
+    const slept = ageMs(this.lastLook) > SLEEP_MS;
+    this.lastLook = markNow();
+    if (this.connection?.isOpen !== true) {
+      // The wait was meant in time awake.
+      if (slept) this.retryNow();
+      return;
+    }
+    if (!this.greeted) {
+      if (ageMs(this.lastFrame) > GREETING_MS) void this.renew();
+      return;
+    }
+    const { quietMs = 2_000, answerMs = 2_000 } = this.options;
+    if (slept) this.question();
+    else if (this.askedAt !== null) {
+      if (ageMs(this.askedAt) > answerMs) this.restart();
+    } else if (ageMs(this.lastFrame) > quietMs) this.question();
+  };
+
+  /** Asks for a sign of life. */
+  private question = (): void => {
+    if (this.connection?.isOpen !== true) return this.retryNow();
+    this.askedAt = markNow();
+    this.send("ping", {});
+  };
+
+  private restart(): void {
+    this.askedAt = null;
+    this.connection?.restart();
+  }
+
+  private visibilityChanged = (): void => {
+    clearTimeout(this.parking);
+    clearInterval(this.watch);
+    if (isHidden()) {
+      this.parking = setTimeout(() => this.rooms.park(), this.options.parkAfterMs ?? 15_000);
+      return;
+    }
+    this.lastLook = markNow();
+    this.watch = setInterval(this.look, WATCH_INTERVAL_MS);
+    this.question();
+    this.rooms.unpark();
+  };
+
+  private async renew(): Promise<void> {
+    const { renew } = this.options;
+    if (this.renewing || renew === undefined) return;
+    this.renewing = true;
+    try {
+      if (!(await renew())) this.endSession();
+      else if (this.connection?.isOpen === true && !this.greeted) this.connection.restart();
+      else this.retryNow();
+    } catch {
+      // The server cannot be reached: the connection's own waits go on.
+    } finally {
+      this.renewing = false;
+    }
+  }
+
+  private endSession(): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.stop();
+    this.set({ status: "CLOSED", retryAt: null, closeCode: 4010, ended: true });
+    this.options.onSessionEnded?.();
+  }
+
+  private tell(direction: Frame["direction"], text: string): void {
+    if (this.frameListeners.size === 0) return;
+    const frame: Frame = { direction, atMs: this.clock.now(), text };
+    for (const listener of this.frameListeners) listener(frame);
+  }
+
+  private set(state: ConnectionState): void {
+    this.state = state;
+    for (const listener of this.stateListeners) listener();
+  }
+}
+
+const INITIAL: ConnectionState = { status: "CONNECTING", retryAt: null, closeCode: null, ended: false };
+
+function toMessage(text: string): DoorMessage {
+  const { type, payload, skipped } = parseObject(text);
+  if (typeof type !== "string") throw new TypeError("the frame has no type");
+  return {
+    type,
+    payload: isObject(payload) ? payload : {},
+    ...(typeof skipped === "number" && { skipped }),
+  };
+}
+
+function isHidden(): boolean {
+  return typeof document !== "undefined" && document.hidden;
+}
+
+function addDomListener(name: string, listener: () => void): void {
+  if (typeof document !== "undefined") document.addEventListener(name, listener);
+}
+
+function removeDomListener(name: string, listener: () => void): void {
+  if (typeof document !== "undefined") document.removeEventListener(name, listener);
+}

@@ -1,0 +1,86 @@
+import type { DoorMessage, EventDoor } from "./door";
+import { getJson } from "./http";
+import { toSeverity } from "./alarms";
+import { isObject } from "./parse";
+import type { DeviceEvent } from "./messages";
+import { Store } from "./store";
+
+/** What happened, newest first. */
+export interface Events {
+  /** What was stored before has come; at once for the events of all devices, which are only heard live. */
+  ready: boolean;
+  events: readonly DeviceEvent[];
+}
+
+/** The most events that are kept. */
+const LIMIT = 500;
+
+/** The events of one device with those stored before, or of all devices from now on. */
+export class EventStore extends Store<Events> {
+  private running = new AbortController();
+  private leave: (() => void) | null = null;
+
+  constructor(
+    private readonly door: EventDoor,
+    private readonly deviceId: string | null,
+  ) {
+    super({ ready: deviceId === null, events: [] });
+  }
+
+  protected start(): void {
+    this.running = new AbortController();
+    const room = this.deviceId === null ? "events" : `device/${this.deviceId}`;
+    this.leave = this.door.listen(room, (message) => this.received(message));
+  }
+
+  protected stop(): void {
+    this.running.abort();
+    this.leave?.();
+  }
+
+  private received({ type, payload }: DoorMessage): void {
+    if (type === "subscribed" && this.deviceId !== null) void this.fetch(this.deviceId);
+    const event = type === "device.event" ? toDeviceEvent(payload) : null;
+    if (event !== null) this.add([event], this.getSnapshot().ready);
+  }
+
+  private async fetch(deviceId: string): Promise<void> {
+    const { signal } = this.running;
+    try {
+      const path = `/api/devices/${encodeURIComponent(deviceId)}/events`;
+      const body = await getJson(path, { limit: String(LIMIT) }, this.door.request(signal));
+      if (signal.aborted) return;
+      const listed = isObject(body) && Array.isArray(body["events"]) ? body["events"] : [];
+      this.add(listed.flatMap((value) => toDeviceEvent(value, deviceId) ?? []), true);
+    } catch (error) {
+      if (signal.aborted || this.door.endedBy(error)) return;
+      console.warn(`The events could not be read: ${String(error)}`);
+    }
+  }
+
+  /** Adds what is not there yet. */
+  private add(found: DeviceEvent[], ready: boolean): void {
+    const all = new Map([...this.getSnapshot().events, ...found].map((event) => [keyOf(event), event]));
+    const events = [...all.values()].toSorted((a, b) => b.timestamp.localeCompare(a.timestamp)).slice(0, LIMIT);
+    this.set({ ready, events });
+  }
+}
+
+/** Checks an event; `null` if it cannot be used. */
+export function toDeviceEvent(value: unknown, deviceId?: string): DeviceEvent | null {
+  if (!isObject(value) || typeof value["code"] !== "string" || typeof value["timestamp"] !== "string") return null;
+  const id = value["device_id"] ?? deviceId;
+  if (typeof id !== "string") return null;
+  return {
+    device_id: id,
+    timestamp: value["timestamp"],
+    severity: toSeverity(value["severity"]),
+    code: value["code"],
+    message: typeof value["message"] === "string" ? value["message"] : "",
+    details: isObject(value["details"]) ? value["details"] : {},
+  };
+}
+
+function keyOf({ device_id, timestamp, code, message }: DeviceEvent): string {
+  return JSON.stringify([device_id, timestamp, code, message]);
+}

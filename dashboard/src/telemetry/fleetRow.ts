@@ -1,0 +1,39 @@
+import { clean, each, isBoolean, isObject, number, percent, string, strings, toPresence } from "./parse";
+import type { FleetRow, Spark } from "./messages";
+
+/** Checks a row of the fleet; `null` if it cannot be used. Optional fields of a wrong type are left out. */
+export function toFleetRow(value: unknown): FleetRow | null {
+  if (!isObject(value) || typeof value["device_id"] !== "string") return null;
+  const row = clean({ ...value }, FIELDS);
+  const spark = toSpark(value["spark"]);
+  delete row["spark"];
+  return {
+    ...row,
+    device_id: value["device_id"],
+    connected: value["connected"] === true,
+    status: toPresence(value),
+    alarms: typeof row["alarms"] === "number" ? row["alarms"] : 0,
+    unacknowledged: typeof row["unacknowledged"] === "number" ? row["unacknowledged"] : 0,
+    error_flags: (row["error_flags"] as string[] | undefined) ?? [],
+    groups: (row["groups"] as string[] | undefined) ?? [],
+    conflict: value["conflict"] === true,
+    ...(spark !== undefined && { spark }),
+  };
+}
+
+const FIELDS = {
+  ...each(number, "voltage current power temperature alarms unacknowledged backlog"),
+  ...each(percent, "soc soc_low soc_high"),
+  ...each(string, "name since last_seen at state mode"),
+  ...each(isBoolean, "synced"),
+  ...each(strings, "error_flags groups"),
+};
+
+function toSpark(value: unknown): Spark | undefined {
+  if (!isObject(value)) return undefined;
+  return { step_s: Number(value["step_s"]) || 60, soc: numbersOf(value["soc"]), power: numbersOf(value["power"]) };
+}
+
+function numbersOf(value: unknown): (number | null)[] {
+  return Array.isArray(value) ? value.slice(-120).map((item) => (number(item) ? (item as number) : null)) : [];
+}

@@ -1,0 +1,208 @@
+// Measures the page in a real Chromium on a stage that plays the cloud, and prints what docs/benchmarks.md says.
+//
+//   node bench.mjs [--quick]     CHROMIUM: another browser than /usr/bin/chromium
+
+import { readdir, readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import path from "node:path";
+import { gzipSync } from "node:zlib";
+import { stage } from "./stage.mjs";
+
+process.env.CHROMIUM ??= "/usr/bin/chromium";
+const { DESKTOP, openWindow, withBrowser } = await import("./browser.mjs");
+
+const DIST = fileURLToPath(new URL("../../dashboard/dist", import.meta.url));
+const QUICK = process.argv.includes("--quick");
+/** Eight hours of samples, and how many of them a second. */
+const PLAYED_S = QUICK ? 3_600 : 8 * 3_600;
+const SPEED = 60;
+const TRACED_S = QUICK ? 10 : 30;
+const ALL_CURVES =
+  "voltage current soc power temperature solar load grid grid-voltage grid-current frequency power-factor " +
+  "uncertainty soh energy-in energy-out to-empty to-full processor wifi";
+
+const rows = [];
+await weigh();
+await withBrowser(
+  async (browser) => {
+    await firstValue(browser);
+    await liveCurves(browser, "20 curves of 15 min at 1 Hz, all in sight", 15);
+    await liveCurves(browser, "20 curves of 1 min at 1 Hz, moving by the pixel", 1);
+    await wholeFleet(browser);
+    await longView(browser);
+  },
+  ["--enable-precise-memory-info", "--js-flags=--expose-gc"],
+);
+const widths = [0, 1].map((i) => Math.max(...rows.map((row) => row[i].length)));
+for (const row of rows) console.log(`| ${row.map((cell, i) => cell.padEnd(widths[i])).join(" | ")} |`);
+
+/** What the browser fetches before the first view of each page stands. */
+async function weigh() {
+  const size = async (file) => gzipSync(await readFile(path.join(DIST, file))).length;
+  const assets = await readdir(path.join(DIST, "assets"));
+  const shell = ["index.html", "theme.js", ...assets.filter((name) => name.startsWith("index-")).map((name) => `assets/${name}`)];
+  rows.push(["shell and login, gzip", `${kib(await sum(shell.map(size)))}`]);
+  const manifest = JSON.parse(await readFile(path.join(DIST, ".vite/manifest.json"), "utf8"));
+  for (const page of ["FleetPage", "LivePage"]) {
+    const files = filesOf(manifest, `src/pages/${page}.tsx`);
+    rows.push([`first view of ${page}, gzip`, kib(await sum([...new Set([...shell, ...files])].map(size)))]);
+  }
+}
+
+function filesOf(manifest, key, found = new Set()) {
+  const { file, css = [], imports = [] } = manifest[key];
+  for (const name of [file, ...css]) found.add(name);
+  for (const next of imports) filesOf(manifest, next, found);
+  return found;
+}
+
+async function firstValue(browser) {
+  const play = await stage({ dist: DIST, count: 50 });
+  const times = [];
+  for (let i = 0; i < (QUICK ? 3 : 9); i += 1) {
+    const { context, page } = await openWindow(browser, DESKTOP);
+    await page.addInitScript(() => {
+      new MutationObserver((_, observer) => {
+        if (!/\d/.test(document.querySelector('[data-testid="live-voltage"]')?.textContent ?? "")) return;
+        window.valueAt = performance.now();
+        observer.disconnect();
+      }).observe(document, { childList: true, subtree: true, characterData: true });
+    });
+    await page.goto(`${play.url}/devices/ems_0001`);
+    await page.waitForFunction(() => window.valueAt > 0);
+    times.push(await page.evaluate(() => window.valueAt));
+    await context.close();
+  }
+  rows.push(["first live value after a cold load, median", `${Math.round(median(times))} ms`]);
+  await play.stop();
+}
+
+/** Frames and the main thread while curves live, from the browser's own trace. */
+async function liveCurves(browser, title, minutes) {
+  const play = await stage({ dist: DIST });
+  const beat = setInterval(() => play.step(), 1_000);
+  const { context, page } = await openWindow(browser, { viewport: { width: 1920, height: 1900 } });
+  await page.goto(`${play.url}/devices/ems_0001?minutes=${minutes}&curves=${ALL_CURVES.replaceAll(" ", "+")}`);
+  await page.locator(".strip canvas").nth(19).waitFor();
+  await page.waitForTimeout(3_000);
+  const before = await busySeconds(context, page);
+  const frames = await countFrames(page, TRACED_S);
+  const busy = (await busySeconds(context, page)) - before;
+  rows.push([`${title}: frames a second`, `${frames.perSecond.toFixed(1)} (${frames.late} of ${frames.count} later than 33 ms, the latest ${frames.longest.toFixed(0)} ms)`]);
+  rows.push([`${title}: main thread`, `${((100 * busy) / TRACED_S).toFixed(1)} %`]);
+  clearInterval(beat);
+  await context.close();
+  await play.stop();
+}
+
+async function wholeFleet(browser) {
+  const play = await stage({ dist: DIST, count: 2_000 });
+  const beat = setInterval(() => play.step(), 1_000);
+  const { context, page } = await openWindow(browser, DESKTOP);
+  await page.goto(play.url);
+  await page.locator('[data-testid="device-row"]').first().waitFor();
+  await page.waitForTimeout(2_000);
+  const before = await busySeconds(context, page);
+  const scrolled = page.evaluate(async (seconds) => {
+    const until = performance.now() + seconds * 1_000;
+    while (performance.now() < until) {
+      scrollBy(0, 40);
+      await new Promise((done) => requestAnimationFrame(done));
+    }
+  }, TRACED_S);
+  const frames = await countFrames(page, TRACED_S);
+  await scrolled;
+  const busy = (await busySeconds(context, page)) - before;
+  const elements = await page.evaluate(() => document.querySelectorAll("*").length);
+  rows.push(["2,000 devices, all changing each second, scrolled all the time: frames a second", `${frames.perSecond.toFixed(1)} (${frames.late} of ${frames.count} later than 33 ms, the latest ${frames.longest.toFixed(0)} ms)`]);
+  rows.push(["2,000 devices: main thread while scrolled", `${((100 * busy) / TRACED_S).toFixed(1)} %`]);
+  rows.push(["2,000 devices: elements in the page", String(elements)]);
+  const typed = await page.evaluate(async () => {
+    const input = document.querySelector('[data-testid="fleet-search"]');
+    const began = performance.now();
+    Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set.call(input, "19");
+    input.dispatchEvent(new Event("input", { bubbles: true }));
+    await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+    return performance.now() - began;
+  });
+  rows.push(["2,000 devices: a letter typed into the search until it is painted", `${typed.toFixed(0)} ms`]);
+  clearInterval(beat);
+  await context.close();
+  await play.stop();
+}
+
+/** One Live view for eight hours, played faster; memory after a full collection. */
+async function longView(browser) {
+  const play = await stage({ dist: DIST });
+  const { context, page } = await openWindow(browser, DESKTOP);
+  const client = await context.newCDPSession(page);
+  // The page's clock follows the play's.
+  await page.addInitScript((speed) => {
+    const began = Date.now();
+    const now = Date.now;
+    Date.now = () => began + (now() - began) * speed;
+    const origin = performance.now.bind(performance);
+    performance.now = () => origin() * speed;
+  }, SPEED);
+  await page.goto(`${play.url}/devices/ems_0001`);
+  await page.locator(".strip canvas").first().waitFor();
+  const marks = [];
+  const began = Date.now();
+  for (let second = 1; second <= PLAYED_S; second += 1) {
+    play.step();
+    const due = began + (second * 1_000) / SPEED;
+    if (due > Date.now()) await new Promise((done) => setTimeout(done, due - Date.now()));
+    if (second % (PLAYED_S / 8) === 0) marks.push(await heap(client));
+  }
+  const points = await page.evaluate(() => document.querySelectorAll("*").length);
+  const hours = PLAYED_S / 3_600;
+  rows.push([`one Live view for ${hours} h, played ${SPEED} times as fast: heap after each eighth`, marks.map((bytes) => mib(bytes)).join(", ")]);
+  rows.push([`the same: elements in the page at the end`, String(points)]);
+  await context.close();
+  await play.stop();
+}
+
+async function heap(client) {
+  await client.send("HeapProfiler.collectGarbage");
+  return (await client.send("Runtime.getHeapUsage")).usedSize;
+}
+
+/** Seconds that the main thread of the page has been at work. */
+async function busySeconds(context, page) {
+  const client = await context.newCDPSession(page);
+  await client.send("Performance.enable");
+  const { metrics } = await client.send("Performance.getMetrics");
+  await client.detach();
+  return metrics.find(({ name }) => name === "TaskDuration").value;
+}
+
+function countFrames(page, seconds) {
+  return page.evaluate(async (duration) => {
+    const times = [];
+    const until = performance.now() + duration * 1_000;
+    while (performance.now() < until) times.push(await new Promise((done) => requestAnimationFrame(done)));
+    const steps = times.slice(1).map((time, i) => time - times[i]);
+    return {
+      count: steps.length,
+      perSecond: (1_000 * steps.length) / (times.at(-1) - times[0]),
+      late: steps.filter((step) => step > 33.4).length,
+      longest: Math.max(...steps),
+    };
+  }, seconds);
+}
+
+async function sum(promises) {
+  return (await Promise.all(promises)).reduce((total, value) => total + value, 0);
+}
+
+function median(values) {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
+}
+
+function kib(bytes) {
+  return `${(bytes / 1_000).toFixed(1)} kB`;
+}
+
+function mib(bytes) {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
