@@ -35,3 +35,4 @@ mod sync;
 mod systemd;
 mod tls;
 pub mod uwb;
+pub mod webhooks;

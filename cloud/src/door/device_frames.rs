@@ -10,7 +10,7 @@ use ems_protocol::{
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use tracing::{info, warn};
 
 use super::device::{Connection, End};
@@ -21,8 +21,10 @@ use crate::fleet::device::Refused;
 use crate::metrics::{Door, Outcome};
 use crate::rooms::Topic;
 use crate::socket::{Incoming, Utf8Bytes};
+use crate::store::webhooks::deliveries;
 use crate::store::{Arrival, StoreError, Stored, commands as table, devices, events};
 use crate::uwb;
+use crate::webhooks;
 
 const CONFLICT: (CloseCode, &str) =
     (CloseCode::Conflict, "another device uses this DEVICE_ID: give each its own id and token");
@@ -176,7 +178,19 @@ impl Connection {
         let message = forwarded(&self.device.id, text);
         self.device.forward(&message);
         self.app.hub.event(Topic::Events, Some(&self.device.id), &message);
-        let stored = self.app.store.write(move |db| events::add(db, key, now.millis(), &event)).await;
+        let id = self.device.id.clone();
+        let stored = self
+            .app
+            .store
+            .write(move |db| {
+                events::add(db, key, now.millis(), &event)?;
+                let mut data = json!(event);
+                if let Some(data) = data.as_object_mut() {
+                    data.insert("device_id".to_owned(), id.as_str().into());
+                }
+                deliveries::enqueue(db, webhooks::DEVICE_EVENT, &id, &data, now.millis())
+            })
+            .await;
         self.report(stored.is_err()).await
     }
 

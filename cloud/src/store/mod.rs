@@ -20,6 +20,7 @@ mod schema;
 mod seen;
 pub mod users;
 pub mod uwb;
+pub mod webhooks;
 mod writer;
 
 use std::path::Path;
