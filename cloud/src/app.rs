@@ -17,9 +17,11 @@ use crate::fleet::Fleet;
 use crate::http::proxy::Proxies;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
+use crate::retry::RetryWindow;
 use crate::rooms::Hub;
 use crate::store::Store;
 use crate::uwb::Uwb;
+use crate::webhooks::Client;
 
 /// The parts of a running server.
 pub struct App {
@@ -33,6 +35,8 @@ pub struct App {
     pub uwb: Uwb,
     /// Tokens on their way to devices.
     pub secrets: Secrets,
+    /// Tells other servers what happens.
+    pub webhooks: Arc<Client>,
     /// Users who are logged in.
     pub sessions: Arc<Sessions>,
     /// Slows down guessing.
@@ -55,6 +59,8 @@ pub struct App {
     pub limits: Limits,
     /// Tells open sockets when it is their turn to be closed.
     pub drain: Drain,
+    /// How far devices spread their return.
+    pub retry: Arc<RetryWindow>,
     /// Cancelled when the server stops.
     pub stop: CancellationToken,
     /// Tasks of open `WebSocket`s.

@@ -39,12 +39,15 @@ use crate::http::proxy::Proxies;
 use crate::http::{self, Peer};
 use crate::limits::{Limits, Maxima, Seat};
 use crate::metrics::Metrics;
+use crate::retry;
 use crate::rooms::Hub;
 use crate::sealer::{self, Policy};
 use crate::store::Store;
 use crate::systemd;
 use crate::tls::{self, Tls};
 use crate::uwb::Uwb;
+use crate::webhooks::reach::Reach;
+use crate::webhooks::{self, Client};
 
 /// From the first byte to the end of the TLS handshake, and again to the end of a request's headers.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -78,6 +81,8 @@ pub struct Config {
     pub drain: Duration,
     /// Reverse proxies that are believed.
     pub proxies: Proxies,
+    /// The addresses that webhooks may reach.
+    pub reach: Reach,
     /// When history is packed, and how long it is kept.
     pub history: Policy,
 }
@@ -171,6 +176,7 @@ impl Server {
                 config.lifetimes,
             )),
             store,
+            webhooks: Arc::new(Client::new(config.reach)),
             secrets: Secrets::default(),
             logins: LoginLimiter::default(),
             refusals: Refusals::default(),
@@ -178,6 +184,7 @@ impl Server {
             allowed_origins: config.allowed_origins,
             limits: Limits::new(&config.maxima),
             drain: Drain::default(),
+            retry: Arc::default(),
             proxies: config.proxies,
             started: Instant::now(),
             started_at: clock::now(),
@@ -216,9 +223,12 @@ impl Server {
         background.spawn(probe_in_trouble(store));
         background.spawn(commands::keep_watch(app.clone()));
         background.spawn(alarms::keep_watch(app.clone()));
+        background.spawn(retry::keep_watch(app.clone()));
+        background.spawn(webhooks::keep_sending(app.clone(), app.webhooks.clone()));
         background.spawn(sealer::keep_watch(app.store.clone(), app.metrics.clone(), history));
         systemd::ready(&serving);
         stop.await;
+        app.retry.expect(app.tasks.len());
         let window = app.drain.begin(app.tasks.len(), drain);
         info!(sockets = app.tasks.len(), seconds = window.as_secs_f64(), "stopping");
         systemd::stopping("closing connections");

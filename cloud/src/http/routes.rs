@@ -4,7 +4,7 @@ use axum::http::Method;
 use axum::routing::{delete, get, patch, post, put};
 
 use super::route::{Access, Route};
-use super::{alarms, commands, devices, documents, groups, history, probes, session, users, uwb};
+use super::{alarms, commands, devices, documents, groups, history, probes, session, users, uwb, webhooks};
 use crate::auth::role::Role::{Admin, Operator, Viewer};
 use crate::door;
 use Access::{Door, Open, Role};
@@ -63,6 +63,13 @@ pub fn routes() -> Vec<Route> {
         Route::new(GET, "/api/groups", Role(Viewer), "Groups of devices", get(groups::list)).gives(200, "Groups"),
         Route::new(PUT, "/api/groups/{group}", Role(Admin), "Make a group, or change its devices", put(groups::set)).takes("Members").gives(200, "Group"),
         Route::new(DELETE, "/api/groups/{group}", Role(Admin), "Remove a group", delete(groups::remove)).answers(204).fails(&[404]),
+
+        Route::new(GET, "/api/webhooks", Role(Admin), "Whom to tell over HTTP", get(webhooks::list)).gives(200, "Webhooks"),
+        Route::new(POST, "/api/webhooks", Role(Admin), "Add a webhook; its secret is shown once", post(webhooks::add)).takes("NewWebhook").gives(201, "WebhookSecret").fails(&[409]),
+        Route::new(PATCH, "/api/webhooks/{webhook}", Role(Admin), "Change a webhook, disable it or enable it", patch(webhooks::change)).takes("WebhookChange").gives(200, "Webhook").fails(&[404]),
+        Route::new(DELETE, "/api/webhooks/{webhook}", Role(Admin), "Remove a webhook with its deliveries", delete(webhooks::remove)).answers(204).fails(&[404]),
+        Route::new(POST, "/api/webhooks/{webhook}/test", Role(Admin), "Send a webhook.test", post(webhooks::test)).gives(202, "WebhookDelivery").fails(&[404, 409]),
+        Route::new(GET, "/api/webhooks/{webhook}/deliveries", Role(Admin), "What a webhook was sent and what came of it, newest first", get(webhooks::list_deliveries)).query(&[LIMIT]).gives(200, "WebhookDeliveries").fails(&[400, 404]),
 
         Route::new(GET, "/api/uwb/devices", Role(Viewer), "UWB tags and where each was last", get(uwb::list)).gives(200, "UwbDeviceList"),
         Route::new(GET, "/api/uwb/devices/{tag}/locations", Role(Viewer), "Where a UWB tag was, oldest first", get(uwb::history)).query(SPAN).gives(200, "LocationHistory").fails(&[400, 404]),

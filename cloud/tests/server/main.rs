@@ -18,3 +18,4 @@ mod slow;
 mod support;
 mod takeover;
 mod uwb;
+mod webhooks;
