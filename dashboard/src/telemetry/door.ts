@@ -218,6 +218,7 @@ export class EventDoor {
     clearTimeout(this.greeting);
     this.set({ status: "OPEN", retryAt: null, closeCode: null, ended: false });
     this.rooms.connected();
+    this.liveness.greeted();
   }
 
   private observeClock(payload: Record<string, unknown>): void {

@@ -67,6 +67,11 @@ export class Liveness {
     this.askedAt = null;
   }
 
+  /** The server has greeted on it. After a silence the line is measured at once: it may be as good as it was. */
+  greeted(): void {
+    if (this.givenUp > 0) this.question();
+  }
+
   /** A frame came. */
   heard(): void {
     if (this.askedAt !== null && ageMs(this.askedAt) < this.answerMs) this.givenUp = 0;
