@@ -12,8 +12,6 @@ export default defineConfig({
     // Every browser this target admits preloads modules by itself.
     modulePreload: { polyfill: false },
     target: "es2022",
-    // Which file holds what: the test of the first view's weight reads it.
-    manifest: true,
   },
   server: {
     proxy: {
