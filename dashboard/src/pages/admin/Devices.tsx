@@ -8,6 +8,7 @@ import {
   type Registered,
   type Secret,
 } from "../../api/admin";
+import { time, type Json } from "../../api/read";
 import { Dot } from "../../components/Dot";
 import { Notice } from "../../components/Notice";
 import { Link } from "../../router";
@@ -28,13 +29,13 @@ type Question = { kind: "token" | "disable" | "remove" | "rename"; device: Regis
 /** The registry: a device gets its identity here, and loses it. */
 export function Devices() {
   const load = useCallback((signal: AbortSignal) => fetchRegistry(signal), []);
-  const { data, failure, reload } = useRemote(load);
+  const { data, failure, reload, update } = useRemote(load);
   const [secret, setSecret] = useState<Secret | null>(null);
   const [question, setQuestion] = useState<Question | null>(null);
   const [search, setSearch] = useState("");
-  // Several may come and go in one moment: the list is asked for once.
-  useRoom("devices", ({ type }) => {
-    if (type === "device.removed") reload();
+  useRoom("devices", ({ type, payload }) => {
+    if (type === "device.status") update((devices) => withPresence(devices, payload));
+    if (type === "device.removed") update((devices) => devices.filter(({ deviceId }) => deviceId !== payload["device_id"]));
   });
 
   const done = () => {
@@ -116,6 +117,20 @@ export function Devices() {
       )}
       {secret !== null && <SecretDialog secret={secret} onClose={() => setSecret(null)} />}
     </>
+  );
+}
+
+/** The registry with what was just told of a device. */
+function withPresence(devices: readonly Registered[], told: Json): Registered[] {
+  return devices.map((device) =>
+    device.deviceId === told["device_id"]
+      ? {
+          ...device,
+          online: told["online"] === true,
+          lastSeenMs: time(told["last_seen"]) ?? device.lastSeenMs,
+          conflictMs: time(told["conflict"]) ?? device.conflictMs,
+        }
+      : device,
   );
 }
 
