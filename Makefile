@@ -1,7 +1,7 @@
 # make demo   the whole system with a simulated battery, in a browser
 # make test   every test; make test-fast: the quick ones; make test-release: the same on the shipped build, and emulated machines
 # make deb    the package for this machine, or for ARCH=amd64|arm64|armhf, in dist/; PACKAGE=ems-cloud: the server's; make test-package: all, twice
-# make bench  the figures of docs/benchmarks.md
+# make bench  the figures of docs/benchmarks.md; make bench-cloud: those of the server beside its peers
 # make lint   formatting, clippy, docs, licences
 
 # Tests wait for networks, clocks and machines far longer than they compute.
@@ -10,7 +10,7 @@ export RUST_TEST_THREADS ?= 4
 export PATH := $(CURDIR)/.cache/node/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dashboard build lint unit test test-fast test-release test-package deb bench audit screenshot clean
+.PHONY: help demo dashboard build lint unit test test-fast test-release test-package deb bench bench-cloud audit screenshot clean
 
 PAGE := dashboard/dist/index.html
 NPM_READY := dashboard/node_modules/.ready
@@ -85,8 +85,15 @@ test-package: $(PAGE)
 bench: $(PAGE)
 	@scripts/need build bench
 	@scripts/test-venv
-	cargo build --release --bin ems-edge --bin ems-cloud -p ems-edge -p ems-cloud
+	cargo build --release --bin ems-cloud -p ems-cloud
+	cargo build --profile device --bin ems-edge -p ems-edge
 	scripts/bench
+
+bench-cloud: $(PAGE)
+	@scripts/need build bench-cloud
+	@scripts/test-venv
+	cargo build --release --bin ems-cloud --bin ems-fleet -p ems-cloud -p ems-fleet
+	scripts/bench-cloud
 
 # Known vulnerabilities: needs the advisory database from the internet.
 audit:

@@ -17,6 +17,7 @@ use crate::fleet::Fleet;
 use crate::http::proxy::Proxies;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
+use crate::retry::RetryWindow;
 use crate::rooms::Hub;
 use crate::store::Store;
 use crate::uwb::Uwb;
@@ -55,6 +56,8 @@ pub struct App {
     pub limits: Limits,
     /// Tells open sockets when it is their turn to be closed.
     pub drain: Drain,
+    /// How far devices spread their return.
+    pub retry: Arc<RetryWindow>,
     /// Cancelled when the server stops.
     pub stop: CancellationToken,
     /// Tasks of open `WebSocket`s.

@@ -39,6 +39,7 @@ use crate::http::proxy::Proxies;
 use crate::http::{self, Peer};
 use crate::limits::{Limits, Maxima, Seat};
 use crate::metrics::Metrics;
+use crate::retry;
 use crate::rooms::Hub;
 use crate::sealer::{self, Policy};
 use crate::store::Store;
@@ -178,6 +179,7 @@ impl Server {
             allowed_origins: config.allowed_origins,
             limits: Limits::new(&config.maxima),
             drain: Drain::default(),
+            retry: Arc::default(),
             proxies: config.proxies,
             started: Instant::now(),
             started_at: clock::now(),
@@ -216,9 +218,11 @@ impl Server {
         background.spawn(probe_in_trouble(store));
         background.spawn(commands::keep_watch(app.clone()));
         background.spawn(alarms::keep_watch(app.clone()));
+        background.spawn(retry::keep_watch(app.clone()));
         background.spawn(sealer::keep_watch(app.store.clone(), app.metrics.clone(), history));
         systemd::ready(&serving);
         stop.await;
+        app.retry.expect(app.tasks.len());
         let window = app.drain.begin(app.tasks.len(), drain);
         info!(sockets = app.tasks.len(), seconds = window.as_secs_f64(), "stopping");
         systemd::stopping("closing connections");

@@ -1,6 +1,11 @@
 //! A WebSocket as the doors see it: frames in, frames out, time limits on both.
 
+mod stream;
+
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
@@ -9,10 +14,9 @@ use axum::http::HeaderValue;
 use axum::http::header::SEC_WEBSOCKET_PROTOCOL;
 use axum::response::Response;
 use bytes::Bytes;
-use ems_protocol::{CloseCode, SUBPROTOCOL, limits};
+use ems_protocol::{CloseCode, SUBPROTOCOL, limits, with_retry_window};
 use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
@@ -20,26 +24,33 @@ use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_util::task::TaskTracker;
 
+use crate::app::App;
+use crate::bell::OnCall;
 use crate::limits::Seat;
+use crate::retry::RetryWindow;
+use stream::Stream;
 pub use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-/// tungstenite's own default of 128 KiB is kept by every connection, idle or not.
-const BUFFER: usize = 4 * 1024;
+/// What is read at once. Every connection keeps it, idle or not, and it is zeroed for each read: a sample fits, and
+/// what is larger is read in several steps. tungstenite's own default is 128 KiB.
+const BUFFER: usize = 1024;
 const DEAD_PEER: Duration = Duration::from_secs(limits::DEAD_PEER_SECONDS);
 /// How long a peer may take over the closing handshake.
 const CLOSING: Duration = Duration::from_secs(2);
 
 /// One open WebSocket.
 pub struct Socket {
-    stream: WebSocketStream<TokioIo<Upgraded>>,
+    stream: WebSocketStream<Stream>,
+    // A task is woken to send far more often than to receive.
+    reading: OnCall,
     last_frame: Instant,
     id: u64,
     // The bytes that follow are the inside of a frame that was refused: no further frame can be found.
     broken: bool,
     // The peer has closed: only the answer is left to send.
     closing: bool,
+    retry: Arc<RetryWindow>,
     // Its place among all connections.
     _seat: Option<Arc<Seat<()>>>,
 }
@@ -74,14 +85,14 @@ pub fn offers_typed(request: &Request) -> bool {
         .any(|name| name.trim() == SUBPROTOCOL)
 }
 
-/// Answers the opening handshake and runs `serve` on the socket, as one of `tasks`.
+/// Answers the opening handshake and runs `serve` on the socket, as one of the server's tasks.
 ///
 /// # Errors
 /// What is wrong with the handshake.
 pub fn upgrade<F>(
     mut request: Request,
     typed: bool,
-    tasks: &TaskTracker,
+    app: &App,
     serve: impl FnOnce(Socket) -> F + Send + 'static,
 ) -> Result<Response, Error>
 where
@@ -94,30 +105,44 @@ where
     let seat = request.extensions().get::<Arc<Seat<()>>>().cloned();
     let upgrade = hyper::upgrade::on(&mut request);
     drop(request);
-    tasks.spawn(async move {
-        // An error: the peer left before the handshake's answer.
-        if let Ok(upgraded) = upgrade.await {
-            serve(Socket::new(upgraded, seat).await).await;
-        }
+    let retry = app.retry.clone();
+    app.tasks.spawn(async move {
+        // An error: the peer left before the handshake's answer. Nothing of these lines is kept while it is served: it
+        // would be part of every connection's future.
+        let Ok(upgraded) = upgrade.await else { return };
+        let Some(socket) = Socket::new(upgraded, seat, retry).await else { return };
+        serve(socket).await;
     });
     Ok(response)
 }
 
 impl Socket {
-    async fn new(upgraded: Upgraded, seat: Option<Arc<Seat<()>>>) -> Self {
+    async fn new(upgraded: Upgraded, seat: Option<Arc<Seat<()>>>, retry: Arc<RetryWindow>) -> Option<Self> {
+        let (stream, read) = Stream::of(upgraded)?;
         let config = WebSocketConfig::default()
             .read_buffer_size(BUFFER)
             .write_buffer_size(0)
             .max_write_buffer_size(2 * limits::MAX_FRAME_BYTES)
             .max_frame_size(Some(limits::MAX_FRAME_BYTES))
             .max_message_size(Some(limits::MAX_FRAME_BYTES));
+        // Copied: hyper's buffer, which is larger, would stay for as long as the connection.
         let stream =
-            WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
+            WebSocketStream::from_partially_read(stream, read.to_vec(), Role::Server, Some(config)).await;
         let mut id = [0; 8];
         // Only a label: should the kernel have no random bits, it is zero.
         let _ = getrandom::fill(&mut id);
         let id = u64::from_be_bytes(id);
-        Self { stream, last_frame: Instant::now(), id, broken: false, closing: false, _seat: seat }
+        let reading = OnCall::default();
+        Some(Self {
+            stream,
+            reading,
+            last_frame: Instant::now(),
+            id,
+            broken: false,
+            closing: false,
+            retry,
+            _seat: seat,
+        })
     }
 
     /// Names it in logs.
@@ -137,7 +162,9 @@ impl Socket {
                 self.finish().await;
                 return Incoming::Closed;
             }
-            let frame = self.stream.next().await;
+            let Self { stream, reading, .. } = self;
+            let frame =
+                poll_fn(|context| reading.poll(context, |context| stream.poll_next_unpin(context))).await;
             self.last_frame = Instant::now();
             match frame {
                 Some(Ok(Message::Text(text))) => return Incoming::Text(text),
@@ -188,7 +215,13 @@ impl Socket {
     /// Says why and closes. Waits a moment for the peer's answer: a socket that is closed with unread bytes resets
     /// the connection, and the peer would never learn the reason.
     pub async fn close(mut self, code: CloseCode, reason: &'static str) {
-        let frame = CloseFrame { code: code.code().into(), reason: Utf8Bytes::from_static(reason) };
+        let reason = match code {
+            CloseCode::ServiceRestart | CloseCode::TryAgainLater => {
+                with_retry_window(reason, self.retry.seconds()).into()
+            }
+            _ => Utf8Bytes::from_static(reason),
+        };
+        let frame = CloseFrame { code: code.code().into(), reason };
         if self.write(Message::Close(Some(frame)), CLOSING).await.is_ok() {
             // Neither way ends in anything to report.
             let _ = timeout(CLOSING, self.drain()).await;
@@ -217,9 +250,12 @@ impl Socket {
     }
 
     async fn write(&mut self, message: Message, limit: Duration) -> Result<(), Gone> {
-        match timeout(limit, self.stream.send(message)).await {
-            Ok(Ok(())) => Ok(()),
-            _ => Err(Gone),
-        }
+        let mut sending = pin!(self.stream.send(message));
+        // Mostly the kernel takes it at once, and no time has to be looked at.
+        let sent = match poll_fn(|context| Poll::Ready(sending.as_mut().poll(context))).await {
+            Poll::Ready(sent) => sent.is_ok(),
+            Poll::Pending => matches!(timeout(limit, sending).await, Ok(Ok(()))),
+        };
+        if sent { Ok(()) } else { Err(Gone) }
     }
 }

@@ -138,6 +138,20 @@ test("a socket that falls silent is asked, and replaced when it does not answer"
   await vi.waitFor(() => expect(server.peers.length).toBeGreaterThan(1), { timeout: 10_000 });
 }, 20_000);
 
+test("on a line whose answers take their time, a socket is given longer, and stays", async () => {
+  open({ quietMs: 20, answerMs: 100 });
+  listen("fleet");
+  await joined("fleet");
+  server.pongs = false;
+  server.delayedPongMs = 500;
+  await vi.waitFor(() => expect(server.peers.length).toBeGreaterThan(1), { timeout: 10_000 });
+  await turn(3_000);
+  const count = server.peers.length;
+  expect(count).toBeLessThanOrEqual(4);
+  await turn(2_000);
+  expect(server.peers).toHaveLength(count);
+}, 30_000);
+
 test("after a sleep a dead socket is replaced, though the monotonic clock stood still", async () => {
   open({ quietMs: 3_600_000, answerMs: 100 });
   listen("fleet");

@@ -36,6 +36,21 @@ pub enum CloseCode {
     TooMany = 4029,
 }
 
+/// What stands before the seconds in the reason of [`CloseCode::ServiceRestart`] and [`CloseCode::TryAgainLater`].
+const RETRY_WINDOW: &str = "retry_window=";
+
+/// A reason that asks for the first attempt to come back at a random moment of so many seconds.
+pub fn with_retry_window(reason: &str, seconds: u32) -> String {
+    format!("{reason}; {RETRY_WINDOW}{seconds}")
+}
+
+/// The seconds that a reason asks for.
+pub fn retry_window(reason: &str) -> Option<u32> {
+    let (_, rest) = reason.split_once(RETRY_WINDOW)?;
+    let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    rest.get(..digits)?.parse().ok()
+}
+
 impl CloseCode {
     /// The number on the wire.
     pub const fn code(self) -> u16 {
@@ -62,5 +77,21 @@ impl CloseCode {
             4029 => Self::TooMany,
             _ => return None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_window_in_a_reason_is_read_back_and_nonsense_is_none() {
+        assert_eq!(retry_window(&with_retry_window("the server restarts", 17)), Some(17));
+        assert_eq!(retry_window("retry_window=5, says another server"), Some(5));
+        for nonsense in
+            ["", "the server restarts", "retry_window=", "retry_window=-1", "retry_window=99999999999"]
+        {
+            assert_eq!(retry_window(nonsense), None, "{nonsense:?}");
+        }
     }
 }

@@ -40,6 +40,9 @@ pub struct Welcome {
     pub max_batch: usize,
     /// Names this connection in the server's logs.
     pub session_id: String,
+    /// Should the server be lost: the first attempt to come back waits for a random part of this time, in s.
+    #[serde(default)]
+    pub retry_window_s: u32,
 }
 
 /// `telemetry.batch`: samples from the backlog, oldest first.

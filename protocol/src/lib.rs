@@ -17,7 +17,7 @@ mod typescript;
 mod uwb;
 mod validate;
 
-pub use close::CloseCode;
+pub use close::{CloseCode, retry_window, with_retry_window};
 pub use command::{Command, CommandAck, CommandStatus, ReasonCode};
 pub use device::{DeviceEvent, Heartbeat, Hello, Severity, TelemetryAck, TelemetryBatch, Welcome};
 pub use device_id::{DeviceId, InvalidDeviceId};

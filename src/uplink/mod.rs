@@ -17,8 +17,8 @@ mod wire;
 
 use std::time::{Duration, Instant};
 
-use ems_protocol::CloseCode;
 use ems_protocol::limits::MAX_BATCH_SAMPLES;
+use ems_protocol::{CloseCode, retry_window};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tracing::{debug, info, warn};
@@ -55,6 +55,8 @@ pub struct Uplink {
     backoff: Backoff,
     /// The most samples in a batch: halved each time the server finds a frame too big.
     batch_limit: usize,
+    /// Over this time the next attempt is spread, at the wish of the server whose connection has just ended.
+    spread: Duration,
     /// Failures since the last stable connection.
     failures: u32,
     /// Cuts a wait short.
@@ -81,6 +83,8 @@ const REFUSED_FLOOR: Duration = Duration::from_secs(60);
 const REFUSED_CAP: Duration = Duration::from_secs(15 * 60);
 /// The longest wait that a server may ask for with `Retry-After`.
 const RETRY_AFTER_CAP: Duration = Duration::from_secs(15 * 60);
+/// The longest time over which a server may ask an attempt to be spread.
+const SPREAD_CAP: Duration = Duration::from_secs(5 * 60);
 /// What is added to the wait after "try again later".
 const BUSY_FLOOR: Duration = Duration::from_secs(5);
 /// The longest pause after the network came up.
@@ -122,6 +126,7 @@ impl Uplink {
             report: Report::default(),
             backoff: Backoff::default(),
             batch_limit: FIRST_BATCH,
+            spread: Duration::ZERO,
             failures: 0,
             network: Network::watch(),
         }
@@ -252,7 +257,8 @@ impl Uplink {
         samples: &mut mpsc::Receiver<Sample>,
     ) -> Option<Failure> {
         let since = Instant::now();
-        let end = self.session(wire, mode, samples).await;
+        let (end, window) = self.session(wire, mode, samples).await;
+        self.spread = window;
         self.backoff.connection_ended(since, Instant::now());
         if since.elapsed() >= PROGRESS_TICK {
             self.failures = 0;
@@ -272,7 +278,12 @@ impl Uplink {
         Some(failure)
     }
 
-    async fn session(&mut self, wire: Wire, mode: Mode, samples: &mut mpsc::Receiver<Sample>) -> End {
+    async fn session(
+        &mut self,
+        wire: Wire,
+        mode: Mode,
+        samples: &mut mpsc::Receiver<Sample>,
+    ) -> (End, Duration) {
         let Self { context, dialer, backlog, events, answers, report, network, batch_limit, .. } = self;
         let with_spare = dialer.is_swapped();
         context.link.send_modify(|link| link.with_spare = with_spare);
@@ -296,6 +307,9 @@ impl Uplink {
     fn closed_by_server(&mut self, code: u16, reason: &str) -> (String, Failure) {
         let reason = printable(reason);
         let known = CloseCode::from_code(code);
+        if let Some(seconds) = retry_window(&reason) {
+            self.spread = Duration::from_secs(seconds.into());
+        }
         if let Some(
             CloseCode::PolicyViolation | CloseCode::Revoked | CloseCode::Superseded | CloseCode::Conflict,
         ) = known
@@ -337,10 +351,11 @@ impl Uplink {
 
     fn next_wait(&mut self, failure: Failure) -> Duration {
         let usual = self.backoff.next_wait();
+        let window = std::mem::take(&mut self.spread).min(SPREAD_CAP);
         match failure {
-            Failure::Transient => usual,
+            Failure::Transient => usual + part_of(window, usual),
             Failure::LeftBehind => return_jitter(usual),
-            Failure::Busy(None) => BUSY_FLOOR + usual,
+            Failure::Busy(None) => BUSY_FLOOR + usual + part_of(window, usual),
             // Jitter on top: everybody was told the same number.
             Failure::Busy(Some(wait)) => wait.min(RETRY_AFTER_CAP) + usual.min(BUSY_FLOOR),
             Failure::Refused => REFUSED_FLOOR
@@ -380,9 +395,14 @@ async fn collect_while<T>(
     }
 }
 
-/// A pause up to [`RETURN_JITTER`]: the wait was drawn at random, so its finest digits are random too.
+/// A pause up to [`RETURN_JITTER`].
 fn return_jitter(wait: Duration) -> Duration {
-    RETURN_JITTER.mul_f64(f64::from(wait.subsec_nanos() % 1_000_000) / 1e6)
+    part_of(RETURN_JITTER, wait)
+}
+
+/// A random part of `span`: `wait` was drawn at random, so its finest digits are random too.
+fn part_of(span: Duration, wait: Duration) -> Duration {
+    span.mul_f64(f64::from(wait.subsec_nanos() % 1_000_000) / 1e6)
 }
 
 fn of_dial(error: &DialError) -> Failure {

@@ -74,6 +74,8 @@ pub(super) struct Session<'a> {
     mode: Mode,
     /// The most samples in one batch that this daemon sends.
     batch_limit: usize,
+    /// What the server asks for in its welcome: the first attempt after its loss is spread over this time.
+    retry_window: Duration,
     /// The most samples in one batch; `None` until the server has said welcome (plain mode: from the start).
     max_batch: Option<usize>,
     /// The next batch leaves no sooner: the backlog must not crowd out the live samples of this or of other devices.
@@ -121,6 +123,7 @@ impl<'a> Session<'a> {
             wire,
             mode,
             batch_limit,
+            retry_window: Duration::ZERO,
             max_batch,
             batch_not_before: now,
             barriers: VecDeque::new(),
@@ -135,12 +138,18 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Runs until the connection ends. `samples` is the sampler's channel.
-    pub(super) async fn run(mut self, samples: &mut mpsc::Receiver<Sample>, network: &mut Network) -> End {
-        match self.serve(samples, network).await {
+    /// Runs until the connection ends. `samples` is the sampler's channel. Also tells over which time the server wants
+    /// the first attempt after its loss to be spread.
+    pub(super) async fn run(
+        mut self,
+        samples: &mut mpsc::Receiver<Sample>,
+        network: &mut Network,
+    ) -> (End, Duration) {
+        let end = match self.serve(samples, network).await {
             Ok(end) => end,
             Err(error) => ended_by(error),
-        }
+        };
+        (end, self.retry_window)
     }
 
     async fn serve(

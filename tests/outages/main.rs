@@ -15,6 +15,7 @@ mod kills;
 mod links;
 mod network;
 mod power;
+mod retry_window;
 
 use std::collections::BTreeSet;
 use std::thread::sleep;

@@ -67,7 +67,7 @@ pub(super) struct Serve {
     #[arg(long, env = "EMS_CLOUD_KEEP_HOURS", value_name = "DAYS", default_value_t = 0, value_parser = clap::value_parser!(i64).range(0..=36_500))]
     keep_hours: i64,
     /// How long after the end of an hour its samples are packed, in seconds
-    #[arg(long, env = "EMS_CLOUD_SEAL_AFTER", value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    #[arg(long, env = "EMS_CLOUD_SEAL_AFTER", value_name = "SECONDS", default_value_t = 1_200, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     seal_after: u64,
     /// How to log: text for people, or one JSON object a line
     #[arg(long, env = "EMS_CLOUD_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t = Format::Text)]

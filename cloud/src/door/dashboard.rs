@@ -1,13 +1,17 @@
 //! The dashboard door: one user who watches one device.
 
 use std::ops::ControlFlow;
+use std::pin::pin;
 use std::sync::Arc;
 
 use ems_protocol::{CloseCode, Envelope, ErrorCode, ErrorMessage, Timestamp, encode, kind, limits};
 
-use super::{HEARTBEAT_BEATS, PING_BEATS, beats, closing, error_frame, heartbeat, seats, stopping};
+use super::{
+    HEARTBEAT_BEATS, Occasion, PING_BEATS, beats, closing, error_frame, heartbeat, occasion, seats, stopping,
+};
 use crate::app::App;
 use crate::auth::sessions::SessionWatch;
+use crate::bell::OnCall;
 use crate::budget::Budget;
 use crate::fleet::device::Device;
 use crate::fleet::subscriber::{Slot, Subscriber};
@@ -70,16 +74,24 @@ impl Watching {
         let mut count = 0;
         let app = self.app.clone();
         let subscriber = self.subscriber.clone();
+        let on_call = OnCall::default();
+        let mut end = pin!(async {
+            tokio::select! {
+                ended = session.ended() => closing(ended),
+                end = stopping(&app, place) => end,
+            }
+        });
         loop {
             let step = tokio::select! {
                 () = subscriber.woken() => self.flush(subscriber.take()).await,
-                incoming = self.socket.receive() => self.take(incoming).await,
-                _ = beats.tick() => {
-                    count += 1;
-                    self.beat(count).await
-                }
-                ended = session.ended() => ControlFlow::Break(Some(closing(ended))),
-                end = stopping(&app, place) => ControlFlow::Break(Some(end)),
+                incoming = self.socket.receive() => Box::pin(self.take(incoming)).await,
+                occasion = occasion(&on_call, &mut beats, end.as_mut()) => match occasion {
+                    Occasion::Beat => {
+                        count += 1;
+                        self.beat(count).await
+                    }
+                    Occasion::End(end) => ControlFlow::Break(Some(end)),
+                },
             };
             if let ControlFlow::Break(end) = step {
                 return end;

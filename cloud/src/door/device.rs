@@ -1,14 +1,16 @@
 //! The device door: one connection of one device, from its first frame to its last.
 
 use std::ops::ControlFlow;
+use std::pin::pin;
 use std::sync::Arc;
 
 use ems_protocol::{CloseCode, ErrorCode, ErrorMessage, TelemetryAck, encode, kind, limits};
 use tracing::{debug, info, warn};
 
-use super::{HEARTBEAT_BEATS, PING_BEATS, beats, error_frame, heartbeat, stopping};
+use super::{HEARTBEAT_BEATS, Occasion, PING_BEATS, beats, error_frame, heartbeat, occasion, stopping};
 use crate::app::App;
 use crate::auth::token::TokenHash;
+use crate::bell::OnCall;
 use crate::budget::Budget;
 use crate::clock;
 use crate::commands;
@@ -85,20 +87,28 @@ impl Connection {
         let mut count = 0;
         let app = self.app.clone();
         let link = self.link.clone();
+        let on_call = OnCall::default();
+        let mut end = pin!(stopping(&app, place));
         loop {
             let full = link.is_full();
             let step = tokio::select! {
                 () = link.woken() => self.flush().await,
-                // Boxed: the handling of a frame needs more room than all the rest of an idle connection.
-                incoming = self.socket.receive(), if !full => Box::pin(self.take(incoming)).await,
-                _ = beats.tick() => {
-                    count += 1;
-                    if full {
-                        self.socket.excuse_silence();
+                incoming = self.socket.receive(), if !full => if self.take_at_once(&incoming) {
+                    ControlFlow::Continue(())
+                } else {
+                    // Boxed: the handling of any frame needs more room than all the rest of an idle connection.
+                    Box::pin(self.take(incoming)).await
+                },
+                occasion = occasion(&on_call, &mut beats, end.as_mut()) => match occasion {
+                    Occasion::Beat => {
+                        count += 1;
+                        if full {
+                            self.socket.excuse_silence();
+                        }
+                        self.beat(count).await
                     }
-                    self.beat(count).await
-                }
-                end = stopping(&app, place) => ControlFlow::Break(Some(end)),
+                    Occasion::End(end) => ControlFlow::Break(Some(end)),
+                },
             };
             if let ControlFlow::Break(end) = step {
                 return end;

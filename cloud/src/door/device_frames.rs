@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use ems_protocol::{
     CloseCode, CommandAck, CommandStatus, DeviceEvent, DeviceId, Envelope, ErrorCode, ErrorMessage, Hello,
-    SeqRanges, Telemetry, UwbDevice, UwbDeviceList, UwbLocation, Welcome, encode, kind, limits, parse,
+    SeqRanges, Telemetry, Timestamp, UwbDevice, UwbDeviceList, UwbLocation, Welcome, encode, kind, limits,
+    parse,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -17,10 +18,10 @@ use super::error_frame;
 use crate::clock;
 use crate::commands;
 use crate::fleet::device::Refused;
-use crate::metrics::Outcome;
+use crate::metrics::{Door, Outcome};
 use crate::rooms::Topic;
-use crate::socket::Utf8Bytes;
-use crate::store::{Arrival, Stored, commands as table, devices, events};
+use crate::socket::{Incoming, Utf8Bytes};
+use crate::store::{Arrival, StoreError, Stored, commands as table, devices, events};
 use crate::uwb;
 
 const CONFLICT: (CloseCode, &str) =
@@ -90,8 +91,39 @@ impl Connection {
             heartbeat_seconds: limits::HEARTBEAT_SECONDS,
             max_batch: limits::MAX_BATCH_SAMPLES,
             session_id: self.link.session_id.clone(),
+            retry_window_s: self.app.retry.seconds(),
         };
         self.send(encode(kind::WELCOME, &welcome).into()).await
+    }
+
+    /// Handles the usual frame, a live sample on a connection that speaks for its device, without waiting for anything
+    /// and so without the room that a future for all that may happen takes. False: nothing has been done yet.
+    pub(super) fn take_at_once(&mut self, incoming: &Incoming) -> bool {
+        let Incoming::Text(frame) = incoming else { return false };
+        let envelope;
+        let (text, shared) = if self.typed {
+            // As the daemon writes it.
+            if !frame.starts_with(r#"{"type":"telemetry","#) {
+                return false;
+            }
+            envelope = Envelope::parse(frame);
+            let Ok(envelope) = &envelope else { return false };
+            (envelope.payload_text(), None)
+        } else if frame.contains("\"type\"") {
+            return false;
+        } else {
+            (frame.as_str(), Some(frame))
+        };
+        let Ok(sample) = Telemetry::parse(text, &self.device.id) else { return false };
+        let app = self.app.clone();
+        let Some(place) = app.store.place(1).filter(|_| self.samples.spend()) else { return false };
+        let shared = shared.cloned().unwrap_or_else(|| text.into());
+        let now = clock::now();
+        let Some(live) = self.device.publish_settled(&self.link, &sample, shared, now) else { return false };
+        app.metrics.received(Door::Device, frame.len());
+        let (arrival, done) = self.arrival(vec![sample], now, !live);
+        place.write(arrival, done);
+        true
     }
 
     /// One live sample; `frame` is the whole frame where that is the sample itself.
@@ -240,12 +272,28 @@ impl Connection {
             return ControlFlow::Continue(());
         }
         let pause = self.samples.debit(count);
+        let (arrival, done) = self.arrival(samples, now, late);
+        self.app.store.write_samples(arrival, done).await;
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// What the store is handed, and what happens when it has answered.
+    fn arrival(
+        &self,
+        samples: Vec<Telemetry>,
+        now: Timestamp,
+        late: bool,
+    ) -> (Arrival, impl FnOnce(Result<Stored, StoreError>) + Send + use<>) {
+        let count = samples.len();
         let acks = by_boot(&samples);
         let (link, device, metrics) = (self.link.clone(), self.device.clone(), self.app.metrics.clone());
         let arrival = Arrival { device: device.key, received_at: now.millis(), samples };
         link.begin();
         let arrived = Instant::now();
-        let done = move |result: Result<Stored, _>| {
+        let done = move |result: Result<Stored, StoreError>| {
             let Ok(stored) = result else {
                 metrics.samples(Outcome::Unavailable, count);
                 link.not_stored(count);
@@ -259,11 +307,7 @@ impl Connection {
                 device.backfilled(from, to);
             }
         };
-        self.app.store.write_samples(arrival, done).await;
-        if !pause.is_zero() {
-            tokio::time::sleep(pause).await;
-        }
-        ControlFlow::Continue(())
+        (arrival, done)
     }
 
     /// A sample that will never be stored. In typed mode the device is told which, so that it can set it aside;

@@ -6,8 +6,11 @@ mod device;
 mod device_frames;
 pub mod events;
 
+use std::future::poll_fn;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
@@ -20,6 +23,7 @@ use crate::audit;
 use crate::auth::limiter::network;
 use crate::auth::sessions::{By, Ended, User};
 use crate::auth::token::TokenHash;
+use crate::bell::OnCall;
 use crate::clock;
 use crate::http::Peer;
 use crate::http::id::RawId;
@@ -65,10 +69,8 @@ async fn open_device(app: &Arc<App>, id: &str, token: &str, request: Request) ->
     };
     let typed = socket::offers_typed(&request);
     let serving = app.clone();
-    socket::upgrade(request, typed, &app.tasks, move |socket| {
-        device::serve(serving, device, hash, typed, socket)
-    })
-    .unwrap_or_else(|error| Problem::handshake(&error).into_response())
+    socket::upgrade(request, typed, &app, move |socket| device::serve(serving, device, hash, typed, socket))
+        .unwrap_or_else(|error| Problem::handshake(&error).into_response())
 }
 
 async fn open_dashboard(app: Arc<App>, id: &str, (token, by): (&str, By), request: Request) -> Response {
@@ -90,7 +92,7 @@ async fn open_dashboard(app: Arc<App>, id: &str, (token, by): (&str, By), reques
     let typed = socket::offers_typed(&request);
     let (serving, peer) = (app.clone(), peer(&request));
     let watch = app.sessions.watch(&user, by);
-    socket::upgrade(request, typed, &app.tasks, move |socket| {
+    socket::upgrade(request, typed, &app, move |socket| {
         info!(device_id = %device.id, user = user.username, typed, "dashboard connected");
         dashboard::serve(serving, device, watch, typed, peer, socket)
     })
@@ -115,6 +117,30 @@ fn seats(app: &App, user: &User, peer: &Peer) -> Result<(Seat<String>, Seat<IpAd
 fn peer(request: &Request) -> Peer {
     let unknown = Peer { address: ([0, 0, 0, 0], 0).into(), tls: false };
     request.extensions().get().copied().unwrap_or(unknown)
+}
+
+/// What happens to a connection seldom, and to all alike.
+enum Occasion {
+    /// Time for a sign of life.
+    Beat,
+    /// It has to be closed.
+    End((CloseCode, &'static str)),
+}
+
+/// The next occasion. What it looks at is kept between two waits, and looked at only when it has called: at each turn of
+/// a connection's loop all of it would cost as much as a frame.
+async fn occasion(
+    on_call: &OnCall,
+    beats: &mut tokio::time::Interval,
+    mut end: Pin<&mut impl Future<Output = (CloseCode, &'static str)>>,
+) -> Occasion {
+    poll_fn(|context| {
+        on_call.poll(context, |context| match beats.poll_tick(context) {
+            Poll::Ready(_) => Poll::Ready(Occasion::Beat),
+            Poll::Pending => end.as_mut().poll(context).map(Occasion::End),
+        })
+    })
+    .await
 }
 
 /// Returns when the server stops and it is this socket's turn, with how to close it.

@@ -291,6 +291,13 @@ impl Device {
         }
     }
 
+    /// When something came from it, ms since 1970; now, for one that is connected.
+    pub(super) fn last_heard(&self) -> Option<i64> {
+        let state = self.state.locked();
+        let heard = if state.claims.live().is_some() { Some(clock::now()) } else { state.last_seen };
+        heard.map(Timestamp::millis)
+    }
+
     /// Something usable came from the device.
     pub fn heard(&self, received_at: Timestamp) {
         let mut state = self.state.locked();
@@ -301,9 +308,35 @@ impl Device {
     /// Passes a sample on to subscribers, if it is live: of the boot that speaks for the device, and newer than all
     /// before. `text` is the sample as the device wrote it.
     pub fn publish(&self, link: &Arc<Link>, sample: &Telemetry, text: Utf8Bytes) -> bool {
-        let now = clock::now();
+        self.publish_as(&mut self.state.locked(), link, sample, text, clock::now())
+    }
+
+    /// As [`Self::heard`] and [`Self::publish`]; None for a connection with which something has to be settled first.
+    pub fn publish_settled(
+        &self,
+        link: &Arc<Link>,
+        sample: &Telemetry,
+        text: Utf8Bytes,
+        now: Timestamp,
+    ) -> Option<bool> {
         let mut state = self.state.locked();
-        let state = &mut *state;
+        let is_live = state.claims.live().is_some_and(|live| Arc::ptr_eq(live, link));
+        if !is_live || link.is_closing() || state.next_token.is_some() {
+            return None;
+        }
+        state.last_seen = Some(now);
+        state.row.is_news = true;
+        Some(self.publish_as(&mut state, link, sample, text, now))
+    }
+
+    fn publish_as(
+        &self,
+        state: &mut State,
+        link: &Arc<Link>,
+        sample: &Telemetry,
+        text: Utf8Bytes,
+        now: Timestamp,
+    ) -> bool {
         let boot = sample.boot_id.as_deref().filter(|_| sample.seq.is_some());
         if !state.claims.is_of_live_boot(link, boot) {
             return false;

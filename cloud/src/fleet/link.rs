@@ -4,9 +4,9 @@ use std::sync::Mutex;
 
 use data_encoding::HEXLOWER;
 use ems_protocol::{CloseCode, SeqRanges};
-use tokio::sync::Notify;
 
 use crate::auth::token::TokenHash;
+use crate::bell::Bell;
 use crate::sync::Locked;
 
 /// Messages to the store that one connection may have under way; then its socket is not read.
@@ -19,7 +19,7 @@ pub struct Link {
     /// The token that it came with.
     pub token: TokenHash,
     outbox: Mutex<Outbox>,
-    wake: Notify,
+    wake: Bell,
 }
 
 /// What waits to be sent. Bounded: acknowledgements by [`MAX_IN_FLIGHT`], the rest are single values.
@@ -43,12 +43,12 @@ impl Link {
         let mut id = [0; 8];
         // Only a label: should the kernel have no random bits, it is zero.
         let _ = getrandom::fill(&mut id);
-        Self { session_id: HEXLOWER.encode(&id), token, outbox: Mutex::default(), wake: Notify::new() }
+        Self { session_id: HEXLOWER.encode(&id), token, outbox: Mutex::default(), wake: Bell::default() }
     }
 
     /// Returns when there may be something in the outbox.
     pub async fn woken(&self) {
-        self.wake.notified().await;
+        self.wake.rung().await;
     }
 
     /// Takes all that waits.
@@ -80,7 +80,7 @@ impl Link {
             }
         }
         drop(outbox);
-        self.wake.notify_one();
+        self.wake.ring();
     }
 
     /// The store has failed.
@@ -89,13 +89,13 @@ impl Link {
         outbox.in_flight = outbox.in_flight.saturating_sub(1);
         outbox.unavailable += samples;
         drop(outbox);
-        self.wake.notify_one();
+        self.wake.ring();
     }
 
     /// There may be commands in the store.
     pub fn call(&self) {
         self.outbox.locked().commands = true;
-        self.wake.notify_one();
+        self.wake.ring();
     }
 
     /// Whether the connection was told to end.
@@ -106,6 +106,6 @@ impl Link {
     /// Ends the connection; the first reason stands.
     pub fn close(&self, code: CloseCode, reason: &'static str) {
         self.outbox.locked().close.get_or_insert((code, reason));
-        self.wake.notify_one();
+        self.wake.ring();
     }
 }

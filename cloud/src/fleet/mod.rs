@@ -30,6 +30,9 @@ use overview::Overview;
 /// How often the registry is looked at for changes that the command line made.
 const WATCH: Duration = Duration::from_millis(500);
 
+/// Devices that were heard of within this time are expected back together, ms.
+const LATELY_MS: i64 = 10 * 60 * 1000;
+
 /// All registered devices.
 pub struct Fleet {
     store: Store,
@@ -65,6 +68,14 @@ impl Fleet {
     /// The device of that key in the store.
     pub fn by_key(&self, key: i64) -> Option<Arc<Device>> {
         self.known.locked().devices.values().find(|device| device.key == key).cloned()
+    }
+
+    /// Devices that were all there not long ago: connected, or heard of within [`LATELY_MS`] before the last one that was.
+    /// After a start that is what the store remembers.
+    pub fn active(&self) -> usize {
+        let heard: Vec<i64> = self.known.locked().devices.values().filter_map(|d| d.last_heard()).collect();
+        let newest = heard.iter().max().copied().unwrap_or_default();
+        heard.into_iter().filter(|heard| newest - heard <= LATELY_MS).count()
     }
 
     fn get(&self, id: &DeviceId) -> Option<Arc<Device>> {
@@ -122,6 +133,10 @@ impl Fleet {
     /// Takes over what changed in the registry: connections with void tokens are closed.
     pub async fn refresh(&self) -> Result<(), StoreError> {
         let known = self.known.locked().revision;
+        // Mostly nothing has changed, and thousands of keys need not be gathered.
+        if known.is_some() && self.store.read(devices::revision).await.map(Some)? == known {
+            return Ok(());
+        }
         let loaded: HashSet<i64> = self.known.locked().devices.values().map(|device| device.key).collect();
         let Some((revision, rows)) = self.store.read(move |db| read_registry(db, known, &loaded)).await?
         else {

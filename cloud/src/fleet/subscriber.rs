@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use ems_protocol::DeviceId;
-use tokio::sync::Notify;
 
 use super::frame::Frame;
 use super::watcher::Watcher;
+use crate::bell::Bell;
 use crate::socket::Utf8Bytes;
 use crate::sync::Locked;
 
@@ -19,7 +19,7 @@ pub struct Subscriber {
     /// Whether it gets `{type, payload}` or bare telemetry only.
     pub typed: bool,
     slot: Mutex<Slot>,
-    wake: Notify,
+    wake: Bell,
 }
 
 /// What waits for the subscriber.
@@ -44,12 +44,12 @@ pub struct Slot {
 impl Subscriber {
     /// A place with nothing in it.
     pub fn new(typed: bool) -> Self {
-        Self { typed, slot: Mutex::default(), wake: Notify::new() }
+        Self { typed, slot: Mutex::default(), wake: Bell::default() }
     }
 
     /// Returns when there may be something in the slot.
     pub async fn woken(&self) {
-        self.wake.notified().await;
+        self.wake.rung().await;
     }
 
     /// Takes all that waits.
@@ -65,7 +65,7 @@ impl Watcher for Subscriber {
             slot.skipped += 1;
         }
         drop(slot);
-        self.wake.notify_one();
+        self.wake.ring();
     }
 
     fn backfill(&self, _: (i64, &DeviceId), from: i64, to: i64) {
@@ -73,14 +73,14 @@ impl Watcher for Subscriber {
             let mut slot = self.slot.locked();
             slot.backfill = Some(slot.backfill.map_or((from, to), |(f, t)| (f.min(from), t.max(to))));
             drop(slot);
-            self.wake.notify_one();
+            self.wake.ring();
         }
     }
 
     fn status(&self, _: i64, message: &Utf8Bytes) {
         if self.typed {
             self.slot.locked().status = Some(message.clone());
-            self.wake.notify_one();
+            self.wake.ring();
         }
     }
 
@@ -93,13 +93,13 @@ impl Watcher for Subscriber {
                 slot.overflowed = true;
             }
             drop(slot);
-            self.wake.notify_one();
+            self.wake.ring();
         }
     }
 
     fn removed(&self) {
         self.slot.locked().removed = true;
-        self.wake.notify_one();
+        self.wake.ring();
     }
 }
 

@@ -101,6 +101,14 @@ impl Store {
         self.enqueue(Request::Samples { arrival, done: Box::new(done), room }).await;
     }
 
+    /// A place for samples, if there is one at once; otherwise [`Self::write_samples`] waits for it.
+    pub fn place(&self, samples: usize) -> Option<Place<'_>> {
+        let permits = u32::try_from(samples).ok()?;
+        let room = self.room.clone().try_acquire_many_owned(permits).ok()?;
+        let slot = self.requests.try_reserve().ok()?;
+        Some(Place { slot, room })
+    }
+
     /// Runs `work` in the next transaction; the answer comes when it is durable.
     pub async fn write<T: Send + 'static>(
         &self,
@@ -154,6 +162,19 @@ impl Store {
         if let Err(mpsc::error::SendError(request)) = self.requests.send(request).await {
             request.refuse(&StoreError::Stopped);
         }
+    }
+}
+
+/// A place in the writer's queue.
+pub struct Place<'a> {
+    slot: mpsc::Permit<'a, Request>,
+    room: OwnedSemaphorePermit,
+}
+
+impl Place<'_> {
+    /// As [`Store::write_samples`], for the samples that it was taken for.
+    pub fn write(self, arrival: Arrival, done: impl FnOnce(Result<Stored, StoreError>) + Send + 'static) {
+        self.slot.send(Request::Samples { arrival, done: Box::new(done), room: Some(self.room) });
     }
 }
 

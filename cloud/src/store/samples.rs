@@ -6,9 +6,11 @@ pub mod row;
 #[cfg(test)]
 mod tests;
 
+use std::sync::LazyLock;
+
 use ems_protocol::{Grid, SystemStatus, Telemetry};
 use rusqlite::Connection;
-use rusqlite::types::ToSql;
+use rusqlite::types::{ToSql, ToSqlOutput, Value, ValueRef};
 
 pub(super) use range::newest_first;
 pub use range::{Cursor, History, latest, page, range};
@@ -128,18 +130,23 @@ fn insert_row(
         &load,
         &extra,
     ];
-    let mut statement = db.prepare_cached(&insert_statement())?;
+    let mut statement = db.prepare_cached(&INSERT)?;
+    // Most samples have a third of the fields: what is not bound is NULL.
+    statement.clear_bindings();
     statement.raw_bind_parameter(1, device)?;
     for (index, value) in values.iter().enumerate() {
-        statement.raw_bind_parameter(index + 2, value)?;
+        let value = value.to_sql()?;
+        if !matches!(value, ToSqlOutput::Owned(Value::Null) | ToSqlOutput::Borrowed(ValueRef::Null)) {
+            statement.raw_bind_parameter(index + 2, value)?;
+        }
     }
     statement.raw_execute()?;
     Ok(())
 }
 
-fn insert_statement() -> String {
+static INSERT: LazyLock<String> = LazyLock::new(|| {
     format!("INSERT INTO samples (device, {COLUMNS}) VALUES (?{})", ", ?".repeat(COLUMN_COUNT))
-}
+});
 
 fn place<T: Copy + PartialEq>(names: &[T], name: T) -> Option<usize> {
     names.iter().position(|n| *n == name)

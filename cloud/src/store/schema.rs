@@ -34,6 +34,10 @@ pub fn open(path: &Path) -> Result<Connection, StoreError> {
     // An acknowledged sample must survive the loss of power: each commit is synchronised to the disk.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // A page that thousands of devices share changes with each commit: it goes from the log into the file once in
+    // 12 MB, not in the usual 4, and is not read again meanwhile.
+    connection.pragma_update(None, "wal_autocheckpoint", 3000)?;
+    connection.pragma_update(None, "cache_size", -16 * 1024)?;
     connection.set_prepared_statement_cache_capacity(64);
     migrate(&mut connection)?;
     Ok(connection)
@@ -65,6 +69,17 @@ fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     transaction.pragma_update(None, "user_version", newest)?;
     transaction.commit()?;
     Ok(())
+}
+
+/// A file as an older version has left it.
+#[cfg(test)]
+pub(super) fn open_version(path: &Path, version: usize) -> Result<Connection, StoreError> {
+    let connection = Connection::open(path)?;
+    for step in MIGRATIONS.iter().take(version) {
+        connection.execute_batch(step)?;
+    }
+    connection.pragma_update(None, "user_version", version)?;
+    Ok(connection)
 }
 
 #[cfg(test)]

@@ -17,6 +17,8 @@ const CACHED_BOOTS: usize = 20_000;
 pub(super) struct Seen {
     boots: HashMap<(i64, String), i64>,
     intervals: HashMap<i64, Interval>,
+    /// Boots whose interval is dirty: a commit is of a few of the thousands in memory.
+    dirty: Vec<i64>,
 }
 
 /// An interval whose row may still have a smaller `last` (then `dirty`).
@@ -33,6 +35,7 @@ impl Seen {
     pub(super) fn clear(&mut self) {
         self.boots.clear();
         self.intervals.clear();
+        self.dirty.clear();
     }
 
     /// The key of a boot, made when it is new.
@@ -75,7 +78,9 @@ impl Seen {
             }
             if interval.last.checked_add(1) == Some(seq) && interval.next.is_none_or(|next| seq + 1 < next) {
                 interval.last = seq;
-                interval.dirty = true;
+                if !std::mem::replace(&mut interval.dirty, true) {
+                    self.dirty.push(boot);
+                }
                 return Ok(true);
             }
             write(db, boot, interval)?;
@@ -99,8 +104,11 @@ impl Seen {
 
     /// Writes what is only in memory. Call it before each commit.
     pub(super) fn flush(&mut self, db: &Connection) -> rusqlite::Result<()> {
-        for (&boot, interval) in &mut self.intervals {
-            write(db, boot, interval)?;
+        for boot in self.dirty.drain(..) {
+            // One that was written in between is no longer dirty.
+            if let Some(interval) = self.intervals.get_mut(&boot) {
+                write(db, boot, interval)?;
+            }
         }
         Ok(())
     }

@@ -163,7 +163,7 @@ impl Writer {
             }
         }
         for answer in answers {
-            answer(&committed);
+            answer.give(&committed);
         }
         self.shorten_log();
     }
@@ -212,10 +212,7 @@ impl Writer {
                     let stored = store(&transaction, &mut self.seen, &arrival);
                     let failure = stored.as_ref().err().map(StoreError::from);
                     let stored = stored.unwrap_or_default();
-                    answers.push(Box::new(move |committed| {
-                        done(committed.clone().map(|()| stored));
-                        drop(room);
-                    }));
+                    answers.push(Answer::Samples { done, stored, room });
                     if let Some(failure) = failure {
                         return Err(failure);
                     }
@@ -223,7 +220,7 @@ impl Writer {
                 Request::Work(work) => {
                     let savepoint = transaction.savepoint()?;
                     let Finish { failure, finish } = work(&savepoint);
-                    answers.push(Box::new(move |committed| finish(committed.clone())));
+                    answers.push(Answer::Work(finish));
                     match failure {
                         None => savepoint.commit()?,
                         Some(error @ StoreError::Unavailable { .. }) => return Err(error),
@@ -248,7 +245,23 @@ fn start_log_over(db: &Connection) -> rusqlite::Result<bool> {
     Ok(!busy?)
 }
 
-type Answer = Box<dyn FnOnce(&Result<(), StoreError>)>;
+/// Who is told of the commit.
+enum Answer {
+    Samples { done: Done, stored: Stored, room: Room },
+    Work(Box<dyn FnOnce(Result<(), StoreError>) + Send>),
+}
+
+impl Answer {
+    fn give(self, committed: &Result<(), StoreError>) {
+        match self {
+            Self::Samples { done, stored, room } => {
+                done(committed.clone().map(|()| stored));
+                drop(room);
+            }
+            Self::Work(finish) => finish(committed.clone()),
+        }
+    }
+}
 
 fn store(db: &Connection, seen: &mut Seen, arrival: &Arrival) -> rusqlite::Result<Stored> {
     let mut stored = Stored::default();

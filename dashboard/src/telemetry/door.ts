@@ -31,15 +31,22 @@ export interface EventDoorOptions extends Pick<ConnectionOptions, "backoff" | "s
   renew?: () => Promise<boolean>;
   /** The session is over: the user has to log in again. Called once. */
   onSessionEnded?: () => void;
-  /** An open socket that is silent for longer is asked for a sign of life. Default 2,000. */
+  /** An open socket that is silent for longer is asked for a sign of life. Default 1,800. */
   quietMs?: number;
-  /** Without an answer to that for this long, the socket counts as dead. Default 2,000. */
+  /**
+   * Without an answer to that for this long, the socket counts as dead. Default 1,800; twice as long each time that
+   * nothing came of a new socket, for lines on which an answer takes its time.
+   */
   answerMs?: number;
   /** A page that is hidden for longer leaves the rooms that only matter to the eye. Default 15,000. */
   parkAfterMs?: number;
 }
 
-const WATCH_INTERVAL_MS = 500;
+const WATCH_INTERVAL_MS = 250;
+const QUIET_MS = 1_800;
+const ANSWER_MS = 1_800;
+/** However slow the line, three doublings are enough. */
+const MAX_DOUBLINGS = 3;
 /** Between two looks at the clock lies more only if the computer slept or the browser held back the timers. */
 const SLEEP_MS = 5_000;
 /** A server that accepts the socket but does not greet has not got the cookie. */
@@ -72,6 +79,8 @@ export class EventDoor {
   private lastFrame: Mark = markNow();
   private askedAt: Mark | null = null;
   private lastLook: Mark = markNow();
+  /** Sockets in a row that were given up for their silence. */
+  private givenUp = 0;
 
   constructor(readonly options: EventDoorOptions = {}) {
     this.rooms = new Rooms((type, payload) => this.send(type, payload));
@@ -192,6 +201,7 @@ export class EventDoor {
 
   private received(text: string): void {
     this.lastFrame = markNow();
+    if (this.askedAt !== null && ageMs(this.askedAt) < (this.options.answerMs ?? ANSWER_MS)) this.givenUp = 0;
     this.askedAt = null;
     this.tell("in", text);
     let message: DoorMessage;
@@ -233,10 +243,10 @@ export class EventDoor {
       if (ageMs(this.lastFrame) > GREETING_MS) void this.renew();
       return;
     }
-    const { quietMs = 2_000, answerMs = 2_000 } = this.options;
+    const { quietMs = QUIET_MS, answerMs = ANSWER_MS } = this.options;
     if (slept) this.question();
     else if (this.askedAt !== null) {
-      if (ageMs(this.askedAt) > answerMs) this.restart();
+      if (ageMs(this.askedAt) > answerMs * 2 ** this.givenUp) this.restart();
     } else if (ageMs(this.lastFrame) > quietMs) this.question();
   };
 
@@ -249,6 +259,7 @@ export class EventDoor {
 
   private restart(): void {
     this.askedAt = null;
+    this.givenUp = Math.min(MAX_DOUBLINGS, this.givenUp + 1);
     this.connection?.restart();
   }
 

@@ -1,7 +1,7 @@
 //! What the server says: acknowledgements, commands, complaints, and whatever else a server written from the guide
 //! may send.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ems_protocol::limits::MAX_BATCH_SAMPLES;
 use ems_protocol::{Command, Envelope, ErrorCode, ErrorMessage, TelemetryAck, Welcome, encode, kind, parse};
@@ -58,6 +58,7 @@ impl Session<'_> {
                     self.context.clock.server_says(welcome.server_time);
                     self.max_batch =
                         Some(welcome.max_batch.clamp(1, MAX_BATCH_SAMPLES).min(self.batch_limit));
+                    self.retry_window = Duration::from_secs(welcome.retry_window_s.into());
                     debug!("session {}", welcome.session_id);
                     Ok(())
                 }
