@@ -46,6 +46,8 @@ use crate::store::Store;
 use crate::systemd;
 use crate::tls::{self, Tls};
 use crate::uwb::Uwb;
+use crate::webhooks::reach::Reach;
+use crate::webhooks::{self, Client};
 
 /// From the first byte to the end of the TLS handshake, and again to the end of a request's headers.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -79,6 +81,8 @@ pub struct Config {
     pub drain: Duration,
     /// Reverse proxies that are believed.
     pub proxies: Proxies,
+    /// The addresses that webhooks may reach.
+    pub reach: Reach,
     /// When history is packed, and how long it is kept.
     pub history: Policy,
 }
@@ -172,6 +176,7 @@ impl Server {
                 config.lifetimes,
             )),
             store,
+            webhooks: Arc::new(Client::new(config.reach)),
             secrets: Secrets::default(),
             logins: LoginLimiter::default(),
             refusals: Refusals::default(),
@@ -218,6 +223,7 @@ impl Server {
         background.spawn(probe_in_trouble(store));
         background.spawn(commands::keep_watch(app.clone()));
         background.spawn(alarms::keep_watch(app.clone()));
+        background.spawn(webhooks::keep_sending(app.clone(), app.webhooks.clone()));
         background.spawn(retry::keep_watch(app.clone()));
         background.spawn(sealer::keep_watch(app.store.clone(), app.metrics.clone(), history));
         systemd::ready(&serving);

@@ -18,6 +18,7 @@ use crate::limits::Maxima;
 use crate::sealer::Policy;
 use crate::server::{Config, Server, StartError};
 use crate::store::history::retention::Keep;
+use crate::webhooks::reach::Reach;
 
 #[derive(Debug, Args)]
 pub(super) struct Serve {
@@ -39,6 +40,9 @@ pub(super) struct Serve {
     /// Address or network of a reverse proxy whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed; may be repeated
     #[arg(long, env = "EMS_CLOUD_TRUST_PROXY", value_delimiter = ',', value_name = "ADDR[/BITS]", value_parser = network)]
     trust_proxy: Vec<IpNet>,
+    /// Network that webhooks may reach besides the public internet, such as 192.168.1.0/24; may be repeated
+    #[arg(long, env = "EMS_CLOUD_WEBHOOK_ALLOW", value_delimiter = ',', value_name = "ADDR[/BITS]", value_parser = network)]
+    webhook_allow: Vec<IpNet>,
     /// How long an access token is good for, in seconds
     #[arg(long, env = "EMS_CLOUD_ACCESS_LIFETIME", value_name = "SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     access_lifetime: u64,
@@ -111,6 +115,7 @@ impl Serve {
                 ..Maxima::default()
             },
             proxies: Proxies::new(self.trust_proxy),
+            reach: Reach::new(self.webhook_allow),
             drain: Duration::from_secs(self.drain),
             history,
         };
