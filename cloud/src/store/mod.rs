@@ -10,6 +10,7 @@ pub mod commands;
 pub mod devices;
 mod error;
 pub mod events;
+pub mod facts;
 pub mod groups;
 mod health;
 pub mod history;

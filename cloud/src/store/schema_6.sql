@@ -29,3 +29,15 @@ CREATE TABLE webhook_deliveries (
 ) STRICT;
 CREATE INDEX webhook_deliveries_due ON webhook_deliveries (webhook, next_at) WHERE next_at IS NOT NULL;
 CREATE INDEX webhook_deliveries_of ON webhook_deliveries (webhook, id);
+
+-- What an admin has to say of a device.
+ALTER TABLE devices ADD COLUMN notes TEXT;
+-- What a device says of itself. Not a column: a change of it is none of the registry.
+CREATE TABLE device_facts (
+  device  INTEGER PRIMARY KEY REFERENCES devices (key),
+  said_at INTEGER NOT NULL,
+  facts   TEXT    NOT NULL -- JSON object
+) STRICT;
+
+-- When the refresh token was exchanged last.
+ALTER TABLE sessions ADD COLUMN refreshed_at INTEGER NOT NULL DEFAULT 0;

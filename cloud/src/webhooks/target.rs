@@ -45,14 +45,13 @@ impl Target {
         if host.is_empty() {
             return Err("the address names no host");
         }
-        let port = match authority.port_u16() {
-            Some(0) => return Err("the port must not be 0"),
-            Some(port) => port,
-            None if authority.as_str().ends_with(':') || authority.port().is_some() => {
-                return Err("the port is no number from 1 to 65535");
-            }
+        // What stands after the last colon behind the host, which may have colons of its own in brackets.
+        let after = authority.as_str().rsplit(']').next().unwrap_or_default();
+        let port = match after.rsplit_once(':').map(|(_, port)| port.parse::<u16>()) {
             None if tls => 443,
             None => 80,
+            Some(Ok(port)) if port > 0 => port,
+            Some(_) => return Err("the port is no number from 1 to 65535"),
         };
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
