@@ -85,7 +85,8 @@ test-package: $(PAGE)
 bench: $(PAGE)
 	@scripts/need build bench
 	@scripts/test-venv
-	cargo build --release --bin ems-edge --bin ems-cloud -p ems-edge -p ems-cloud
+	cargo build --release --bin ems-cloud -p ems-cloud
+	cargo build --profile device --bin ems-edge -p ems-edge
 	scripts/bench
 
 bench-cloud: $(PAGE)

@@ -12,8 +12,6 @@ export default defineConfig({
     // Every browser this target admits preloads modules by itself.
     modulePreload: { polyfill: false },
     target: "es2022",
-    // Which file holds what: the test of the first view's weight reads it.
-    manifest: true,
   },
   server: {
     proxy: {
@@ -24,6 +22,8 @@ export default defineConfig({
   test: {
     environment: "jsdom",
     include: ["tests/**/*.test.{ts,tsx}"],
+    setupFiles: ["tests/patience.ts"],
+    testTimeout: 30_000,
     restoreMocks: true,
   },
 });

@@ -1,6 +1,7 @@
 //! What is known of the battery, kept over restarts and power cuts.
 //!
-//! With each sample it is written into a file on the runtime directory (RAM), so a restart loses nothing. The card gets an
+//! It is written into a file on the runtime directory (RAM) every ten seconds, and at once when a total that is shown or
+//! anything that is judged has changed: a stop loses nothing and a crash seconds, which count as time off. The card gets an
 //! anchor when the battery was full or empty, when the daemon stops, when a fault is latched or reset, each time that another percent
 //! has flowed, and otherwise every half hour at most: so a power cut loses one percent of counting, less than the narrowest interval
 //! leaves, and the time without power widens the interval like any gap.
@@ -17,10 +18,14 @@ use tracing::{info, warn};
 use crate::battery::Battery;
 use crate::battery::protection::Flags;
 use crate::clock::{BootTime, Clock};
+use crate::sample::shown_total;
 use slots::Slots;
 
 /// The name of the anchor, on the card and on the runtime directory.
 pub const NAME: &str = "battery";
+/// How old the file in RAM may become, in ms; and what may be counted meanwhile, in %.
+const RAM_MS: u64 = 10_000;
+const RAM_PERCENT: f64 = 0.05;
 /// How often the card is written, at most, in ms.
 const CARD_MS: u64 = 30 * 60 * 1000;
 /// How soon after the start it is written first, in ms.
@@ -47,9 +52,21 @@ pub struct Anchor {
     soc: f64,
     /// The latched faults that it has.
     latched: Flags,
+    /// What the file in RAM has: when it is written next, and what else makes it due.
+    ram: (BootTime, Option<Shown>),
     /// What an earlier boot left, while nobody knows how long ago.
     waiting: Option<Saved>,
     bytes: Vec<u8>,
+}
+
+/// What must not be older in the file than on the wire: totals must not go back, nor a fault be forgotten.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Shown {
+    soc: f64,
+    totals: [u32; 2],
+    syncs: u32,
+    latched: Flags,
+    allowed: (bool, bool),
 }
 
 /// A saved state and when it was saved.
@@ -79,6 +96,7 @@ impl Anchor {
             syncs: 0,
             soc: f64::NAN,
             latched: Flags::NONE,
+            ram: (BootTime(0), None),
             waiting: None,
             bytes: Vec::new(),
         }
@@ -115,10 +133,14 @@ impl Anchor {
                 None => self.waiting = Some(saved),
             }
         }
-        self.write_down(battery, now);
-        self.keep_in_ram();
+        let shown = Shown::of(battery);
+        if now >= self.ram.0 || self.ram.1.is_none_or(|kept| kept.is_stale(&shown)) {
+            self.ram = (BootTime(now.0.saturating_add(RAM_MS)), Some(shown));
+            self.write_down(battery, now);
+            self.keep_in_ram();
+        }
         // While it waits, what is on the card is worth more.
-        let soc = battery.estimate().soc;
+        let soc = shown.soc;
         if self.soc.is_nan() {
             self.soc = soc;
         }
@@ -126,15 +148,17 @@ impl Anchor {
         let has_tripped = battery.latched() != self.latched;
         let due = has_moved || has_tripped || battery.syncs() != self.syncs || now >= self.card_due;
         if due && self.waiting.is_none() {
+            self.write_down(battery, now);
             self.keep_on_card(battery, now);
         }
     }
 
     /// The daemon stops.
     pub fn stop(&mut self, battery: &Battery) {
+        let now = self.clock.boottime();
+        self.write_down(battery, now);
+        self.keep_in_ram();
         if self.waiting.is_none() {
-            let now = self.clock.boottime();
-            self.write_down(battery, now);
             self.keep_on_card(battery, now);
         }
     }
@@ -186,6 +210,28 @@ impl Anchor {
         let millis = label.millis().checked_sub(saved.wall?)?;
         // A clock that has gone back tells nothing.
         u64::try_from(millis).ok().filter(|_| is_known(quality)).map(Duration::from_millis)
+    }
+}
+
+impl Shown {
+    fn of(battery: &Battery) -> Self {
+        let meter = battery.meter();
+        let verdict = battery.verdict();
+        Self {
+            soc: battery.estimate().soc,
+            totals: [meter.energy_in, meter.energy_out].map(shown_total),
+            syncs: battery.syncs(),
+            latched: battery.latched(),
+            allowed: (verdict.charge_allowed, verdict.load_allowed),
+        }
+    }
+
+    /// Whether `now` is news that must not be lost.
+    fn is_stale(&self, now: &Self) -> bool {
+        let moved = (self.soc - now.soc).abs() >= RAM_PERCENT;
+        moved
+            || (self.totals, self.syncs, self.latched, self.allowed)
+                != (now.totals, now.syncs, now.latched, now.allowed)
     }
 }
 

@@ -21,6 +21,7 @@ use tracing::{info, warn};
 
 use crate::anchor::{self, Anchor, Card};
 use crate::battery::Battery;
+use crate::beat::Beat;
 use crate::board::Board;
 use crate::clock::{Clock, SystemTime, TimeSource as _};
 use crate::command::{Channels, Dispatcher, Journal, Tools};
@@ -88,14 +89,19 @@ pub fn run(config: &Config, origin: Origin) -> Result<(), DaemonError> {
         // Its tasks wake each other through a queue; a LocalSet would write to an eventfd each time.
         .build_local(LocalOptions::default())
         .map_err(|e| DaemonError::System("an event loop", e))?;
-    runtime.block_on(serve(config, origin, Pulse::default()))?;
+    runtime.block_on(serve(config, origin, Pulse::default(), Beat::of_kernel))?;
     // The resolver may still be waiting for an answer: nobody waits for it.
     runtime.shutdown_background();
     Ok(())
 }
 
 #[expect(clippy::too_many_lines, reason = "one list of parts, each made once and in order")]
-async fn serve(config: &Config, origin: Origin, pulse: Pulse) -> Result<(), DaemonError> {
+async fn serve(
+    config: &Config,
+    origin: Origin,
+    pulse: Pulse,
+    beats: fn(Duration) -> Beat,
+) -> Result<(), DaemonError> {
     let mut signals = Signals::catch()?;
     let folder = machine::claim(config)?;
     let state = folder.path().to_owned();
@@ -171,6 +177,7 @@ async fn serve(config: &Config, origin: Origin, pulse: Pulse) -> Result<(), Daem
     let sampler = Sampler {
         sensor,
         interval: config.sample_interval,
+        beats,
         pack: config.pack(),
         battery,
         anchor,

@@ -4,6 +4,7 @@
 
 pub mod anchor;
 pub mod battery;
+pub mod beat;
 pub mod board;
 pub mod cli;
 pub mod clock;

@@ -155,8 +155,8 @@ impl From<Details> for Totals {
         Self {
             faults: verdict.faults,
             warnings: verdict.warnings,
-            energy_in: whole(meter.energy_in * 1e3),
-            energy_out: whole(meter.energy_out * 1e3),
+            energy_in: shown_total(meter.energy_in),
+            energy_out: shown_total(meter.energy_out),
             cycles: whole(cycles * 1e2),
             to_empty: time_to_empty.map(|s| whole(s / 60.0)),
             to_full: time_to_full.map(|s| whole(s / 60.0)),
@@ -182,6 +182,11 @@ impl Totals {
         battery.soh = (self.health > 0).then_some(f64::from(self.health));
         (battery.charge_allowed, battery.load_allowed) = (Some(self.allowed.0), Some(self.allowed.1));
     }
+}
+
+/// A total in kWh as it is shown: in Wh.
+pub(crate) fn shown_total(kilowatt_hours: f64) -> u32 {
+    whole(kilowatt_hours * 1e3)
 }
 
 /// Whole steps, 0 for what is no number; saturates.

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use ems_protocol::Mode;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{MissedTickBehavior, interval};
 use tracing::info;
 
 use crate::anchor::Anchor;
 use crate::battery::protection::{Beyond, Limits, Verdict};
 use crate::battery::{Battery, Measured, Pack, Setup, StepResponse};
+use crate::beat::Beat;
 use crate::clock::TimeSource;
 use crate::events::Reporter;
 use crate::health::Progress;
@@ -33,6 +33,8 @@ pub struct Sampler {
     pub sensor: SensorHandle,
     /// The time between two samples.
     pub interval: Duration,
+    /// What keeps it.
+    pub beats: fn(Duration) -> Beat,
     /// What the label on the pack says.
     pub pack: Pack,
     /// What is known of the battery.
@@ -82,21 +84,18 @@ pub struct Change {
 impl Sampler {
     /// Runs until `stop` is told to or the receiver of `samples` is gone.
     pub async fn run(mut self, samples: mpsc::Sender<Sample>, mut stop: watch::Receiver<bool>) {
-        let mut beats = interval(self.interval);
-        // After a stall the beat goes on upon the old grid; what was missed stays missed.
-        beats.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut beats = (self.beats)(self.interval);
         let mut estimated = Instant::now();
         let mut report = SensorReport::new(self.reporter.clone(), self.sensor.device().to_string());
         loop {
             let mut reset = None;
             tokio::select! {
-                _ = self.progress.through(beats.tick()) => {}
+                () = self.progress.through(beats.tick()) => {}
                 Some(()) = self.extra.recv() => {}
                 Some(asker) = self.resets.recv() => reset = Some(asker),
                 Some(change) = self.changes.recv() => {
                     if self.take(change, &mut report) {
-                        beats = interval(self.interval);
-                        beats.set_missed_tick_behavior(MissedTickBehavior::Skip);
+                        beats = (self.beats)(self.interval);
                     }
                     continue;
                 }

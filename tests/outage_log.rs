@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use ems_edge::anchor::Anchor;
 use ems_edge::battery::Battery;
+use ems_edge::beat::Beat;
 use ems_edge::board::Board;
 use ems_edge::clock::{BootTime, Clock, TimeSource};
 use ems_edge::command::Channels;
@@ -127,6 +128,7 @@ fn start(config: &Config) -> Stages {
     let sampler = Sampler {
         sensor: sensor::open(&config.wiring(), Work::default()).unwrap(),
         interval: config.sample_interval,
+        beats: Beat::of_runtime,
         pack: config.pack(),
         battery: Battery::new(config.setup(), config.limits()),
         anchor: Anchor::new(None, None, Rc::clone(&clock), boot_id.clone()),

@@ -4,14 +4,15 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test fails by panicking"
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says its figures"
 )]
 
 use std::fs;
 use std::process::Command;
 
 use ems_test_harness::{
-    ADMIN, Cloud, Device, Edge, Process, Proxy, Settings, chromium, repository, target_dir,
+    ADMIN, Cloud, Cut, Device, Edge, Process, Proxy, Settings, chromium, repository, target_dir,
 };
 use serde_json::{Value, json};
 
@@ -61,14 +62,15 @@ impl Browser {
 #[test]
 fn the_live_page_shows_a_voltage_that_changes_each_second_and_recovers_from_losses_by_itself() {
     let mut cloud = Cloud::start();
-    let settings = Settings::of(cloud.device()).to(cloud.tls(), &cloud.ca_file());
+    let line = Proxy::start(cloud.tls());
+    let settings = Settings::of(cloud.device()).to(line.address(), &cloud.ca_file());
     let mut edge = Edge::start(&settings);
     // The page's own way to the server, which can be cut without the device's.
     let network = Proxy::start(cloud.plain());
     let mut browser = Browser::start(&cloud, &format!("http://{}", network.address()), "live.mjs", &[]);
 
     browser.tells_nothing("serious-login");
-    browser.tells("first-value-ms");
+    println!("the first value after the login: {} ms", browser.tells("first-value-ms"));
     assert_eq!(browser.tells("devices"), 1);
     let voltages = browser.tells("voltages");
     let voltages: Vec<f64> =
@@ -87,12 +89,20 @@ fn the_live_page_shows_a_voltage_that_changes_each_second_and_recovers_from_loss
     assert!(cursors.len() >= 3 && cursors.iter().all(|shown| shown == true), "one cursor: {cursors:?}");
     assert_eq!(browser.tells("overflow"), 0, "the page is wider than the screen");
     browser.tells_nothing("serious");
+    let hidden = browser.tells("hidden");
+    assert_eq!(hidden, json!({"strokes": 0, "since": "string"}), "a hidden page rests and catches up");
     browser.tells_nothing("complaints");
 
     browser.tells("stop-the-device");
     edge.stop();
     browser.tells("start-the-device");
     let edge = Edge::start(&settings);
+
+    browser.tells("cut-the-line");
+    line.refuse();
+    line.cut(Cut::Reset);
+    browser.tells("mend-the-line");
+    line.pass();
 
     browser.tells("hold-the-network");
     network.hold();
@@ -102,7 +112,7 @@ fn the_live_page_shows_a_voltage_that_changes_each_second_and_recovers_from_loss
 
     browser.tells("hold-the-network");
     network.hold();
-    browser.tells("said-after-ms");
+    println!("a network that is held up is said after {} ms", browser.tells("said-after-ms"));
     browser.tells("release-the-network");
     network.pass();
 

@@ -37,7 +37,7 @@ pub struct Policy {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { seal_after: Duration::from_secs(300), keep: Keep::default() }
+        Self { seal_after: Duration::from_secs(1_200), keep: Keep::default() }
     }
 }
 

@@ -47,6 +47,8 @@ use crate::sync::Locked;
 use crate::systemd;
 use crate::tls::{self, Tls};
 use crate::uwb::Uwb;
+use crate::webhooks::reach::Reach;
+use crate::webhooks::{self, Client};
 
 /// From the first byte to the end of the TLS handshake, and again to the end of a request's headers.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -80,6 +82,8 @@ pub struct Config {
     pub drain: Duration,
     /// Reverse proxies that are believed.
     pub proxies: Proxies,
+    /// The addresses that webhooks may reach.
+    pub reach: Reach,
     /// When history is packed, and how long it is kept.
     pub history: Policy,
 }
@@ -173,6 +177,7 @@ impl Server {
                 config.lifetimes,
             )),
             store,
+            webhooks: Arc::new(Client::new(config.reach)),
             secrets: Secrets::default(),
             logins: LoginLimiter::default(),
             refusals: Refusals::default(),
@@ -220,6 +225,7 @@ impl Server {
         background.spawn(commands::keep_watch(app.clone()));
         background.spawn(alarms::keep_watch(app.clone()));
         background.spawn(retry::keep_watch(app.clone()));
+        background.spawn(webhooks::keep_sending(app.clone(), app.webhooks.clone()));
         background.spawn(sealer::keep_watch(app.store.clone(), app.metrics.clone(), history));
         systemd::ready(&serving);
         stop.await;

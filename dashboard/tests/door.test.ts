@@ -138,6 +138,20 @@ test("a socket that falls silent is asked, and replaced when it does not answer"
   await vi.waitFor(() => expect(server.peers.length).toBeGreaterThan(1), { timeout: 10_000 });
 }, 20_000);
 
+test("on a line whose answers take their time, a socket is given longer, and stays", async () => {
+  open({ quietMs: 20, answerMs: 100 });
+  listen("fleet");
+  await joined("fleet");
+  server.pongs = false;
+  server.delayedPongMs = 500;
+  await vi.waitFor(() => expect(server.peers.length).toBeGreaterThan(1), { timeout: 10_000 });
+  await turn(3_000);
+  const count = server.peers.length;
+  expect(count).toBeLessThanOrEqual(4);
+  await turn(2_000);
+  expect(server.peers).toHaveLength(count);
+}, 30_000);
+
 test("after a sleep a dead socket is replaced, though the monotonic clock stood still", async () => {
   open({ quietMs: 3_600_000, answerMs: 100 });
   listen("fleet");
@@ -172,6 +186,16 @@ test("a session that cannot be renewed is over: the page is told once, and nothi
   await turn(200);
   expect(server.peers).toHaveLength(0);
   expect(door.getState()).toMatchObject({ status: "CLOSED", ended: true });
+});
+
+test("a server that refuses a good session is not asked in a loop", async () => {
+  server.refuse = true;
+  const renew = vi.fn(() => Promise.resolve(true));
+  open({ renew, backoff: { baseMs: 60_000, capMs: 60_000, random: () => 1 } });
+  listen("fleet");
+  await turn(500);
+  expect(renew).toHaveBeenCalledOnce();
+  expect(door.getState().retryAt).toBeGreaterThan(performance.now() + 30_000);
 });
 
 test("a server out of reach does not end the session", async () => {

@@ -24,6 +24,8 @@ export class TestServer {
   greets = true;
   /** Answers a ping at the event door. */
   pongs = true;
+  /** Answers a ping that much later, ms; 0 as `pongs` says. */
+  delayedPongMs = 0;
   /** What is told to somebody who joins a room, after `subscribed`. */
   onJoin: (room: string, options: Record<string, unknown>) => object[] = () => [];
   /** What was said at the event door, in order: "subscribe device/ems_001" and the like. */
@@ -78,6 +80,7 @@ export class TestServer {
     socket.on("message", (data: Buffer) => {
       const { type, payload } = JSON.parse(data.toString()) as { type: string; payload: Record<string, unknown> };
       if (type === "ping" && this.pongs) tell("pong", payload);
+      else if (type === "ping" && this.delayedPongMs > 0) setTimeout(() => tell("pong", payload), this.delayedPongMs);
       for (const room of (payload["rooms"] ?? []) as string[]) {
         this.said.push(`${type} ${room}`);
         tell(`${type}d`, { room });

@@ -72,6 +72,8 @@ impl Cell {
         if c < 0.0 && inner + c * self.resistance(slow, c) < empty_volts {
             c = 0.0;
         }
+        // An empty cell gives nothing.
+        c = c.max(-self.soc * 36.0 / seconds);
         let volts = inner + c * self.resistance(slow, c);
         let p = &self.parameters;
         let gas =

@@ -13,6 +13,9 @@ use super::polarisation::{Cell, Polarisation};
 const SURFACE_CHARGE: f64 = 0.002;
 const SURFACE_SECONDS: f64 = 300.0;
 
+/// Where the plateau of LFP begins, in %.
+const BOTTOM: f64 = 30.0;
+
 /// The bands for the averaged voltage; `error` is the sensor's in V per cell.
 pub(super) fn bands(chemistry: Chemistry, polarisation: &Polarisation, error: f64) -> Bands {
     let cell = Cell::of(chemistry);
@@ -30,10 +33,18 @@ pub(super) fn bands(chemistry: Chemistry, polarisation: &Polarisation, error: f6
     let charged = polarisation.since_charge < SURFACE_SECONDS
         || short.max(long).max(polarisation.charging) > SURFACE_CHARGE;
     let blind = chemistry == Chemistry::LeadAcid && charged;
-    PerCurve::each(chemistry, |curve| {
+    let bands = PerCurve::each(chemistry, |curve| {
         let lowest = if blind { 0.0 } else { (soc_at(curve, low) - above).max(0.0) };
         (lowest, (soc_at(curve, high) - below).min(100.0))
-    })
+    });
+    if chemistry == Chemistry::Lfp { between_the_curves(bands) } else { bands }
+}
+
+/// Below the plateau the known cells of LFP differ by several times what is in doubt, and a cell may lie anywhere between
+/// two of them: there each band reaches halfway to the next.
+fn between_the_curves(bands: Bands) -> Bands {
+    let is_below = bands.values().iter().all(|(_, high)| *high < BOTTOM);
+    if is_below { bands.halfway_to_the_next() } else { bands }
 }
 
 /// The likeliest states of charge by the averaged voltage, in %.

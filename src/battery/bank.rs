@@ -65,7 +65,7 @@ impl Axes {
         let kind = if lead { Axis::normal(4, 1.0, 0.45, (0.1, 2.2)) } else { Axis::choices(CURVES.len()) };
         Self {
             // Few packs hold more than their label, and many less.
-            kappa: Axis::skewed(LONGEST, 1.0, (0.02 + 0.5 * gain, 0.080), (0.955, 1.265)),
+            kappa: Axis::skewed(LONGEST, 1.0, (0.02 + 0.5 * gain, 0.086), (0.955, 1.265)),
             offset: Axis::uniform(offsets, offset),
             kind,
             lead,
@@ -116,11 +116,18 @@ impl Bank {
         }
     }
 
+    /// Lifts every interval to `lowest`, which speaks against no hypothesis.
+    pub(super) fn lift(&mut self, lowest: f64) {
+        for hypothesis in &mut self.hypotheses {
+            hypothesis.lift(lowest);
+        }
+    }
+
     /// Ties every interval to a full battery: `bands` are narrow, and all that was known before is worth less.
-    pub(super) fn tie(&mut self, bands: &Bands, spread: f64) {
+    pub(super) fn tie(&mut self, bands: &Bands, likely: &PerCurve<f64>, spread: f64) {
         self.clamp(bands);
         for hypothesis in &mut self.hypotheses {
-            hypothesis.tie(bands);
+            hypothesis.tie(bands, likely);
         }
         self.spread = spread;
     }

@@ -90,11 +90,17 @@ impl Hypothesis {
         missed
     }
 
-    /// Takes its band as what is known.
-    pub(super) fn tie(&mut self, bands: &Bands) {
+    /// Takes its band as what is known, and what in it is likely.
+    pub(super) fn tie(&mut self, bands: &Bands, likely: &PerCurve<f64>) {
         let (lowest, highest) = bands.of(self.curve);
         (self.low, self.high) = (lowest, highest.max(lowest + NARROWEST));
-        self.likely = f64::midpoint(self.low, self.high);
+        self.likely = likely.of(self.curve);
+    }
+
+    /// Lifts the interval to `lowest`, which speaks against nothing.
+    pub(super) fn lift(&mut self, lowest: f64) {
+        self.low = self.low.max(lowest);
+        self.high = self.high.max(lowest + NARROWEST);
     }
 
     /// Takes a `share` of an observation of the state of charge at `middles` with `sigmas`, and forgets as much of

@@ -6,7 +6,7 @@ use super::charge::ChargeCount;
 use super::forecast::Forecast;
 use super::meter::Meter;
 use super::protection::{Beyond, Flags, Limits, Observation, Protection, Verdict};
-use super::saved::{self, SavedError};
+use super::saved::{self, Beside, SavedError};
 use super::voltage_only::{VoltageOnly, plausible_cell_volts};
 use super::{Estimate, Response, Setup, StateOfCharge, StepResponse};
 
@@ -205,6 +205,11 @@ impl Battery {
         }
     }
 
+    /// Totals since the installation.
+    pub fn meter(&self) -> Meter {
+        self.meter
+    }
+
     /// How often it has been full or empty: grows with each sync.
     pub fn syncs(&self) -> u32 {
         self.soc.syncs()
@@ -228,7 +233,8 @@ impl Battery {
 
     /// Appends what must outlive a restart.
     pub fn save(&self, out: &mut Vec<u8>) {
-        saved::save(&self.soc, &self.meter, self.protection.kept(), self.count, out);
+        let Self { meter, count, counts, .. } = *self;
+        saved::save(&self.soc, &Beside { meter, kept: self.protection.kept(), count, counts }, out);
     }
 
     /// Takes up what [`Self::save`] wrote, `off` ago; `None` if nobody knows how long ago. May be told again when that is
@@ -237,7 +243,7 @@ impl Battery {
     /// # Errors
     /// If it is not the saved state of this pack; nothing is changed.
     pub fn restore(&mut self, bytes: &[u8], off: Option<Duration>) -> Result<(), SavedError> {
-        let (meter, kept, count) = saved::restore(&mut self.soc, bytes)?;
+        let Beside { meter, kept, count, counts } = saved::restore(&mut self.soc, bytes)?;
         if !self.chip_restarted {
             self.count = count;
         }
@@ -245,7 +251,7 @@ impl Battery {
         if !std::mem::replace(&mut self.is_restored, true) {
             self.protection.restore(kept);
         }
-        self.counts = true;
+        self.counts |= counts;
         self.soc.was_off(off);
         Ok(())
     }

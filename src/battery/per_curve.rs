@@ -62,6 +62,23 @@ impl<T: Mean> PerCurve<T> {
     }
 }
 
+impl Bands {
+    /// Each reaching halfway to those beside it: together they leave no room between the curves.
+    pub(super) fn halfway_to_the_next(self) -> Self {
+        let Self { first, second, mean } = self;
+        let reach = |own: (f64, f64), next: (f64, f64)| {
+            let half = <(f64, f64)>::mean(own, next);
+            (own.0.min(half.0), own.1.max(half.1))
+        };
+        let join = |a: (f64, f64), b: (f64, f64)| (a.0.min(b.0), a.1.max(b.1));
+        Self {
+            first: reach(first, mean),
+            second: reach(second, mean),
+            mean: join(reach(mean, first), reach(mean, second)),
+        }
+    }
+}
+
 /// What has a mean.
 pub(super) trait Mean: Copy {
     fn mean(a: Self, b: Self) -> Self;
@@ -76,5 +93,17 @@ impl Mean for f64 {
 impl Mean for (f64, f64) {
     fn mean(a: Self, b: Self) -> Self {
         (f64::midpoint(a.0, b.0), f64::midpoint(a.1, b.1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bands_that_reach_halfway_leave_no_room_between_the_curves_and_none_beyond() {
+        let bands = PerCurve { first: (7.0, 7.2), second: (1.0, 1.2), mean: (4.0, 4.2) };
+        let wide = bands.halfway_to_the_next();
+        assert_eq!((wide.first, wide.second, wide.mean), ((5.5, 7.2), (1.0, 2.7), (2.5, 5.7)));
     }
 }

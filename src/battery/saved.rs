@@ -20,6 +20,8 @@ const SYNCED: u8 = 1;
 const WATCH_FULL: u8 = 1 << 1;
 const FULL: u8 = 1 << 2;
 const EMPTY: u8 = 1 << 3;
+/// The current was never measured: what was learned is read off the voltage alone.
+const BLIND: u8 = 1 << 6;
 const LATCHED: [(u8, Flag); 2] = [(1 << 4, Flag::OverVoltage), (1 << 5, Flag::OverCurrent)];
 
 /// Why bytes are no saved state of this pack.
@@ -39,17 +41,8 @@ pub enum SavedError {
 }
 
 /// Appends the state of the estimator and the meter.
-pub(super) fn save(
-    soc: &StateOfCharge,
-    meter: &Meter,
-    kept: Kept,
-    count: Option<ChargeCount>,
-    out: &mut Vec<u8>,
-) {
-    // What was counted since the hypotheses were looked at belongs to them.
-    let mut soc = soc.clone();
-    soc.settle();
-    let soc = &soc;
+pub(super) fn save(soc: &StateOfCharge, beside: &Beside, out: &mut Vec<u8>) {
+    let Beside { meter, kept, count, counts } = *beside;
     out.push(VERSION);
     let pack = &soc.setup.pack;
     out.push(pack.chemistry as u8);
@@ -62,22 +55,30 @@ pub(super) fn save(
     }
     put(out, bank.spread);
     for hypothesis in &bank.hypotheses {
-        steps(out, (hypothesis.low / STEP).floor());
-        steps(out, (hypothesis.high / STEP).ceil());
-        steps(out, (hypothesis.likely / STEP).round());
-        steps(out, (hypothesis.miss / MISS_STEP).round());
-        steps(out, (hypothesis.doubt / MISS_STEP).round());
+        // What was counted since the hypotheses were looked at belongs to them.
+        let hypothesis = soc.settled(hypothesis);
+        put_steps(out, below(hypothesis.low / STEP));
+        put_steps(out, -below(-hypothesis.high / STEP));
+        put_steps(out, below(hypothesis.likely / STEP + 0.5));
+        put_steps(out, below(hypothesis.miss / MISS_STEP + 0.5));
+        put_steps(out, below(hypothesis.doubt / MISS_STEP + 0.5));
     }
     let p = &soc.polarisation;
-    for value in [p.ohmic, p.step_age, soc.usual, soc.since_sync.0, soc.since_sync.1, soc.since_refined] {
+    let (since_sync, since_refined) = soc.settled_times();
+    for value in [p.ohmic, p.step_age, soc.usual, since_sync.0, since_sync.1, since_refined] {
         put(out, value);
     }
     for value in [p.c_rate, p.lag[0], p.lag[1], p.unseen] {
         put(out, value);
     }
     out.extend_from_slice(&p.steps.to_le_bytes());
-    let ends =
-        [(SYNCED, soc.synced), (WATCH_FULL, soc.watch.is_full()), (FULL, kept.full), (EMPTY, kept.empty)];
+    let ends = [
+        (SYNCED, soc.synced),
+        (WATCH_FULL, soc.watch.is_full()),
+        (FULL, kept.full),
+        (EMPTY, kept.empty),
+        (BLIND, !counts),
+    ];
     let latched = LATCHED.map(|(bit, flag)| (bit, kept.latched.has(flag)));
     out.push(ends.iter().chain(&latched).filter(|(_, is_set)| *is_set).fold(0, |bits, (bit, _)| bits | bit));
     for total in [meter.energy_in, meter.energy_out, meter.discharged_ah] {
@@ -89,8 +90,18 @@ pub(super) fn save(
     out.extend_from_slice(&step_ah.to_le_bytes());
 }
 
-/// What is kept beside the estimator: totals, what the protection has tripped, and the chip's count.
-type Beside = (Meter, Kept, Option<ChargeCount>);
+/// What is kept beside the estimator.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Beside {
+    /// Totals.
+    pub(super) meter: Meter,
+    /// What the protection has tripped.
+    pub(super) kept: Kept,
+    /// What the chip has counted.
+    pub(super) count: Option<ChargeCount>,
+    /// Whether a current was ever measured.
+    pub(super) counts: bool,
+}
 
 /// Takes up what [`save`] wrote for the same pack; nothing is changed on an error.
 pub(super) fn restore(soc: &mut StateOfCharge, bytes: &[u8]) -> Result<Beside, SavedError> {
@@ -160,7 +171,8 @@ pub(super) fn restore(soc: &mut StateOfCharge, bytes: &[u8]) -> Result<Beside, S
     new.summarise();
     *soc = new;
     let [energy_in, energy_out, discharged_ah] = totals;
-    Ok((Meter { energy_in, energy_out, discharged_ah }, kept, count))
+    let meter = Meter { energy_in, energy_out, discharged_ah };
+    Ok(Beside { meter, kept, count, counts: !has(BLIND) })
 }
 
 fn is_same(pack: &Pack, chemistry: u8, cells_series: u16, capacity_ah: f64) -> bool {
@@ -173,10 +185,17 @@ fn put(out: &mut Vec<u8>, value: f64) {
     out.extend_from_slice(&(value as f32).to_le_bytes());
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "clamped to what 16 bits hold")]
-fn steps(out: &mut Vec<u8>, steps: f64) {
-    let steps = steps.clamp(f64::from(i16::MIN), f64::from(i16::MAX)) as i16;
-    out.extend_from_slice(&steps.to_le_bytes());
+/// The whole number at or below `value`, within 16 bits. Without a call for each, as `f64::floor` is where the processor may
+/// be old: there are 640 of them.
+#[expect(clippy::cast_possible_truncation, reason = "saturates")]
+fn below(value: f64) -> i32 {
+    let cut = (value as i32).clamp(-0x7FFF, 0x7FFF);
+    cut - i32::from(f64::from(cut) > value)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "clamped")]
+fn put_steps(out: &mut Vec<u8>, steps: i32) {
+    out.extend_from_slice(&(steps.clamp(i16::MIN.into(), i16::MAX.into()) as i16).to_le_bytes());
 }
 
 struct Input<'a>(&'a [u8]);
@@ -250,10 +269,11 @@ mod tests {
             kept.latched.set(Flag::OverCurrent);
             let meter = Meter { energy_in: 1.5, energy_out: 2.5, discharged_ah: 77.0 };
             let mut bytes = Vec::new();
-            save(&soc, &meter, kept, COUNT, &mut bytes);
+            let beside = Beside { meter, kept, count: COUNT, counts: chemistry == Chemistry::Lfp };
+            save(&soc, &beside, &mut bytes);
             assert!(bytes.len() < 2000, "{}", bytes.len());
             let mut again = StateOfCharge::new(soc.setup);
-            assert_eq!(restore(&mut again, &bytes), Ok((meter, kept, COUNT)));
+            assert_eq!(restore(&mut again, &bytes), Ok(beside));
             let (before, after) = (soc.estimate(), again.estimate());
             assert!((before.soc - after.soc).abs() < 0.1, "{before:?} {after:?}");
             assert!(
@@ -264,10 +284,26 @@ mod tests {
     }
 
     #[test]
+    fn whole_steps_lie_at_or_below() {
+        for (value, whole) in [
+            (1.9, 1),
+            (1.0, 1),
+            (-0.1, -1),
+            (-1.0, -1),
+            (0.0, 0),
+            (1e9, 0x7FFF),
+            (-1e9, -0x7FFF),
+            (f64::NAN, 0),
+        ] {
+            assert_eq!(below(value), whole, "{value}");
+        }
+    }
+
+    #[test]
     fn another_pack_or_version_is_refused_in_words() {
         let soc = estimator(Chemistry::Lfp);
         let mut bytes = Vec::new();
-        save(&soc, &Meter::default(), Kept::default(), None, &mut bytes);
+        save(&soc, &Beside::default(), &mut bytes);
         let mut other = soc.clone();
         other.setup.pack.capacity_ah = 200.0;
         let refused = restore(&mut other, &bytes).unwrap_err();
@@ -287,7 +323,7 @@ mod tests {
         ) {
             let mut soc = NMC.clone();
             let mut bytes = Vec::new();
-            save(&soc, &Meter::default(), Kept::default(), None, &mut bytes);
+            save(&soc, &Beside::default(), &mut bytes);
             for (index, byte) in damage {
                 let at = index.index(bytes.len());
                 bytes[at] = byte;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::bands::{bands, middles};
 use super::bank::{Axes, Bank, Summary};
+use super::hypothesis::Hypothesis;
 use super::per_curve::PerCurve;
 use super::polarisation::Polarisation;
 use super::sync::{End, Watch, full_bands};
@@ -275,8 +276,13 @@ impl StateOfCharge {
 
     /// Keeps the hypotheses within 0 to 100 %.
     fn confine(&mut self) {
-        // What a full lead-acid battery still takes goes into gas: it speaks against no hypothesis.
-        let above = if self.setup.pack.chemistry == Chemistry::LeadAcid { OVERCHARGE_PERCENT } else { 0.0 };
+        // What a full lead-acid battery still takes goes into gas, and what it gives beyond its rated end it does not have
+        // at its rated current: both speak against no hypothesis.
+        let lead = self.setup.pack.chemistry == Chemistry::LeadAcid;
+        let above = if lead { OVERCHARGE_PERCENT } else { 0.0 };
+        if lead {
+            self.bank.lift(0.0);
+        }
         self.bank.clamp(&PerCurve::all((0.0, 100.0 + above)));
     }
 
@@ -297,6 +303,22 @@ impl StateOfCharge {
         self.since_sync.0 += hours;
         self.since_sync.1 += percent.abs();
         self.since_refined += hours;
+    }
+
+    /// What [`Self::settle`] would make of a hypothesis; for saving, which changes nothing.
+    pub(super) fn settled(&self, hypothesis: &Hypothesis) -> Hypothesis {
+        let (percent, hours, gas) = self.pending;
+        let drift = DRIFT_PERCENT_PER_HOUR * hours;
+        let mut settled = *hypothesis;
+        settled.advance(percent, hours, gas);
+        (settled.low, settled.high) = (settled.low - drift, settled.high + drift);
+        settled
+    }
+
+    /// Likewise: hours and % of the label moved since the last sync, and hours since what was learned was written down.
+    pub(super) fn settled_times(&self) -> ((f64, f64), f64) {
+        let (percent, hours, _) = self.pending;
+        ((self.since_sync.0 + hours, self.since_sync.1 + percent.abs()), self.since_refined + hours)
     }
 
     fn look(&mut self, (full_volts, error): (f64, f64), end: Option<End>) {
@@ -332,8 +354,8 @@ impl StateOfCharge {
 
     fn tie_full(&mut self, ends: (f64, f64)) {
         let chemistry = self.setup.pack.chemistry;
-        let bands = full_bands(chemistry, &self.polarisation, ends);
-        self.bank.tie(&bands, 0.4);
+        let (bands, likely) = full_bands(chemistry, &self.polarisation, ends);
+        self.bank.tie(&bands, &likely, 0.4);
         if self.since_refined > 6.0 {
             self.bank.forget(self.since_refined / (self.since_refined + FORGET_HOURS));
             self.bank.refine();

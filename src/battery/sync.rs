@@ -17,6 +17,8 @@ const CHARGED_PERCENT: f64 = 0.5;
 const NO_DISCHARGE: f64 = 0.004;
 /// How exactly chargers hold their voltage, in V per cell.
 const CHARGER_ERROR: f64 = 0.012;
+/// What cells of one kind differ by where the curve is steep, in %.
+const END_PERCENT: f64 = 0.1;
 /// By how much less than the highest voltage of the charge a charger that goes on can hold, in V per cell.
 const SWITCHED_OFF: f64 = 0.008;
 /// A lead-acid battery is full when its current, if that small, has stayed within this share for so long, in s.
@@ -114,25 +116,35 @@ impl Watch {
     }
 }
 
-/// Where the state of charge is when the charger holds `full_volts` and the current has become small.
+/// Where the state of charge is when the charger holds `full_volts` and the current has become small: limits, and what
+/// is likeliest.
 pub(super) fn full_bands(
     chemistry: Chemistry,
     polarisation: &Polarisation,
     (full_volts, error): (f64, f64),
-) -> Bands {
+) -> (Bands, PerCurve<f64>) {
     if chemistry == Chemistry::LeadAcid {
-        return PerCurve::all((98.0, 100.0));
+        return (PerCurve::all((98.0, 100.0)), PerCurve::all(99.0));
     }
     let read = (polarisation.volts - error, polarisation.volts + error);
     let held = (full_volts - CHARGER_ERROR, full_volts + CHARGER_ERROR);
     let (from, to) =
         if read.0 < held.1 && held.0 < read.1 { (read.0.max(held.0), read.1.min(held.1)) } else { read };
+    let likely =
+        bands_between(chemistry, polarisation, (from, to)).map(|(low, high)| f64::midpoint(low, high));
+    // NMC has no knee: a weak sun may leave as small a current a little below the charger's voltage, within the sensor's
+    // error.
+    let from = if chemistry == Chemistry::Nmc { from.min(read.0) } else { from };
+    (bands_between(chemistry, polarisation, (from, to)), likely)
+}
+
+fn bands_between(chemistry: Chemistry, polarisation: &Polarisation, (from, to): (f64, f64)) -> Bands {
     let c = polarisation.c_rate.max(0.0);
     let (least, most) = polarisation.ohmic_range(chemistry);
     let cell = Cell::of(chemistry);
     let ahead = cell.ahead * polarisation.sluggishness(chemistry) * c;
     PerCurve::each(chemistry, |curve| {
-        let low = soc_at(curve, from - most * c - cell.doubt) - ahead;
+        let low = soc_at(curve, from - most * c - cell.doubt) - ahead - END_PERCENT;
         let high = soc_at(curve, to - least * c + 0.002);
         (low.clamp(0.0, 99.0), high.clamp(1.0, 100.0))
     })

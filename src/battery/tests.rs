@@ -354,6 +354,30 @@ fn what_the_board_draws_past_the_shunt_is_counted() {
 }
 
 #[test]
+fn a_battery_measured_by_voltage_alone_is_so_after_a_restart_too() {
+    let setup = setup(Chemistry::Nmc, 1, 5.0);
+    let limits = protection::Limits::usual(&setup.pack, 4.2);
+    let blind = Measured { voltage: 3.9, current: None, temperature: None };
+    let mut battery = Battery::new(setup, limits);
+    let before = battery.update(blind, SECOND);
+    let mut bytes = Vec::new();
+    battery.save(&mut bytes);
+    let mut again = Battery::new(setup, limits);
+    again.restore(&bytes, Some(HOUR)).unwrap();
+    let after = again.update(blind, SECOND);
+    assert_eq!((after.low, after.soc, after.high), (before.low, before.soc, before.high));
+    // One whose current was measured goes on counting, and a reading without it is a gap.
+    battery.update(Measured { current: Some(-1.0), ..blind }, SECOND);
+    let counted = battery.estimate();
+    battery.save({
+        bytes.clear();
+        &mut bytes
+    });
+    again.restore(&bytes, Some(SECOND)).unwrap();
+    assert!((again.update(blind, SECOND).soc - counted.soc).abs() < 0.1);
+}
+
+#[test]
 fn nothing_read_yet_is_nothing_known() {
     let estimate = lfp_16s().gap(SECOND);
     assert_eq!((estimate.low, estimate.high, estimate.synced), (0.0, 100.0, false));

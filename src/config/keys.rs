@@ -128,6 +128,7 @@ keys! {
 
     /// The probe at the battery: the id of a DS18B20 (`28-0123456789ab`), or the name of a hwmon device.
     /// `ls /sys/bus/w1/devices` and `cat /sys/class/hwmon/*/name` list them. Without one there is no temperature.
+    /// A probe that falls silent for 60 s is the warning `PROBE_LOST`, and lithium is not charged until it is back.
     temperature_sensor: String = values::sensor_name, Key {
         name: "TEMPERATURE_SENSOR",
         example: "28-0123456789ab",

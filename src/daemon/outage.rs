@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 use tracing::Level;
 
 use super::{Origin, serve};
+use crate::beat::Beat;
 use crate::config::{self, Config};
 use crate::health::Pulse;
 use crate::journal;
@@ -61,7 +62,7 @@ fn days_without_the_cloud_leave_no_part_of_the_daemon_without_progress() {
         Builder::new_current_thread().enable_all().start_paused(true).build_local(LocalOptions::default());
     runtime.unwrap().block_on(async {
         let pulse = Pulse::default();
-        let mut daemon = pin!(serve(&config, origin, pulse.clone()));
+        let mut daemon = pin!(serve(&config, origin, pulse.clone(), Beat::of_runtime));
         let begin = Instant::now();
         let mut seen = pulse.counts();
         while begin.elapsed() < time {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::timeout;
 
 /// A loop's proof of life: it comes round, at least every few seconds. Clones are of the same loop.
 #[derive(Debug, Clone)]
@@ -52,13 +52,11 @@ impl Progress {
     /// another stage, whose stall would be hidden.
     pub async fn through<T>(&self, event: impl Future<Output = T>) -> T {
         let mut event = pin!(event);
-        let mut rounds = interval(ROUND);
-        rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            tokio::select! {
-                biased;
-                done = &mut event => return done,
-                _ = rounds.tick() => self.mark(),
+            self.mark();
+            // Polls the event first, and sets no timer that is due before it: each would wake the event loop.
+            if let Ok(done) = timeout(ROUND, &mut event).await {
+                return done;
             }
         }
     }

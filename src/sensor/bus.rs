@@ -146,9 +146,9 @@ fn serve_sensing(
                     Err(error) => {
                         // Since the last look at its configuration the chip may have measured anything.
                         if matches!(error, SensorError::ConfigurationLost { .. }) {
-                            sum.discard()
+                            sum.discard();
                         } else {
-                            sum.skip()
+                            sum.skip();
                         }
                         Err(error)
                     }

@@ -132,6 +132,33 @@ fn it_is_read_to_its_resolution_on_a_controller_that_refuses_two_reads_in_a_tran
 }
 
 #[test]
+fn noise_on_the_pins_is_in_each_reading_and_averages_out() {
+    for rig in &RIGS {
+        let (bench, _) = rig.bench();
+        let mut monitor = rig.open(&bench);
+        bench.pins.set_noise(3.0 * rig.steps.0, 3.0 * rig.steps.1.unwrap_or_default() * 2e-3, 7);
+        let readings: Vec<_> = (0..200)
+            .map(|_| {
+                bench.hand.advance(Duration::from_millis(700));
+                monitor.read().unwrap()
+            })
+            .collect();
+        let spread = |of: &dyn Fn(&super::Reading) -> f64| {
+            let mean = readings.iter().map(of).sum::<f64>() / 200.0;
+            (mean, (readings.iter().map(|r| (of(r) - mean).powi(2)).sum::<f64>() / 200.0).sqrt())
+        };
+        let (mean, sigma) = spread(&|reading| reading.voltage);
+        assert_close(mean, rig.volts, rig.steps.0);
+        assert!((2.0..4.0).contains(&(sigma / rig.steps.0)), "{}: {sigma} V", rig.name());
+        if let Some(step) = rig.steps.1 {
+            let (mean, sigma) = spread(&|reading| reading.current.unwrap());
+            assert_close(mean, 10.0, step);
+            assert!((2.0..4.0).contains(&(sigma / step)), "{}: {sigma} A", rig.name());
+        }
+    }
+}
+
+#[test]
 fn each_reading_is_of_what_the_pins_have_had_for_a_second() {
     for rig in &RIGS {
         let (bench, _) = rig.bench();

@@ -20,14 +20,15 @@ const SECONDS: u64 = 600;
 /// A load that is on for a part of each period.
 #[derive(Debug, Clone, Copy)]
 struct Pulses {
-    period_ms: u64,
-    on_ms: u64,
-    from_ms: u64,
+    /// All in ms.
+    period: u64,
+    on: u64,
+    from: u64,
 }
 
 impl Pulses {
     fn is_on(self, ms: u64) -> bool {
-        (ms + self.period_ms - self.from_ms) % self.period_ms < self.on_ms
+        (ms + self.period - self.from) % self.period < self.on
     }
 
     fn true_ah(self) -> f64 {
@@ -44,7 +45,7 @@ fn counted(kind: SensorKind, pulses: Pulses, readings: u64) -> (f64, f64) {
         SensorKind::Ina219 => bench.bus.attach(ADDRESS, Box::new(Ina219::with_clock(pins, clock))),
         SensorKind::Ina226 => bench.bus.attach(ADDRESS, Box::new(Ina226::with_clock(pins, clock))),
         _ => bench.bus.attach(ADDRESS, Box::new(Ina228::ina238(pins, clock))),
-    };
+    }
     bench.pins.set(13.2, 0.0);
     let mut monitor = chips::open(bench.bus.clone(), bench.delay(), device("a chip"), wiring(kind)).unwrap();
     let pack = Pack { chemistry: Chemistry::Lfp, cells_series: 4, capacity_ah: 100.0 };
@@ -83,11 +84,11 @@ fn counted(kind: SensorKind, pulses: Pulses, readings: u64) -> (f64, f64) {
 
 /// Loads with the period of the samples, and near it.
 const LOADS: [Pulses; 5] = [
-    Pulses { period_ms: 1000, on_ms: 300, from_ms: 100 },
-    Pulses { period_ms: 1000, on_ms: 300, from_ms: 900 },
-    Pulses { period_ms: 1000, on_ms: 120, from_ms: 440 },
-    Pulses { period_ms: 500, on_ms: 250, from_ms: 0 },
-    Pulses { period_ms: 2000, on_ms: 600, from_ms: 1500 },
+    Pulses { period: 1000, on: 300, from: 100 },
+    Pulses { period: 1000, on: 300, from: 900 },
+    Pulses { period: 1000, on: 120, from: 440 },
+    Pulses { period: 500, on: 250, from: 0 },
+    Pulses { period: 2000, on: 600, from: 1500 },
 ];
 
 #[test]

@@ -1,11 +1,8 @@
 // Measures the page in a real Chromium on a stage that plays the cloud, and prints what docs/benchmarks.md says.
 //
-//   node bench.mjs [--quick]     CHROMIUM: another browser than /usr/bin/chromium
+//   node bench.mjs [--quick] [--curves]     CHROMIUM: another browser than /usr/bin/chromium
 
-import { readdir, readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import path from "node:path";
-import { gzipSync } from "node:zlib";
 import { stage } from "./stage.mjs";
 
 process.env.CHROMIUM ??= "/usr/bin/chromium";
@@ -13,21 +10,23 @@ const { DESKTOP, openWindow, withBrowser } = await import("./browser.mjs");
 
 const DIST = fileURLToPath(new URL("../../dashboard/dist", import.meta.url));
 const QUICK = process.argv.includes("--quick");
-/** Eight hours of samples, and how many of them a second. */
+const CURVES_ONLY = process.argv.includes("--curves");
+/** Eight hours of samples, and how many of them are played a second. */
 const PLAYED_S = QUICK ? 3_600 : 8 * 3_600;
-const SPEED = 60;
+const SPEED = 120;
 const TRACED_S = QUICK ? 10 : 30;
 const ALL_CURVES =
   "voltage current soc power temperature solar load grid grid-voltage grid-current frequency power-factor " +
   "uncertainty soh energy-in energy-out to-empty to-full processor wifi";
 
 const rows = [];
-await weigh();
+if (!CURVES_ONLY) await weigh();
 await withBrowser(
   async (browser) => {
-    await firstValue(browser);
+    if (!CURVES_ONLY) await firstValue(browser);
     await liveCurves(browser, "20 curves of 15 min at 1 Hz, all in sight", 15);
     await liveCurves(browser, "20 curves of 1 min at 1 Hz, moving by the pixel", 1);
+    if (CURVES_ONLY) return;
     await wholeFleet(browser);
     await longView(browser);
   },
@@ -38,22 +37,8 @@ for (const row of rows) console.log(`| ${row.map((cell, i) => cell.padEnd(widths
 
 /** What the browser fetches before the first view of each page stands. */
 async function weigh() {
-  const size = async (file) => gzipSync(await readFile(path.join(DIST, file))).length;
-  const assets = await readdir(path.join(DIST, "assets"));
-  const shell = ["index.html", "theme.js", ...assets.filter((name) => name.startsWith("index-")).map((name) => `assets/${name}`)];
-  rows.push(["shell and login, gzip", `${kib(await sum(shell.map(size)))}`]);
-  const manifest = JSON.parse(await readFile(path.join(DIST, ".vite/manifest.json"), "utf8"));
-  for (const page of ["FleetPage", "LivePage"]) {
-    const files = filesOf(manifest, `src/pages/${page}.tsx`);
-    rows.push([`first view of ${page}, gzip`, kib(await sum([...new Set([...shell, ...files])].map(size)))]);
-  }
-}
-
-function filesOf(manifest, key, found = new Set()) {
-  const { file, css = [], imports = [] } = manifest[key];
-  for (const name of [file, ...css]) found.add(name);
-  for (const next of imports) filesOf(manifest, next, found);
-  return found;
+  const { firstViews } = await import("../../dashboard/tests/weight.mjs");
+  for (const [page, bytes] of await firstViews()) rows.push([`first view of ${page}, gzip`, `${(bytes / 1_000).toFixed(1)} kB`]);
 }
 
 async function firstValue(browser) {
@@ -85,11 +70,9 @@ async function liveCurves(browser, title, minutes) {
   await page.goto(`${play.url}/devices/ems_0001?minutes=${minutes}&curves=${ALL_CURVES.replaceAll(" ", "+")}`);
   await page.locator(".strip canvas").nth(19).waitFor();
   await page.waitForTimeout(3_000);
-  const before = await busySeconds(context, page);
-  const frames = await countFrames(page, TRACED_S);
-  const busy = (await busySeconds(context, page)) - before;
+  const { result: frames, share } = await traced(browser, page, () => countFrames(page, TRACED_S));
   rows.push([`${title}: frames a second`, `${frames.perSecond.toFixed(1)} (${frames.late} of ${frames.count} later than 33 ms, the latest ${frames.longest.toFixed(0)} ms)`]);
-  rows.push([`${title}: main thread`, `${((100 * busy) / TRACED_S).toFixed(1)} %`]);
+  rows.push([`${title}: main thread`, `${share.toFixed(1)} %`]);
   clearInterval(beat);
   await context.close();
   await play.stop();
@@ -102,20 +85,21 @@ async function wholeFleet(browser) {
   await page.goto(play.url);
   await page.locator('[data-testid="device-row"]').first().waitFor();
   await page.waitForTimeout(2_000);
-  const before = await busySeconds(context, page);
-  const scrolled = page.evaluate(async (seconds) => {
-    const until = performance.now() + seconds * 1_000;
-    while (performance.now() < until) {
-      scrollBy(0, 40);
-      await new Promise((done) => requestAnimationFrame(done));
-    }
-  }, TRACED_S);
-  const frames = await countFrames(page, TRACED_S);
-  await scrolled;
-  const busy = (await busySeconds(context, page)) - before;
+  const { result: frames, share } = await traced(browser, page, async () => {
+    const scrolled = page.evaluate(async (seconds) => {
+      const until = performance.now() + seconds * 1_000;
+      while (performance.now() < until) {
+        scrollBy(0, 40);
+        await new Promise((done) => requestAnimationFrame(done));
+      }
+    }, TRACED_S);
+    const counted = await countFrames(page, TRACED_S);
+    await scrolled;
+    return counted;
+  });
   const elements = await page.evaluate(() => document.querySelectorAll("*").length);
   rows.push(["2,000 devices, all changing each second, scrolled all the time: frames a second", `${frames.perSecond.toFixed(1)} (${frames.late} of ${frames.count} later than 33 ms, the latest ${frames.longest.toFixed(0)} ms)`]);
-  rows.push(["2,000 devices: main thread while scrolled", `${((100 * busy) / TRACED_S).toFixed(1)} %`]);
+  rows.push(["2,000 devices: main thread while scrolled", `${share.toFixed(1)} %`]);
   rows.push(["2,000 devices: elements in the page", String(elements)]);
   const typed = await page.evaluate(async () => {
     const input = document.querySelector('[data-testid="fleet-search"]');
@@ -167,13 +151,26 @@ async function heap(client) {
   return (await client.send("Runtime.getHeapUsage")).usedSize;
 }
 
-/** Seconds that the main thread of the page has been at work. */
-async function busySeconds(context, page) {
-  const client = await context.newCDPSession(page);
-  await client.send("Performance.enable");
-  const { metrics } = await client.send("Performance.getMetrics");
-  await client.detach();
-  return metrics.find(({ name }) => name === "TaskDuration").value;
+/** Runs `work` under the browser's trace; gives what it gave, and the share of a core that the main thread took. */
+async function traced(browser, page, work) {
+  await browser.startTracing(page, { categories: ["toplevel", "benchmark"] });
+  const began = performance.now();
+  const result = await work();
+  const seconds = (performance.now() - began) / 1_000;
+  const { traceEvents } = JSON.parse(String(await browser.stopTracing()));
+  const busy = Math.max(...mainThreads(traceEvents).map((thread) => busySeconds(traceEvents, thread)));
+  return { result, share: (100 * busy) / seconds };
+}
+
+/** The main threads of all pages of the browser; the one at work is ours. */
+function mainThreads(events) {
+  return events.filter(({ name, args }) => name === "thread_name" && args.name === "CrRendererMain");
+}
+
+function busySeconds(events, { pid, tid }) {
+  const tasks = events.filter((event) => event.pid === pid && event.tid === tid && event.ph === "X" && event.name.endsWith("RunTask"));
+  // The thread's own time where the trace has it: the time between beginning and end is that of all who share the core.
+  return tasks.reduce((total, { dur, tdur = dur }) => total + tdur, 0) / 1e6;
 }
 
 function countFrames(page, seconds) {
@@ -191,16 +188,8 @@ function countFrames(page, seconds) {
   }, seconds);
 }
 
-async function sum(promises) {
-  return (await Promise.all(promises)).reduce((total, value) => total + value, 0);
-}
-
 function median(values) {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
-}
-
-function kib(bytes) {
-  return `${(bytes / 1_000).toFixed(1)} kB`;
 }
 
 function mib(bytes) {

@@ -14,6 +14,8 @@ const WATCH = 12_000;
 await withBrowser(async (browser) => {
   const { context, page, complaints } = await openWindow(browser, { ...DESKTOP, colorScheme: "light" });
   const errors = [];
+  const sent = [];
+  page.on("websocket", (socket) => socket.on("framesent", ({ payload }) => sent.push(JSON.parse(payload))));
   await logIn(page);
   // Before, the browser complains about each refusal.
   page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
@@ -22,10 +24,12 @@ await withBrowser(async (browser) => {
   await screenshot(page, "live-desktop-light");
   await readCurves(page);
   await inEveryDress(browser, context, page.url());
+  await hideAndShow(page, sent);
   // From here on lost connections are complained about, and rightly.
   tell("complaints", [...complaints, ...errors]);
 
   await loseTheDevice(page);
+  await loseTheLine(page);
   await sleepAndWake(page);
   await loseTheNetwork(page);
   await loseTheCloud(page);
@@ -143,6 +147,43 @@ async function inEveryDress(browser, context, url) {
   tell("serious", found);
 }
 
+/** A hidden page draws nothing and leaves the device's room; shown again, it has what it missed. */
+async function hideAndShow(page, sent) {
+  await page.evaluate(() => {
+    window.strokes = 0;
+    const stroke = CanvasRenderingContext2D.prototype.stroke;
+    CanvasRenderingContext2D.prototype.stroke = function (...path) {
+      window.strokes += 1;
+      return stroke.apply(this, path);
+    };
+    Object.defineProperty(document, "hidden", { configurable: true, get: () => window.isHidden === true });
+  });
+  const show = (shown) =>
+    page.evaluate((visible) => {
+      window.isHidden = !visible;
+      document.dispatchEvent(new Event("visibilitychange"));
+    }, shown);
+  const said = (type) => sent.filter((message) => message.type === type && message.payload.rooms.includes("device/ems_001"));
+  const joined = said("subscribe").length;
+  await show(false);
+  await page.waitForTimeout(500);
+  const before = await page.evaluate(() => window.strokes);
+  while (said("unsubscribe").length === 0) await page.waitForTimeout(200);
+  await page.waitForTimeout(4_000);
+  const strokes = (await page.evaluate(() => window.strokes)) - before;
+  const shown = await text(page, "live-voltage");
+  await show(true);
+  await voltageOf(page, another(shown));
+  while (said("subscribe").length === joined) await page.waitForTimeout(200);
+  // Three steps of the slider lie in the time that was missed.
+  const slider = page.locator(".cursor-slider");
+  await slider.focus();
+  for (let i = 0; i < 3; i += 1) await page.keyboard.press("ArrowLeft");
+  await page.locator('.cursor-slider[aria-valuetext*="Voltage 5"]').waitFor();
+  await page.keyboard.press("Escape");
+  tell("hidden", { strokes, since: typeof said("subscribe").at(-1).payload.since });
+}
+
 async function loseTheDevice(page) {
   tell("stop-the-device");
   await page.getByTestId("device-online").filter({ hasText: /^offline/ }).waitFor();
@@ -151,6 +192,25 @@ async function loseTheDevice(page) {
   tell("start-the-device");
   await page.getByTestId("device-online").filter({ hasText: /^online/ }).waitFor();
   await voltageOf(page, another(before));
+}
+
+/** The device cannot reach the cloud for a while: a gap, which its backlog fills. */
+async function loseTheLine(page) {
+  tell("cut-the-line");
+  await page.getByTestId("device-online").filter({ hasText: /^offline/ }).waitFor();
+  const shown = await text(page, "live-voltage");
+  await page.locator(".tile-note").filter({ hasText: / s old$/ }).first().waitFor();
+  tell("mend-the-line");
+  await page.getByTestId("device-online").filter({ hasText: /^online/ }).waitFor();
+  await voltageOf(page, another(shown));
+  // What lies a few seconds back was measured without a line.
+  await page.getByTestId("window-1").click();
+  const slider = page.locator(".cursor-slider");
+  await slider.focus();
+  for (let back = 0; back < 5; back += 1) await page.keyboard.press("ArrowLeft");
+  await page.locator('.cursor-slider[aria-valuetext*="Voltage 5"]').waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByTestId("window-15").click();
 }
 
 /** The clock jumps by eight hours and the sockets are dead, as after a night with the lid closed. */

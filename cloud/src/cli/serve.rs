@@ -19,6 +19,7 @@ use crate::limits::Maxima;
 use crate::sealer::Policy;
 use crate::server::{Config, Server, StartError};
 use crate::store::history::retention::Keep;
+use crate::webhooks::reach::Reach;
 
 #[derive(Debug, Args)]
 pub(super) struct Serve {
@@ -40,6 +41,9 @@ pub(super) struct Serve {
     /// Address or network of a reverse proxy whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed; may be repeated
     #[arg(long, env = "EMS_CLOUD_TRUST_PROXY", value_delimiter = ',', value_name = "ADDR[/BITS]", value_parser = network)]
     trust_proxy: Vec<IpNet>,
+    /// Network that webhooks may reach besides the public internet, such as 192.168.1.0/24; may be repeated
+    #[arg(long, env = "EMS_CLOUD_WEBHOOK_ALLOW", value_delimiter = ',', value_name = "ADDR[/BITS]", value_parser = network)]
+    webhook_allow: Vec<IpNet>,
     /// How long an access token is good for, in seconds
     #[arg(long, env = "EMS_CLOUD_ACCESS_LIFETIME", value_name = "SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     access_lifetime: u64,
@@ -71,7 +75,7 @@ pub(super) struct Serve {
     #[arg(long, env = "EMS_CLOUD_KEEP_HOURS", value_name = "DAYS", default_value_t = 0, value_parser = clap::value_parser!(i64).range(0..=36_500))]
     keep_hours: i64,
     /// How long after the end of an hour its samples are packed, in seconds
-    #[arg(long, env = "EMS_CLOUD_SEAL_AFTER", value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    #[arg(long, env = "EMS_CLOUD_SEAL_AFTER", value_name = "SECONDS", default_value_t = 1_200, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     seal_after: u64,
     /// How to log: text for people, or one JSON object a line
     #[arg(long, env = "EMS_CLOUD_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
@@ -116,6 +120,7 @@ impl Serve {
                 ..Maxima::default()
             },
             proxies: Proxies::new(self.trust_proxy),
+            reach: Reach::new(self.webhook_allow),
             drain: Duration::from_secs(self.drain),
             history,
         };

@@ -1,10 +1,17 @@
 //! The last minutes of a device, as a page wants them that has just opened or was away.
 
 use ems_protocol::{DeviceId, Telemetry};
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 
+use super::history::buckets::Bucket;
+use super::history::query::{Resolution, series};
+use super::history::rollup::{FIELDS, Stat};
+use super::history::{HOUR_MS, MINUTE_MS};
 use super::samples;
 use crate::fleet::spark::Minute;
+
+/// After everything, ms since 1970.
+const MAX_TIME: i64 = i64::MAX / 2;
 
 /// What is asked for, all times in ms since 1970.
 #[derive(Debug, Clone, Copy)]
@@ -51,14 +58,32 @@ pub fn samples(db: &Connection, device: i64, id: &DeviceId, wanted: Wanted) -> r
 
 /// The means of each minute from `first` on, in minutes since 1970.
 pub fn minutes(db: &Connection, device: i64, first: i64) -> rusqlite::Result<Vec<Minute>> {
+    let from = first * MINUTE_MS;
+    let sealed: bool = db
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM hours WHERE device = ? AND hour >= ?)")?
+        .query_row([device, from.div_euclid(HOUR_MS)], |row| row.get(0))?;
+    if sealed {
+        let series = series(db, device, (from, MAX_TIME), Resolution::Step(MINUTE_MS))?;
+        return Ok(series.buckets.iter().map(minute).collect());
+    }
     db.prepare_cached(
         "SELECT at / 60000, avg(soc), count(soc), avg(power), count(power) FROM samples \
          WHERE device = ? AND at >= ? GROUP BY 1",
     )?
-    .query_map(params![device, first * 60_000], |row| {
+    .query_map([device, from], |row| {
         Ok(Minute { minute: row.get(0)?, soc: (row.get(1)?, row.get(2)?), power: (row.get(3)?, row.get(4)?) })
     })?
     .collect()
+}
+
+/// Of a bucket of the history.
+fn minute(bucket: &Bucket) -> Minute {
+    let mean = |name: &str| {
+        let place = FIELDS.iter().position(|(field, _)| *field == name);
+        let stat = place.and_then(|place| bucket.rollup.stats.get(place)).filter(|stat| stat.count > 0);
+        (stat.map(Stat::mean), stat.map_or(0, |stat| stat.count))
+    };
+    Minute { minute: bucket.at / MINUTE_MS, soc: mean("battery.soc"), power: mean("battery.power") }
 }
 
 fn json(sample: &Telemetry) -> String {

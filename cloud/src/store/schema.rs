@@ -17,6 +17,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema_3.sql"),
     include_str!("schema_4.sql"),
     include_str!("schema_5.sql"),
+    include_str!("schema_6.sql"),
 ];
 
 /// Opens the file for writing, brings its tables up to date, and makes it durable at every commit.
@@ -69,6 +70,17 @@ fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     transaction.pragma_update(None, "user_version", newest)?;
     transaction.commit()?;
     Ok(())
+}
+
+/// A file as an older version has left it.
+#[cfg(test)]
+pub(super) fn open_version(path: &Path, version: usize) -> Result<Connection, StoreError> {
+    let connection = Connection::open(path)?;
+    for step in MIGRATIONS.iter().take(version) {
+        connection.execute_batch(step)?;
+    }
+    connection.pragma_update(None, "user_version", version)?;
+    Ok(connection)
 }
 
 #[cfg(test)]

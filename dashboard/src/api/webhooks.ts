@@ -6,21 +6,26 @@ export const WEBHOOK_EVENTS = ["alarm.raised", "alarm.cleared", "alarm.acknowled
 
 /** An address that gets a signed POST for each of its events. */
 export interface Webhook {
-  id: string;
+  id: number;
   name: string;
   url: string;
   events: string[];
   enabled: boolean;
-  /** Empty: of every device. */
+  /** Only of these; empty: of every device. */
   deviceIds: string[];
+  /** Only of devices in these. */
+  groups: string[];
+  /** Deliveries that wait. */
+  pending: number;
 }
 
-/** One attempt to tell it, or several. */
+/** A message for a webhook, and what became of it. */
 export interface Delivery {
-  id: string;
+  id: number;
   event: string;
-  status: string;
-  attempts: number | null;
+  /** pending, delivered or failed. */
+  state: string;
+  attempts: number;
   /** HTTP status of the last answer. */
   httpStatus: number | null;
   error: string | null;
@@ -28,42 +33,44 @@ export interface Delivery {
   nextMs: number | null;
 }
 
+interface NewWebhook {
+  name: string;
+  url: string;
+  events: string[];
+  device_ids?: string[];
+}
+
 export async function fetchWebhooks(signal: AbortSignal): Promise<Webhook[]> {
   return listOf(await request("GET", "/api/webhooks", { signal }), "webhooks", toWebhook);
 }
 
 /** Adds one; the secret that signs its messages is in this answer alone. */
-export async function addWebhook(webhook: { name: string; url: string; events: string[] }): Promise<string> {
+export async function addWebhook(webhook: NewWebhook): Promise<string> {
   return one(await request("POST", "/api/webhooks", { body: webhook }), ({ secret }) => text(secret));
 }
 
-export async function setWebhookEnabled(id: string, enabled: boolean): Promise<void> {
+export async function setWebhookEnabled(id: number, enabled: boolean): Promise<void> {
   await request("PATCH", path(id), { body: { enabled } });
 }
 
-export async function removeWebhook(id: string): Promise<void> {
+export async function removeWebhook(id: number): Promise<void> {
   await request("DELETE", path(id));
 }
 
-export async function testWebhook(id: string): Promise<void> {
+export async function testWebhook(id: number): Promise<void> {
   await request("POST", path(id, "/test"));
 }
 
-export async function fetchDeliveries(id: string, signal: AbortSignal): Promise<Delivery[]> {
+export async function fetchDeliveries(id: number, signal: AbortSignal): Promise<Delivery[]> {
   return listOf(await request("GET", path(id, "/deliveries"), { signal }), "deliveries", toDelivery);
 }
 
-function path(id: string, rest = ""): string {
-  return `/api/webhooks/${encodeURIComponent(id)}${rest}`;
-}
-
-/** An id as text, whether the server numbers or names. */
-function idOf(json: Json): string | null {
-  return text(json["id"]) ?? number(json["id"])?.toString() ?? null;
+function path(id: number, rest = ""): string {
+  return `/api/webhooks/${id}${rest}`;
 }
 
 function toWebhook(json: Json): Webhook | null {
-  const id = idOf(json);
+  const id = number(json["id"]);
   const url = text(json["url"]);
   if (id === null || url === null) return null;
   return {
@@ -73,20 +80,22 @@ function toWebhook(json: Json): Webhook | null {
     events: texts(json["events"]),
     enabled: json["enabled"] !== false,
     deviceIds: texts(json["device_ids"]),
+    groups: texts(json["groups"]),
+    pending: number(json["pending"]) ?? 0,
   };
 }
 
 function toDelivery(json: Json): Delivery | null {
-  const id = idOf(json);
+  const id = number(json["id"]);
   if (id === null) return null;
   return {
     id,
-    event: text(json["event"]) ?? text(json["type"]) ?? "",
-    status: text(json["status"]) ?? "",
-    attempts: number(json["attempts"]),
-    httpStatus: number(json["http_status"]) ?? number(json["response_status"]),
+    event: text(json["event"]) ?? "",
+    state: text(json["state"]) ?? "",
+    attempts: number(json["attempts"]) ?? 0,
+    httpStatus: number(json["response_status"]),
     error: text(json["error"]),
     createdMs: time(json["created_at"]),
-    nextMs: time(json["next_at"]) ?? time(json["next_attempt_at"]),
+    nextMs: time(json["next_attempt_at"]),
   };
 }

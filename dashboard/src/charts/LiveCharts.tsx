@@ -1,6 +1,6 @@
-import { useEffect, useMemo, useState } from "react";
-import { age, moment } from "../format";
+import { memo, useCallback, useEffect, useMemo, useState } from "react";
 import { usualIntervalMs, type LiveDevice, type LiveSnapshot, type Point } from "../telemetry";
+import { ChartsMessage, ChartsTitle } from "./ChartsWords";
 import { ChartToolbar } from "./ChartToolbar";
 import { toColumns } from "./columns";
 import { CursorSlider, CursorTime } from "./Cursor";
@@ -18,7 +18,7 @@ interface Held {
 }
 
 /** The curves of the last minutes under one cursor: they move along, stand still, or show a part that was marked. */
-export function LiveCharts({ live, snapshot }: { live: LiveDevice; snapshot: LiveSnapshot }) {
+export const LiveCharts = memo(function LiveCharts({ live, snapshot }: { live: LiveDevice; snapshot: LiveSnapshot }) {
   const theme = useChartTheme();
   const { windowS, setWindow, curves, setCurves } = useChartView();
   const [held, setHeld] = useState<Held | null>(null);
@@ -33,16 +33,17 @@ export function LiveCharts({ live, snapshot }: { live: LiveDevice; snapshot: Liv
   const points = held?.points ?? snapshot.points;
   const intervalMs = useMemo(() => usualIntervalMs(points), [points]);
   const columns = useMemo(() => toColumns(points, curves, intervalMs), [points, curves, intervalMs]);
-  const stop = (span: readonly [number, number]) => setHeld({ points, span });
+  const stop = useCallback(
+    (from: number, to: number) =>
+      setHeld((before) => ({ points: before?.points ?? live.getSnapshot().points, span: [from, to] })),
+    [live],
+  );
   const empty = columns.times.length === 0;
-  const nowMs = live.now();
-  const endMs = held === null ? live.window(windowS * 1_000).toMs : held.span[1] * 1_000;
+  const reach = (2 * (intervalMs ?? 1_000)) / 1_000;
   return (
     <section className="card charts" data-testid="live-chart" aria-label="Curves">
       <header className="charts-head">
-        <h2 className="card-title" data-testid="charts-title">
-          {titleOf(windowS, held, endMs, nowMs)}
-        </h2>
+        <ChartsTitle live={live} windowS={windowS} heldAt={held?.span[1] ?? null} />
         <CursorTime timeline={timeline} />
         <ChartToolbar
           windowS={windowS}
@@ -51,11 +52,11 @@ export function LiveCharts({ live, snapshot }: { live: LiveDevice; snapshot: Liv
             setHeld(null);
             setWindow(seconds);
           }}
-          onHold={() => stop(timeline.span())}
+          onHold={() => stop(...timeline.span())}
           onFollow={() => setHeld(null)}
         />
       </header>
-      {empty && <p className="charts-message">{emptyMessage(snapshot, nowMs)}</p>}
+      {empty && <ChartsMessage live={live} snapshot={snapshot} />}
       {!empty && (
         <div className={`strips ${curves.length > 4 ? "strips-many" : ""}`} onDoubleClick={() => setHeld(null)}>
           {curves.map((curve, i) => (
@@ -64,15 +65,15 @@ export function LiveCharts({ live, snapshot }: { live: LiveDevice; snapshot: Liv
               curve={curve}
               columns={columns}
               timeline={timeline}
-              reach={(2 * (intervalMs ?? 1_000)) / 1_000}
+              reach={reach}
               theme={theme}
               withTimes={curves.length > 4 || i === curves.length - 1}
-              onSelect={(from, to) => stop([from, to])}
+              onSelect={stop}
             />
           ))}
         </div>
       )}
-      {!empty && <CursorSlider columns={columns} curves={curves} timeline={timeline} reach={(2 * (intervalMs ?? 1_000)) / 1_000} />}
+      {!empty && <CursorSlider columns={columns} curves={curves} timeline={timeline} reach={reach} />}
       {!empty && snapshot.history === "failed" && (
         <p className="charts-warning" role="status">
           The history cannot be read at present; the curves begin where this page opened. Trying again.
@@ -81,19 +82,4 @@ export function LiveCharts({ live, snapshot }: { live: LiveDevice; snapshot: Liv
       <CurveChooser points={points} chosen={curves} onChange={setCurves} />
     </section>
   );
-}
-
-function titleOf(windowS: number, held: Held | null, endMs: number, nowMs: number): string {
-  const minutes = windowS / 60;
-  const words = minutes === 1 ? "minute" : `${minutes} minutes`;
-  if (held !== null) return `Held at ${moment(endMs, nowMs, true)}`;
-  return nowMs - endMs > 2_000 ? `Last ${words} until ${moment(endMs, nowMs)}` : `Last ${words}`;
-}
-
-function emptyMessage({ history, device }: LiveSnapshot, nowMs: number): string {
-  if (history === "loading") return "Loading the last minutes…";
-  if (history === "failed") return "The history cannot be read at present. Trying again.";
-  const seenMs = Date.parse(device?.last_seen ?? "");
-  if (Number.isNaN(seenMs)) return "This device has not sent anything yet.";
-  return `No sample in this span. The device was last heard of ${age(nowMs - seenMs)} ago.`;
-}
+});

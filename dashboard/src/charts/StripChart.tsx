@@ -63,10 +63,12 @@ export function StripChart({ curve, columns, timeline, theme, withTimes, onSelec
       }
       const [min, max] = timeline.span();
       chart.setScale("x", { min, max });
+      moves.painted();
     };
     const request = () => {
       if (inSight) QUEUE.request(paint);
     };
+    const moves = timeline.onMove(request, element.clientWidth);
     repaint.current = request;
     paint();
     const seen = new IntersectionObserver(
@@ -80,7 +82,6 @@ export function StripChart({ curve, columns, timeline, theme, withTimes, onSelec
     seen.observe(element);
     const resized = new ResizeObserver(() => chart.setSize(sizeOf(element)));
     resized.observe(element);
-    const stopMoving = timeline.onMove(request, element.clientWidth);
     const stopCursor = timeline.onCursor(showCursor);
     const stopTouch = readByTouch(chart, timeline);
     return () => {
@@ -88,7 +89,7 @@ export function StripChart({ curve, columns, timeline, theme, withTimes, onSelec
       QUEUE.cancel(paint);
       seen.disconnect();
       resized.disconnect();
-      stopMoving();
+      moves.stop();
       stopCursor();
       stopTouch();
       chart.destroy();

@@ -52,7 +52,7 @@ function Navigation({ user }: { user: User }) {
             <Link
               href={pattern}
               className="nav-link"
-              aria-current={isWithin(pathname, pattern) ? "page" : undefined}
+              aria-current={pathname === pattern ? "page" : isWithin(pathname, pattern) || undefined}
               onPointerEnter={() => void load().catch(() => undefined)}
             >
               <span className="nav-icon">

@@ -4,8 +4,17 @@ import { age, constant, decimal, duration, power, signed, UNKNOWN } from "../for
 import type { BatteryTelemetry, TelemetryPayload } from "../telemetry";
 import { SocGauge } from "./SocGauge";
 
-/** The values one looks at first. `stale` greys them out: they were true once. */
-export function Tiles({ sample, stale }: { sample: TelemetryPayload | null; stale: boolean }) {
+interface TilesProps {
+  sample: TelemetryPayload | null;
+  /** The values were true once: they are grey, with their age. */
+  stale: boolean;
+  /** ms; `null` without a sample. */
+  ageMs: number | null;
+}
+
+/** The values one looks at first. */
+export function Tiles({ sample, stale, ageMs }: TilesProps) {
+  const old = stale && ageMs !== null ? `${age(ageMs)} old` : null;
   const battery = sample?.battery ?? {};
   const { voltage, current } = battery;
   const watts = sample === null ? undefined : powerOf(sample);
@@ -18,13 +27,13 @@ export function Tiles({ sample, stale }: { sample: TelemetryPayload | null; stal
         <SocNotes battery={battery} />
       </div>
       <Tile title="Voltage" unit="V" testId="live-voltage" value={voltage} text={decimal(voltage, 3)}>
-        {battery.temperature === undefined ? "" : `battery ${decimal(battery.temperature, 1)} °C`}
+        {old ?? (battery.temperature === undefined ? "" : `battery ${decimal(battery.temperature, 1)} °C`)}
       </Tile>
       <Tile title="Current" unit="A" testId="live-current" value={current} text={signed(current, 2)}>
-        {direction(current)}
+        {old ?? direction(current)}
       </Tile>
       <Tile title="Power" unit={shown.unit} testId="live-power" value={watts} text={shown.value}>
-        {direction(watts)}
+        {old ?? direction(watts)}
       </Tile>
       <StateTile sample={sample} />
     </section>

@@ -38,6 +38,7 @@ function LiveView({ live, deviceId }: { live: LiveDevice; deviceId: string }) {
   const snapshot = useLiveSnapshot(live);
   useTick(500);
   const { connection, device, latest, freshAt, points, catchUp } = snapshot;
+  const age = freshAt === null ? null : ageMs(freshAt);
   const stale = isStale(freshAt, usualIntervalMs(points));
   const name = device?.name ?? deviceId;
   const soc = stale ? undefined : latest?.battery.soc;
@@ -50,12 +51,12 @@ function LiveView({ live, deviceId }: { live: LiveDevice; deviceId: string }) {
         connection={connection}
         device={device}
         catchUp={catchUp}
-        ageMs={freshAt === null ? null : ageMs(freshAt)}
+        ageMs={age}
         stale={stale}
         nowMs={live.now()}
       />
       <FaultBanner sample={latest} />
-      <Tiles sample={latest} stale={stale} />
+      <Tiles sample={latest} stale={stale} ageMs={age} />
       <div className={`live-body ${stale ? "is-stale" : ""}`}>
         <LiveCharts live={live} snapshot={snapshot} />
         <PowerFlow sample={latest} stale={stale} />

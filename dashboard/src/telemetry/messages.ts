@@ -81,4 +81,4 @@ export interface Alarm {
 }
 
 /** Something that happened on a device. */
-export type DeviceEvent = EventOfDevice & { device_id: string };
+export type DeviceEvent = EventOfDevice & { device_id: string; details: Record<string, unknown> };

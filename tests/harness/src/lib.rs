@@ -17,6 +17,7 @@
 mod allocations;
 mod api;
 mod bench;
+mod browser;
 mod bus;
 mod certificates;
 mod cloud;
@@ -45,6 +46,7 @@ mod wrapper;
 pub use allocations::CountedAllocator;
 pub use api::{Answer, Api};
 pub use bench::Bench;
+pub use browser::Browser;
 pub use bus::Bus;
 pub use certificates::{Certificates, Flaw};
 pub use cloud::{ADMIN, Cloud, Device};

@@ -98,6 +98,17 @@ pub fn next(
     Ok([row.map(|at| at.div_euclid(HOUR_MS)), sealed].into_iter().flatten().min())
 }
 
+/// The last hour with samples from that of one time to that of another.
+pub fn last(db: &Connection, device: i64, (from, to): (i64, i64)) -> rusqlite::Result<Option<i64>> {
+    let row: Option<i64> = db
+        .prepare_cached("SELECT max(at) FROM samples WHERE device = ? AND at BETWEEN ? AND ?")?
+        .query_row([device, from, to], |row| row.get(0))?;
+    let sealed: Option<i64> = db
+        .prepare_cached("SELECT max(hour) FROM blocks WHERE device = ? AND hour BETWEEN ? AND ?")?
+        .query_row([device, from.div_euclid(HOUR_MS), to.div_euclid(HOUR_MS)], |row| row.get(0))?;
+    Ok([row.map(|at| at.div_euclid(HOUR_MS)), sealed].into_iter().flatten().max())
+}
+
 fn has_pending(db: &Connection, device: i64, found: &Found) -> rusqlite::Result<bool> {
     db.prepare_cached(
         "SELECT EXISTS (SELECT 1 FROM samples WHERE device = ? AND at BETWEEN ? AND ? AND id > ?)",

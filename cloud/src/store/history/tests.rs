@@ -8,9 +8,11 @@ use rusqlite::Connection;
 use serde_json::json;
 
 use super::HOUR_MS;
-use super::query::{Resolution, Series, series};
+use super::query::{Resolution, Series, Windows, series};
+use super::retention::{self, Keep};
 use super::rollup::{FIELD_COUNT, FIELDS, POWER};
 use super::sealing::{self, DeviceHour, Plan};
+use crate::store::recent;
 use crate::store::samples::{self, Cursor, StoredSample};
 use crate::store::schema;
 use crate::store::seen::Seen;
@@ -129,11 +131,36 @@ impl Bench {
         self.check_pages();
         let latest = samples::latest(&self.db, DEVICE, &id()).unwrap();
         assert_eq!(latest.as_ref(), self.model.last().map(|sample| &sample.stored));
+        let mut backwards = Vec::new();
+        samples::newest_first(&self.db, DEVICE, &id(), START + 777_777, |sample| {
+            backwards.push(sample);
+            true
+        })
+        .unwrap();
+        backwards.reverse();
+        let expected = self.model.iter().filter(|sample| sample.at >= START + 777_777);
+        assert!(backwards.iter().eq(expected.map(|sample| &sample.stored)));
+        self.check_minutes();
         let uneven = (START + 1_234_567, START + 2 * HOUR_MS + 765_432);
         for (from, to) in [span, uneven] {
             for step in [1, 7, 60, 300, 3_600, 7_200, 86_400] {
                 self.check_series((from, to), step * 1000);
             }
+        }
+    }
+
+    /// What the curves of the overview are made of.
+    fn check_minutes(&self) {
+        let found = recent::minutes(&self.db, DEVICE, START / 60_000 + 7).unwrap();
+        let mut expected: BTreeMap<i64, (f64, u32)> = BTreeMap::new();
+        for sample in self.model.iter().filter(|sample| sample.at >= START + 7 * 60_000) {
+            let slot = expected.entry(sample.at / 60_000).or_default();
+            *slot = (slot.0 + sample.stored.telemetry.battery.soc.unwrap(), slot.1 + 1);
+        }
+        assert_eq!(found.len(), expected.len());
+        for (found, (minute, (sum, count))) in found.iter().zip(expected) {
+            assert_eq!((found.minute, found.soc.1), (minute, count));
+            near(found.soc.0.unwrap(), sum / f64::from(count));
         }
     }
 
@@ -177,6 +204,22 @@ impl Bench {
             }
         }
         self.check_energy(&found, &inside);
+        self.check_windows((from, to), &found);
+    }
+
+    /// An export puts together what a plot has in one piece.
+    fn check_windows(&self, span: (i64, i64), whole: &Series) {
+        let mut windows = Windows::new(&self.db, DEVICE, span, Resolution::Step(whole.step)).unwrap();
+        let mut found = Vec::new();
+        while let Some(buckets) = windows.next(&self.db).unwrap() {
+            found.extend(buckets);
+        }
+        assert_eq!(found.len(), whole.buckets.len());
+        for (found, whole) in found.iter().zip(&whole.buckets) {
+            assert_eq!((found.at, found.rollup.samples), (whole.at, whole.rollup.samples));
+            near(found.rollup.energy.charged, whole.rollup.energy.charged);
+            assert_eq!(found.rollup.energy.covered, whole.rollup.energy.covered, "at {}", found.at);
+        }
     }
 
     /// The energy of each bucket, and so of all: in small slices of the line between neighbours.
@@ -326,5 +369,162 @@ proptest! {
 
 /// Histories that are made up; `EMS_TEST_HISTORIES` makes it more.
 fn cases() -> u32 {
-    std::env::var("EMS_TEST_HISTORIES").ok().and_then(|count| count.parse().ok()).unwrap_or(24)
+    std::env::var("EMS_TEST_HISTORIES").ok().and_then(|count| count.parse().ok()).unwrap_or(12)
+}
+
+#[test]
+fn a_plot_has_at_most_as_many_points_as_there_is_room_for_and_not_many_less() {
+    let mut bench = Bench::new();
+    bench.insert(&(0..300).map(|seq| sample(seq, seq.cast_signed() * 40_000)).collect::<Vec<_>>());
+    for (span, width, step, source) in [
+        (10_000, 1_000, 1_000, "raw"),
+        (86_400_000, 1_000, 87_000, "raw"),
+        (7 * 86_400_000, 1_000, 660_000, "minute"),
+        (30 * 86_400_000, 1_000, 44 * 60_000, "minute"),
+        (365 * 86_400_000_i64, 1_000, 9 * HOUR_MS, "hour"),
+        (86_400_000, 10_000, 9_000, "raw"),
+    ] {
+        let two = bench.series(START + 1, START + span, Resolution::Width(2));
+        assert!((START + span).div_euclid(two.step) - (START + 1).div_euclid(two.step) <= 1);
+        for from in [START, START + 1, START - 123_456_789] {
+            let found = bench.series(from, from + span, Resolution::Width(width));
+            let buckets = (from + span).div_euclid(found.step) - from.div_euclid(found.step) + 1;
+            assert!(buckets <= width, "{buckets} of {width}");
+            assert!(found.step <= 2 * step && found.step >= step, "{span}: {}", found.step);
+            if from == START {
+                assert_eq!((found.step, found.source.name()), (step, source), "{span}");
+            }
+        }
+    }
+}
+
+fn removed(bench: &Bench, keep: &Keep, now: i64) {
+    let mut steps = 0;
+    while retention::is_due(&bench.db, keep, now).unwrap() {
+        assert!(retention::remove(&bench.db, keep, now).unwrap() > 0);
+        steps += 1;
+    }
+    assert!(steps > 0);
+}
+
+#[test]
+fn what_is_too_old_goes_kind_by_kind_and_what_is_left_is_still_right() {
+    let mut bench = Bench::new();
+    let day = |seq: u64| sample(seq, seq.cast_signed() * 10_000);
+    bench.insert(&(0..3_000).map(day).collect::<Vec<_>>());
+    bench.seal_all();
+    let span = (START, START + 9 * HOUR_MS);
+    let by_hour = bench.series(span.0, span.1, Resolution::Step(HOUR_MS));
+    let by_minute = bench.series(span.0, span.1, Resolution::Step(600_000));
+    let now = bench.received + 1_000;
+    let compare = |found: &Series, expected: &Series| {
+        assert_eq!(found.buckets.len(), expected.buckets.len());
+        for (found, expected) in found.buckets.iter().zip(&expected.buckets) {
+            assert_eq!((found.at, found.rollup.samples), (expected.at, expected.rollup.samples));
+            assert_eq!(found.rollup.stats[0], expected.rollup.stats[0]);
+            near(found.rollup.energy.charged, expected.rollup.energy.charged);
+        }
+    };
+    removed(&bench, &Keep { samples: Some(500), ..Keep::default() }, now);
+    assert_eq!(samples::range(&bench.db, DEVICE, &id(), span.0, span.1, 10).unwrap().samples.len(), 0);
+    assert_eq!(samples::latest(&bench.db, DEVICE, &id()).unwrap(), None);
+    let raw = bench.series(span.0, span.1, Resolution::Step(7_000));
+    assert_eq!((raw.step, raw.source.name()), (60_000, "minute"));
+    compare(&bench.series(span.0, span.1, Resolution::Step(600_000)), &by_minute);
+    compare(&bench.series(span.0, span.1, Resolution::Step(HOUR_MS)), &by_hour);
+
+    // A sample that comes after that joins the roll-ups, as a row and when it is sealed.
+    bench.insert(&[sample(5_000, 1_234_567)]);
+    for _ in 0..2 {
+        let found = bench.series(span.0, span.1, Resolution::Step(600_000));
+        let (late, before) = (&found.buckets[2].rollup, &by_minute.buckets[2].rollup);
+        assert_eq!((late.samples, late.stats[0].count), (before.samples + 1, before.stats[0].count + 1));
+        near(late.energy.charged, before.energy.charged);
+        let hour = &bench.series(span.0, span.1, Resolution::Step(HOUR_MS)).buckets[0].rollup;
+        assert_eq!(hour.samples, by_hour.buckets[0].rollup.samples + 1);
+        bench.seal_all();
+    }
+    assert_eq!(samples::range(&bench.db, DEVICE, &id(), span.0, span.1, 10).unwrap().samples.len(), 1);
+
+    let now = bench.received + 1_000;
+    removed(&bench, &Keep { samples: Some(500), minutes: Some(500), hours: None }, now);
+    let left = bench.series(span.0, span.1, Resolution::Step(600_000));
+    assert_eq!((left.step, left.source.name()), (HOUR_MS, "hour"));
+    assert_eq!(left.buckets.len(), by_hour.buckets.len());
+    removed(&bench, &Keep { samples: Some(500), minutes: Some(500), hours: Some(500) }, now);
+    assert!(bench.series(span.0, span.1, Resolution::Step(HOUR_MS)).buckets.is_empty());
+}
+
+#[test]
+fn the_room_of_what_was_removed_is_used_again() {
+    let mut bench = Bench::new();
+    let pages =
+        |bench: &Bench| -> i64 { bench.db.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap() };
+    let mut sizes = Vec::new();
+    for round in 0..4 {
+        let first = round * 4_000;
+        let day = |seq: u64| {
+            let sample = sample(seq, seq.cast_signed() * 5_000);
+            Telemetry { boot_id: Some("b".into()), ..sample }
+        };
+        bench.insert(&(first..first + 4_000).map(day).collect::<Vec<_>>());
+        bench.seal_all();
+        removed(&bench, &Keep { samples: Some(0), minutes: Some(0), hours: Some(0) }, bench.received + 1);
+        sizes.push(pages(&bench));
+    }
+    assert!(sizes[3] <= sizes[0] + 8, "{sizes:?}");
+}
+
+#[test]
+fn an_hour_that_is_too_large_stays_as_rows_and_is_removed_as_such() {
+    let mut bench = Bench::new();
+    let large = |seq: u64| {
+        let mut sample = sample(seq, seq.cast_signed() * 1_000);
+        sample.extra.insert("padding".into(), "x".repeat(200_000).into());
+        sample
+    };
+    bench.insert(&(0..100).map(large).collect::<Vec<_>>());
+    let hour = bench.due()[0];
+    assert!(matches!(sealing::prepare(&bench.db, hour, i64::MAX).unwrap(), Plan::Leave));
+    assert_eq!(bench.series(START, START + HOUR_MS, Resolution::Step(60_000)).buckets.len(), 2);
+    let keep = Keep { samples: Some(50), ..Keep::default() };
+    assert_eq!(retention::remove_rows(&bench.db, hour, &keep, bench.received).unwrap(), 83);
+    assert_eq!(bench.rows(), 17);
+    assert!(matches!(sealing::prepare(&bench.db, hour, i64::MAX).unwrap(), Plan::Seal(_)));
+}
+
+#[test]
+fn an_hour_waits_for_samples_that_are_still_arriving_but_not_for_ever() {
+    let mut bench = Bench::new();
+    bench.insert(&(0..10).map(|seq| sample(seq, seq.cast_signed() * 1_000)).collect::<Vec<_>>());
+    let (hour, newest) = (bench.due()[0], bench.received);
+    let plan = |quiet| sealing::prepare(&bench.db, hour, quiet).unwrap();
+    assert!(matches!(plan(newest - 1), Plan::Wait));
+    assert!(matches!(plan(newest), Plan::Seal(_)));
+    // The device goes on with this hour for more than an hour.
+    bench.received += 2 * HOUR_MS;
+    bench.insert(&[sample(10, 10_000)]);
+    assert!(matches!(sealing::prepare(&bench.db, hour, bench.received - 1).unwrap(), Plan::Seal(_)));
+    // What is not over yet is not due.
+    let end = super::hour::end_of(hour.hour);
+    assert_eq!(sealing::due(&bench.db, end, None, 9).unwrap(), []);
+    assert_eq!(sealing::due(&bench.db, end + 1, None, 9).unwrap(), [hour]);
+    assert_eq!(sealing::due(&bench.db, end + 1, Some(hour), 9).unwrap(), []);
+}
+
+#[test]
+fn a_file_of_the_version_before_is_taken_over_and_its_rows_are_packed_by_and_by() {
+    let dir = tempfile::tempdir().unwrap();
+    schema::open_version(&dir.path().join("ems.db"), 3).unwrap();
+    let mut bench = Bench { dir, ..Bench::new() };
+    // The version before writes the same rows.
+    bench.db = Connection::open(bench.dir.path().join("ems.db")).unwrap();
+    bench.db.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
+    bench.insert(&(0..400).map(|seq| sample(seq, place(seq))).collect::<Vec<_>>());
+    bench.restart();
+    bench.check();
+    bench.step();
+    bench.check();
+    bench.seal_all();
+    bench.check();
 }

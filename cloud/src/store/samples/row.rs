@@ -49,7 +49,7 @@ pub trait Cells {
 }
 
 /// The sample in a row of [`COLUMNS`] and its `boot_id`.
-pub fn read(row: &impl Cells, id: &DeviceId) -> rusqlite::Result<StoredSample> {
+pub fn read(row: &(impl Cells + ?Sized), id: &DeviceId) -> rusqlite::Result<StoredSample> {
     let mut columns = Columns { row, next: 0 };
     let at: i64 = columns.next()?;
     let received_at = columns.next()?;
@@ -74,7 +74,7 @@ pub fn read(row: &impl Cells, id: &DeviceId) -> rusqlite::Result<StoredSample> {
     Ok(StoredSample { at, received_at, telemetry: sample })
 }
 
-fn system_status(columns: &mut Columns<'_, impl Cells>) -> rusqlite::Result<SystemStatus> {
+fn system_status(columns: &mut Columns<'_, impl Cells + ?Sized>) -> rusqlite::Result<SystemStatus> {
     Ok(SystemStatus {
         state: columns.named(&STATES)?,
         mode: columns.named(&MODES)?,
@@ -88,7 +88,7 @@ fn system_status(columns: &mut Columns<'_, impl Cells>) -> rusqlite::Result<Syst
     })
 }
 
-fn battery(columns: &mut Columns<'_, impl Cells>) -> rusqlite::Result<Battery> {
+fn battery(columns: &mut Columns<'_, impl Cells + ?Sized>) -> rusqlite::Result<Battery> {
     Ok(Battery {
         voltage: columns.next()?,
         soc: columns.next()?,
@@ -112,7 +112,7 @@ fn battery(columns: &mut Columns<'_, impl Cells>) -> rusqlite::Result<Battery> {
     })
 }
 
-fn grid(columns: &mut Columns<'_, impl Cells>) -> rusqlite::Result<Grid> {
+fn grid(columns: &mut Columns<'_, impl Cells + ?Sized>) -> rusqlite::Result<Grid> {
     Ok(Grid {
         voltage: columns.next()?,
         current: columns.next()?,
@@ -127,12 +127,12 @@ fn grid(columns: &mut Columns<'_, impl Cells>) -> rusqlite::Result<Grid> {
 }
 
 /// Reads a row from left to right.
-struct Columns<'a, C> {
+struct Columns<'a, C: ?Sized> {
     row: &'a C,
     next: usize,
 }
 
-impl<C: Cells> Columns<'_, C> {
+impl<C: Cells + ?Sized> Columns<'_, C> {
     fn next<T: FromSql>(&mut self) -> rusqlite::Result<T> {
         let column = self.next;
         self.next += 1;

@@ -8,14 +8,16 @@ import {
   type Registered,
   type Secret,
 } from "../../api/admin";
+import { time } from "../../api/read";
 import { Dot } from "../../components/Dot";
 import { Notice } from "../../components/Notice";
 import { Link } from "../../router";
 import { paths } from "../../routes";
-import { useRoom } from "../../telemetry";
+import { useRoom, type DoorMessage } from "../../telemetry";
 import { Confirm } from "../shared/Dialog";
 import { Stamp } from "../shared/Stamp";
 import { ShortText } from "../shared/UserText";
+import { useBatch } from "../shared/useBatch";
 import { useAction, useRemote } from "../shared/useRemote";
 import { RenameDialog } from "./RenameDialog";
 import { SecretDialog } from "./SecretDialog";
@@ -28,14 +30,12 @@ type Question = { kind: "token" | "disable" | "remove" | "rename"; device: Regis
 /** The registry: a device gets its identity here, and loses it. */
 export function Devices() {
   const load = useCallback((signal: AbortSignal) => fetchRegistry(signal), []);
-  const { data, failure, reload } = useRemote(load);
+  const { data, failure, reload, update } = useRemote(load);
   const [secret, setSecret] = useState<Secret | null>(null);
   const [question, setQuestion] = useState<Question | null>(null);
   const [search, setSearch] = useState("");
-  // Several may come and go in one moment: the list is asked for once.
-  useRoom("devices", ({ type }) => {
-    if (type === "device.removed") reload();
-  });
+  const tell = useBatch<DoorMessage>((messages) => update((devices) => withPresence(devices, messages)));
+  useRoom("devices", tell);
 
   const done = () => {
     setQuestion(null);
@@ -117,6 +117,24 @@ export function Devices() {
       {secret !== null && <SecretDialog secret={secret} onClose={() => setSecret(null)} />}
     </>
   );
+}
+
+/** The registry with what was just told of its devices. */
+function withPresence(devices: readonly Registered[], messages: readonly DoorMessage[]): Registered[] {
+  const told = new Map(messages.map(({ type, payload }) => [payload["device_id"], { type, payload }]));
+  return devices.flatMap((device) => {
+    const { type, payload } = told.get(device.deviceId) ?? { type: "", payload: {} };
+    if (type === "device.removed") return [];
+    if (type !== "device.status") return [device];
+    return [
+      {
+        ...device,
+        online: payload["online"] === true,
+        lastSeenMs: time(payload["last_seen"]) ?? device.lastSeenMs,
+        conflictMs: time(payload["conflict"]) ?? device.conflictMs,
+      },
+    ];
+  });
 }
 
 function AddDevice({ onAdded }: { onAdded: (secret: Secret) => void }) {

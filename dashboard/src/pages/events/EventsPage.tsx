@@ -73,7 +73,8 @@ function Timeline({ deviceId }: { deviceId: string }) {
 const WORDS: Readonly<Record<Level, string>> = { all: "All", warning: "Warnings and errors", error: "Errors" };
 
 function EventEntry({ event }: { event: DeviceEvent }) {
-  const details = Object.keys(event.details).length > 0 ? JSON.stringify(event.details, null, 2) : null;
+  const more = event.details ?? {};
+  const details = Object.keys(more).length > 0 ? JSON.stringify(more, null, 2) : null;
   return (
     <li className="event" data-testid="event" data-code={event.code.slice(0, 64)}>
       <Stamp ms={Date.parse(event.timestamp)} />

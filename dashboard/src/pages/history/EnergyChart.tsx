@@ -21,16 +21,20 @@ export function EnergyChart({ bars, period, theme, label }: EnergyChartProps) {
   const data = useRef<uPlot.AlignedData>([[]]);
 
   useLayoutEffect(() => {
-    const element = box.current;
-    if (element === null) return;
     data.current = toTable(bars);
-    if (plot.current !== null) return plot.current.setData(data.current);
+    plot.current?.setData(data.current);
   }, [bars]);
 
   useEffect(() => {
     const element = box.current;
     if (element === null) return;
-    const chart = new uPlot({ ...optionsOf(devices, period, theme), ...sizeOf(element) }, data.current, element);
+    // Of a single bar uPlot would make a span of its own.
+    const span = () => {
+      const starts = data.current[0];
+      const half = (period === "day" ? DAY_S : 30 * DAY_S) / 2;
+      return [(starts[0] ?? 0) - half, (starts[starts.length - 1] ?? 0) + half] as [number, number];
+    };
+    const chart = new uPlot({ ...optionsOf(devices, period, theme, span), ...sizeOf(element) }, data.current, element);
     plot.current = chart;
     const resized = new ResizeObserver(() => chart.setSize(sizeOf(element)));
     resized.observe(element);
@@ -57,7 +61,14 @@ function toTable(bars: readonly (readonly EnergyBar[])[]): uPlot.AlignedData {
   return [starts.map((ms) => ms / 1_000), ...columns];
 }
 
-function optionsOf(devices: number, period: "day" | "month", theme: HistoryTheme): Omit<uPlot.Options, "width" | "height"> {
+const DAY_S = 86_400;
+
+function optionsOf(
+  devices: number,
+  period: "day" | "month",
+  theme: HistoryTheme,
+  span: () => [number, number],
+): Omit<uPlot.Options, "width" | "height"> {
   const path = (device: number) =>
     uPlot.paths.bars?.({
       size: devices === 1 ? [0.7, 48] : [0.38, 30],
@@ -73,13 +84,12 @@ function optionsOf(devices: number, period: "day" | "month", theme: HistoryTheme
       ...(paths !== undefined && { paths }),
     };
   };
-  const halfPeriod = period === "day" ? 43_200 : 15 * 86_400;
   return {
     padding: [8, 12, 0, 0],
     legend: { show: false },
     cursor: { show: false },
     scales: {
-      x: { time: true, range: (_, min, max) => [min - halfPeriod, max + halfPeriod] },
+      x: { time: true, range: span },
       y: { range: (_, min, max) => yRange(min, max) },
     },
     series: [
@@ -93,10 +103,10 @@ function optionsOf(devices: number, period: "day" | "month", theme: HistoryTheme
         size: 26,
         gap: 6,
         space: 64,
-        incrs: period === "day" ? [86_400, 2 * 86_400, 7 * 86_400, 14 * 86_400, 28 * 86_400, 91 * 86_400] : [31 * 86_400, 92 * 86_400],
+        incrs: period === "day" ? [1, 2, 7, 14, 28, 91].map((days) => days * DAY_S) : [31 * DAY_S, 92 * DAY_S],
         grid: { show: false },
         ticks: { show: false },
-        values: (_, times, __, ___, increment) => timeLabels(times, period === "month" ? 31 * 86_400 : increment),
+        values: (_, times, __, ___, increment) => timeLabels(times, period === "month" ? 31 * DAY_S : increment),
       },
       {
         stroke: theme.text,

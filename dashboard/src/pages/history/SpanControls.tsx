@@ -17,16 +17,16 @@ export function SpanControls({ span, bounds, onPreset, onMove }: SpanControlsPro
   return (
     <div className="span-controls">
       <div className="segmented" role="group" aria-label="Span">
-        {PRESETS.map(({ key, title, words }) => (
+        {PRESETS.map(({ key, title }) => (
           <button
             key={key}
             type="button"
             className="segment"
             aria-pressed={span === key}
-            aria-label={`Last ${words}`}
             data-testid={`span-${key}`}
             onClick={() => onPreset(key)}
           >
+            <span className="visually-hidden">Last </span>
             {title}
           </button>
         ))}

@@ -1,12 +1,12 @@
 /** How far back a view reaches, counted from now. */
 export const PRESETS = [
-  { key: "1h", title: "1 h", words: "hour", ms: 3_600_000 },
-  { key: "6h", title: "6 h", words: "6 hours", ms: 6 * 3_600_000 },
-  { key: "24h", title: "24 h", words: "24 hours", ms: 24 * 3_600_000 },
-  { key: "7d", title: "7 d", words: "7 days", ms: 7 * 86_400_000 },
-  { key: "30d", title: "30 d", words: "30 days", ms: 30 * 86_400_000 },
-  { key: "90d", title: "90 d", words: "90 days", ms: 90 * 86_400_000 },
-  { key: "1y", title: "1 y", words: "year", ms: 365 * 86_400_000 },
+  { key: "1h", title: "1 h", ms: 3_600_000 },
+  { key: "6h", title: "6 h", ms: 6 * 3_600_000 },
+  { key: "24h", title: "24 h", ms: 24 * 3_600_000 },
+  { key: "7d", title: "7 d", ms: 7 * 86_400_000 },
+  { key: "30d", title: "30 d", ms: 30 * 86_400_000 },
+  { key: "90d", title: "90 d", ms: 90 * 86_400_000 },
+  { key: "1y", title: "1 y", ms: 365 * 86_400_000 },
 ] as const;
 
 export type Preset = (typeof PRESETS)[number]["key"];

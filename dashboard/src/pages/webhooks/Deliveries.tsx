@@ -8,7 +8,7 @@ import "./webhooks.css";
 const LOOK_MS = 3_000;
 
 /** What a webhook was told lately, and whether it took it. */
-export function Deliveries({ id }: { id: string }) {
+export function Deliveries({ id }: { id: number }) {
   const load = useCallback((signal: AbortSignal) => fetchDeliveries(id, signal), [id]);
   const { data, failure, reload } = useRemote(load);
   useEffect(() => {
@@ -35,13 +35,13 @@ export function Deliveries({ id }: { id: string }) {
           </thead>
           <tbody data-testid="deliveries">
             {data.slice(0, 50).map((delivery) => (
-              <tr key={delivery.id}>
+              <tr key={delivery.id} data-testid="delivery" data-state={delivery.state}>
                 <td data-label="When">{delivery.createdMs === null ? "" : <Stamp ms={delivery.createdMs} />}</td>
                 <td data-label="What">
                   <ShortText>{delivery.event}</ShortText>
                 </td>
-                <td data-label="State">{delivery.status}</td>
-                <td data-label="Attempts">{delivery.attempts ?? ""}</td>
+                <td data-label="State">{delivery.state}</td>
+                <td data-label="Attempts">{delivery.attempts}</td>
                 <td data-label="Answer">
                   {delivery.httpStatus === null ? "" : `HTTP ${delivery.httpStatus} `}
                   {delivery.error !== null && <UserText limit={120}>{delivery.error}</UserText>}

@@ -10,6 +10,7 @@ import {
 } from "../../api/webhooks";
 import { Dot } from "../../components/Dot";
 import { Notice } from "../../components/Notice";
+import { toDeviceIds } from "../admin/RoleHint";
 import { Copyable } from "../admin/SecretDialog";
 import { Confirm, Dialog } from "../shared/Dialog";
 import { ShortText } from "../shared/UserText";
@@ -45,10 +46,12 @@ export function Webhooks() {
 function AddWebhook({ onAdded }: { onAdded: (secret: string) => void }) {
   const adding = useAction(async (form: HTMLFormElement) => {
     const data = new FormData(form);
+    const devices = toDeviceIds(String(data.get("devices")));
     const secret = await addWebhook({
       name: String(data.get("name")).trim(),
       url: String(data.get("url")).trim(),
       events: WEBHOOK_EVENTS.filter((event) => data.get(event) !== null),
+      ...(devices !== null && { device_ids: devices }),
     });
     form.reset();
     onAdded(secret);
@@ -67,11 +70,15 @@ function AddWebhook({ onAdded }: { onAdded: (secret: string) => void }) {
       <div className="form-row">
         <label className="labelled labelled-grow">
           <span className="labelled-title">Name</span>
-          <input className="input" name="name" required maxLength={100} autoComplete="off" />
+          <input className="input" name="name" required maxLength={200} autoComplete="off" />
         </label>
         <label className="labelled labelled-grow">
           <span className="labelled-title">Address</span>
           <input className="input" name="url" type="url" required placeholder="https://…" autoComplete="off" />
+        </label>
+        <label className="labelled labelled-grow">
+          <span className="labelled-title">Only of these devices (empty: all)</span>
+          <input className="input" name="devices" placeholder="ems_001, ems_002" autoCapitalize="none" spellCheck={false} />
         </label>
       </div>
       <fieldset className="picks">
@@ -95,7 +102,8 @@ function AddWebhook({ onAdded }: { onAdded: (secret: string) => void }) {
 }
 
 function Entry({ webhook, onChanged }: { webhook: Webhook; onChanged: () => void }) {
-  const { id, name, url, events, enabled } = webhook;
+  const { id, name, url, events, enabled, deviceIds, groups, pending } = webhook;
+  const only = [...deviceIds, ...groups].slice(0, 20).join(", ");
   const [open, setOpen] = useState(false);
   const [removing, setRemoving] = useState(false);
   const [tested, setTested] = useState(0);
@@ -127,7 +135,11 @@ function Entry({ webhook, onChanged }: { webhook: Webhook; onChanged: () => void
           <p className="muted small">
             <ShortText limit={120}>{url}</ShortText>
           </p>
-          <p className="muted small">{events.map((event) => event.slice(0, 60)).join(", ")}</p>
+          <p className="muted small">
+            {events.map((event) => event.slice(0, 60)).join(", ")}
+            {only !== "" && `, only of ${only}`}
+            {pending > 0 && `, ${pending} waiting`}
+          </p>
         </div>
         <div className="row-buttons">
           <button type="button" className="button" disabled={test.busy} data-testid="webhook-test" onClick={() => void test.run()}>
@@ -175,12 +187,12 @@ function SecretOnce({ secret, onClose }: { secret: string; onClose: () => void }
         <p>It proves that a message is from this server. This is the only time that it is shown.</p>
         <Copyable title="Secret" text={secret} testId="webhook-secret" />
         <label className="check">
-          <input type="checkbox" checked={kept} onChange={(event) => setKept(event.target.checked)} /> The secret is where it
+          <input type="checkbox" checked={kept} data-testid="secret-kept" onChange={(event) => setKept(event.target.checked)} /> The secret is where it
           belongs
         </label>
       </div>
       <div className="dialog-buttons">
-        <button type="button" className="button button-main" disabled={!kept} onClick={onClose}>
+        <button type="button" className="button button-main" data-testid="secret-close" disabled={!kept} onClick={onClose}>
           Close
         </button>
       </div>

@@ -1,0 +1,97 @@
+import { expect, test } from "vitest";
+import { toSeverity, type DeviceEvent, type NumberedFrame } from "../src/telemetry";
+import { toDeviceIds } from "../src/pages/admin/RoleHint";
+import { put } from "../src/pages/alarms/AlarmList";
+import { ruleWords } from "../src/pages/alarms/Rules";
+import { byDay } from "../src/pages/events/EventsPage";
+import { toMarks } from "../src/pages/history/marks";
+import { describe as described, matches, pretty } from "../src/pages/messages/frame";
+import type { Alarm } from "../src/telemetry";
+
+test("a restriction to devices is a list with commas or spaces; nothing means all", () => {
+  expect(toDeviceIds(" ems_001,  ems_002\nems_003 ")).toEqual(["ems_001", "ems_002", "ems_003"]);
+  expect(toDeviceIds("  ")).toBeNull();
+});
+
+test("a rule is told in words, with where its alarm is over", () => {
+  const rule = { id: 1, name: "", deviceId: null, kind: "below", field: "battery.soc", threshold: 20, hysteresis: 2.1, forS: 300, severity: "error" } as const;
+  expect(ruleWords(rule)).toBe("battery.soc is below 20 for 5 min, over at 22.1");
+  expect(ruleWords({ ...rule, kind: "above", hysteresis: 0, forS: 0 })).toBe("battery.soc is above 20");
+  expect(ruleWords({ ...rule, kind: "offline" })).toBe("the device is offline for 5 min");
+  expect(ruleWords({ ...rule, kind: null })).toContain("does not know");
+});
+
+test("an alarm that changes takes its own place in the list", () => {
+  const list = [alarm(3), alarm(2)];
+  expect(put(list, { ...alarm(2), cleared_at: "2026-01-01T00:00:00Z" }).map(({ id, cleared_at }) => [id, cleared_at !== null])).toEqual([
+    [3, false],
+    [2, true],
+  ]);
+  expect(put(list, alarm(4)).map(({ id }) => id)).toEqual([4, 3, 2]);
+});
+
+test("events are told day by day", () => {
+  const noon = new Date(2026, 4, 2, 12).toISOString();
+  const before = new Date(2026, 4, 1, 23, 59).toISOString();
+  expect(byDay([event(noon), event(noon), event(before)]).map(([, events]) => events.length)).toEqual([2, 1]);
+  expect(byDay([event("nonsense")]).map(([day]) => day)).toEqual(["Without a time"]);
+});
+
+test("what happened in a span is of this device, newest first", () => {
+  const marks = toMarks({
+    deviceId: "ems_001",
+    fromMs: Date.parse(time(0)),
+    toMs: Date.parse(time(5)),
+    events: [event(time(1)), event(time(9))],
+    alarms: [{ ...alarm(1), raised_at: time(3) }, { ...alarm(2), raised_at: time(3), device_id: "ems_002" }],
+    commands: [],
+  });
+  expect(marks.map(({ kind }) => kind)).toEqual(["alarm", "event"]);
+});
+
+test("a frame is known by its type and what it is about; what is no message is shown all the same", () => {
+  const telemetry = described(frame('{"type":"telemetry","payload":{"device_id":"ems_001"}}'));
+  expect(telemetry).toMatchObject({ type: "telemetry", about: "ems_001" });
+  expect(described(frame("nonsense")).type).toBe("(no JSON)");
+  expect(described(frame("[1]")).type).toBe("(no object)");
+  expect(described(frame('{"type":{"a":1}}')).type).toBe("(no type)");
+  expect(described(frame(`{"type":"${"x".repeat(10_000)}"}`)).type).toHaveLength(60);
+  expect(matches(telemetry, new Set(), "EMS_001")).toBe(true);
+  expect(matches(telemetry, new Set(["error"]), "")).toBe(false);
+  expect(pretty("nonsense")).toBe("nonsense");
+  expect(pretty('{"a":1}')).toBe('{\n  "a": 1\n}');
+});
+
+test("a severity that nobody knows is not taken for harmless", () => {
+  expect([toSeverity("info"), toSeverity("fatal"), toSeverity(null)]).toEqual(["info", "warning", "warning"]);
+});
+
+function time(minute: number): string {
+  return `2026-01-01T00:0${minute}:00Z`;
+}
+
+function frame(text: string): NumberedFrame {
+  return { direction: "in", atMs: 0, text, number: 1 };
+}
+
+function event(timestamp: string): DeviceEvent {
+  return { device_id: "ems_001", timestamp, severity: "info", code: "A", message: "", details: {} };
+}
+
+function alarm(id: number): Alarm {
+  return {
+    id,
+    rule: 1,
+    device_id: "ems_001",
+    name: "",
+    kind: "below",
+    severity: "warning",
+    message: "",
+    value: null,
+    threshold: null,
+    raised_at: "2026-01-01T00:00:00Z",
+    cleared_at: null,
+    acknowledged_at: null,
+    acknowledged_by: null,
+  };
+}

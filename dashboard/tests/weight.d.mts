@@ -1,0 +1,1 @@
+export function firstViews(): Promise<Map<string, number>>;
