@@ -2,8 +2,8 @@
 
 use std::fs::File;
 use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -27,7 +27,7 @@ use crate::alarms;
 use crate::app::App;
 use crate::audit::Refusals;
 use crate::auth::jwt::JwtKey;
-use crate::auth::limiter::LoginLimiter;
+use crate::auth::limiter::{LoginLimiter, network};
 use crate::auth::password::Verifier;
 use crate::auth::sessions::{Lifetimes, Sessions};
 use crate::clock;
@@ -43,6 +43,7 @@ use crate::retry;
 use crate::rooms::Hub;
 use crate::sealer::{self, Policy};
 use crate::store::Store;
+use crate::sync::Locked;
 use crate::systemd;
 use crate::tls::{self, Tls};
 use crate::uwb::Uwb;
@@ -223,8 +224,8 @@ impl Server {
         background.spawn(probe_in_trouble(store));
         background.spawn(commands::keep_watch(app.clone()));
         background.spawn(alarms::keep_watch(app.clone()));
-        background.spawn(webhooks::keep_sending(app.clone(), app.webhooks.clone()));
         background.spawn(retry::keep_watch(app.clone()));
+        background.spawn(webhooks::keep_sending(app.clone(), app.webhooks.clone()));
         background.spawn(sealer::keep_watch(app.store.clone(), app.metrics.clone(), history));
         systemd::ready(&serving);
         stop.await;
@@ -289,11 +290,18 @@ impl Listener {
                 app.metrics.dropped("connections");
                 continue;
             };
+            let silent = app.limits.silent.take(network(address.ip()));
+            // Behind a proxy all have one address, and it does not pass on what says nothing.
+            if silent.is_none() && !app.proxies.trusts(address.ip()) {
+                app.metrics.dropped("silent_connections_per_address");
+                continue;
+            }
+            let seats = Seats { all: Arc::new(seat), silent };
             let tls = self.tls.as_ref().map(|tls| tls.acceptor());
             let (router, app) = (router.clone(), app.clone());
             requests.spawn(async move {
                 tokio::select! {
-                    () = serve(stream, address, tls, router, &app, Arc::new(seat)) => {}
+                    () = serve(stream, address, tls, router, &app, seats) => {}
                     // A request under way is given its answer; see `serve_http`.
                     () = async { app.stop.cancelled().await; sleep(DRAIN).await } => {}
                 }
@@ -302,20 +310,28 @@ impl Listener {
     }
 }
 
+/// A connection's places.
+struct Seats {
+    /// Among all connections.
+    all: Arc<Seat<()>>,
+    /// Among those of its address on which nothing was asked yet; given back with the first request.
+    silent: Option<Seat<IpAddr>>,
+}
+
 async fn serve(
     stream: TcpStream,
     address: SocketAddr,
     tls: Option<TlsAcceptor>,
     router: Router,
     app: &Arc<App>,
-    seat: Arc<Seat<()>>,
+    seats: Seats,
 ) {
     prepare(&stream);
     let peer = Peer { address, tls: tls.is_some() };
     match tls {
-        None => serve_http(stream, peer, router, app, seat).await,
+        None => serve_http(stream, peer, router, app, seats).await,
         Some(tls) => match timeout(HANDSHAKE, tls.accept(stream)).await {
-            Ok(Ok(stream)) => serve_http(stream, peer, router, app, seat).await,
+            Ok(Ok(stream)) => serve_http(stream, peer, router, app, seats).await,
             Ok(Err(error)) => debug!(%address, %error, "TLS handshake failed"),
             Err(_) => debug!(%address, "TLS handshake took too long"),
         },
@@ -329,13 +345,15 @@ fn prepare(stream: &TcpStream) {
     let _ = set_tcp_user_timeout(stream, UNREAD_MS);
 }
 
-async fn serve_http<S>(stream: S, peer: Peer, router: Router, app: &Arc<App>, seat: Arc<Seat<()>>)
+async fn serve_http<S>(stream: S, peer: Peer, router: Router, app: &Arc<App>, seats: Seats)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let stop = app.stop.clone();
     let believed = app.clone();
+    let (seat, silent) = (seats.all, Mutex::new(seats.silent));
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        drop(silent.locked().take());
         let peer = believed.proxies.origin_of(peer, request.headers());
         request.extensions_mut().insert(peer);
         // An upgraded connection keeps it.

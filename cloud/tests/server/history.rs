@@ -1,8 +1,16 @@
 //! History over HTTP: plots, and the same answers before, while and after samples are packed.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use crate::support::client::{Client, User};
 use crate::support::{Server, Site, eventually};
+use ems_cloud::sealer::{Policy, Sealer};
+use ems_cloud::store::{Arrival, Store, devices};
 use serde_json::{Value, json};
+
+#[path = "../../examples/year/device.rs"]
+mod device;
 
 /// 2026-02-02T02:00:00Z.
 const START: i64 = 1_769_997_600_000;
@@ -190,13 +198,13 @@ async fn an_export_that_is_not_read_holds_one_part_of_it_and_ends_with_its_sessi
         sample["padding"] = "x".repeat(20_000).into();
         sample
     };
-    for first in (0..4000).step_by(10) {
+    for first in (0..2000).step_by(10) {
         device.store(&(first..first + 10).map(padded).collect::<Vec<_>>()).await;
     }
     let user = User::login(&server).await;
     let path = format!("/api/devices/ems_001/telemetry.ndjson?from={}&to={}", time(0), time(9999));
     let whole = user.http.get(server.url(&path)).send().await.unwrap().bytes().await.unwrap();
-    assert!(whole.len() > 80_000_000, "{}", whole.len());
+    assert!(whole.len() > 40_000_000, "{}", whole.len());
     let before = server.memory();
     let mut exports = Vec::new();
     for _ in 0..5 {
@@ -206,7 +214,7 @@ async fn an_export_that_is_not_read_holds_one_part_of_it_and_ends_with_its_sessi
     }
     tokio::time::sleep(std::time::Duration::from_millis(500)).await;
     let more = server.memory().saturating_sub(before);
-    assert!(more < 120_000, "5 exports of 80 MB that wait hold {more} kB");
+    assert!(more < 100_000, "5 exports of 40 MB that wait hold {more} kB");
 
     assert_eq!(user.post(&server, "/api/logout", &json!({})).await.status(), 204);
     for mut response in exports {
@@ -224,6 +232,54 @@ async fn an_export_that_is_not_read_holds_one_part_of_it_and_ends_with_its_sessi
         server.log().matches("an export was broken off").count() == 5
     })
     .await;
+}
+
+/// `scripts/bench-history` does the same with a year.
+#[tokio::test]
+async fn half_a_day_of_our_daemon_takes_less_than_64_bytes_a_sample_and_is_plotted_whole() {
+    const SAMPLES: i64 = 43_200;
+    let site = Site::new();
+    site.add("ems_001");
+    let file = site.data().join("ems.db");
+    let store = Store::open(&file, Arc::default()).unwrap();
+    let key = store.read(|db| devices::find(db, &"ems_001".parse().unwrap())).await.unwrap().unwrap().key;
+    let mut device = device::Device::new("ems_001".parse().unwrap(), START);
+    let mut expected = Vec::new();
+    for _ in 0..SAMPLES / 400 {
+        let (samples, arrivals): (Vec<_>, Vec<_>) = (0..400).map(|_| device.sample()).unzip();
+        expected.extend(samples.iter().step_by(400).cloned());
+        let arrival = Arrival { device: key, received_at: *arrivals.last().unwrap(), samples };
+        store.write_samples(arrival, |stored| assert_eq!(stored.unwrap().new, 400)).await;
+    }
+    let policy = Policy { seal_after: Duration::from_secs(60), ..Policy::default() };
+    Sealer::without_rests(store.clone(), Arc::default(), policy).pass().await.unwrap();
+    store.stop().await;
+    let db = rusqlite::Connection::open(&file).unwrap();
+    let pragma = |name: &str| db.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap();
+    let bytes = (pragma("page_count") - pragma("freelist_count")) * pragma("page_size") / SAMPLES;
+    assert!((5..=64).contains(&bytes), "{bytes} bytes a sample");
+
+    let server = site.serve();
+    let user = User::login(&server).await;
+    let path = |rest: &str| format!("/api/devices/ems_001/{rest}");
+    let span = format!("from={}&to={}", time(0), time(SAMPLES));
+    for (query, least, most) in [("width=1000", 900, 1000), ("step=60", 720, 720), ("step=hour", 12, 12)] {
+        let plot = user.get(&server, &path(&format!("history?{span}&{query}"))).await;
+        let points = plot["at"].as_array().unwrap().len();
+        assert!((least..=most).contains(&points), "{query}: {points}");
+        let samples: i64 = plot["samples"].as_array().unwrap().iter().map(|n| n.as_i64().unwrap()).sum();
+        assert_eq!(samples, SAMPLES, "{query}");
+        for field in ["voltage", "current", "power", "soc", "soc_low", "soc_high", "temperature"] {
+            assert_eq!(plot["series"][format!("battery.{field}")]["mean"].as_array().unwrap().len(), points);
+        }
+    }
+    for sample in expected {
+        let at = sample.timestamp;
+        let found = user.get(&server, &path(&format!("telemetry?from={at}&to={at}"))).await;
+        let mut found = found["samples"][0].clone();
+        found.as_object_mut().unwrap().remove("received_at").unwrap();
+        assert_eq!(found, serde_json::to_value(sample).unwrap());
+    }
 }
 
 #[tokio::test]
@@ -290,7 +346,7 @@ async fn a_server_that_is_killed_while_it_packs_loses_and_doubles_nothing() {
     let token = site.add("ems_001");
     let server = site.serve();
     let mut device = Client::greeted_device(&site, &server, "ems_001", &token, "boot-a").await;
-    send(&mut device, 0..14_400).await;
+    send(&mut device, 0..7_200).await;
     let user = User::login(&server).await;
     let span = format!("from={}&to={}&step=minute", time(0), time(15_000));
     let before = user.get(&server, &format!("/api/devices/ems_001/history?{span}")).await;
@@ -310,7 +366,7 @@ async fn a_server_that_is_killed_while_it_packs_loses_and_doubles_nothing() {
             &[user.get(&server, &format!("/api/devices/ems_001/history?{span}")).await],
             std::slice::from_ref(&before),
         );
-        assert_eq!(user.samples(&server, "ems_001").await.len(), 14_400);
+        assert_eq!(user.samples(&server, "ems_001").await.len(), 7_200);
         server.kill();
     }
     assert!(kills >= 4, "{kills}");
