@@ -28,7 +28,11 @@ fn an_operator_sends_commands_and_sees_alarms_tags_and_the_past_and_an_admin_bri
     let command = browser.tells("command");
     assert_eq!(command["status"], "SUCCEEDED", "{command}");
     assert!(command["result"].as_str().unwrap().contains("firmware_version"), "{command}");
-    assert_eq!(browser.tells("asked-first"), true, "a command that takes effect is not sent before it is confirmed");
+    assert_eq!(
+        browser.tells("asked-first"),
+        true,
+        "a command that takes effect is not sent before it is confirmed"
+    );
 
     assert_eq!(browser.tells("hostile"), json!({ "elements": 0, "shown": true }));
     let alarm = browser.tells("alarm");
