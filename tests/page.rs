@@ -12,7 +12,7 @@ use std::fs;
 use std::process::Command;
 
 use ems_test_harness::{
-    ADMIN, Cloud, Device, Edge, Process, Proxy, Settings, chromium, repository, target_dir,
+    ADMIN, Cloud, Cut, Device, Edge, Process, Proxy, Settings, chromium, repository, target_dir,
 };
 use serde_json::{Value, json};
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ems_protocol::encode;
-use serde_json::Value;
+use rusqlite::Connection;
+use serde_json::{Value, json};
 use tracing::{info, warn};
 
 use crate::app::App;
@@ -14,6 +15,8 @@ use crate::fleet::device::Snapshot;
 use crate::rooms::Topic;
 use crate::store::StoreError;
 use crate::store::alarms::{self as table, Alarm, Kind, NewAlarm, Open, Rule};
+use crate::store::webhooks::deliveries;
+use crate::webhooks;
 
 /// How often the rules are held against the devices.
 const TICK: Duration = Duration::from_secs(1);
@@ -106,10 +109,16 @@ async fn look(app: &App, watch: &mut Watch, uptime: Duration) -> Result<(), Stor
     let changed = app.store.write(move |db| {
         let mut changed = Vec::new();
         for new in &raise {
-            changed.extend(table::raise(db, new, now)?);
+            if let Some(alarm) = table::raise(db, new, now)? {
+                report(db, webhooks::ALARM_RAISED, &alarm, now)?;
+                changed.push(alarm);
+            }
         }
         for (device, rule) in clear {
-            changed.extend(table::clear(db, device, rule, now)?);
+            if let Some(alarm) = table::clear(db, device, rule, now)? {
+                report(db, webhooks::ALARM_CLEARED, &alarm, now)?;
+                changed.push(alarm);
+            }
         }
         Ok(changed)
     });
@@ -134,6 +143,11 @@ fn count(app: &App, watch: &mut Watch, open: &[Open]) {
         }
         watch.counts = counts;
     }
+}
+
+/// Queues what happened to an alarm for those who are told over HTTP.
+pub fn report(db: &Connection, event: &str, alarm: &Alarm, now: i64) -> rusqlite::Result<()> {
+    deliveries::enqueue(db, event, &alarm.device_id, &json!(alarm), now)
 }
 
 /// Tells an alarm to those who are in the room.
@@ -215,7 +229,6 @@ fn threshold(rule: &Rule, sample: &Value) -> Verdict {
 mod tests {
     use super::*;
     use ems_protocol::Severity;
-    use serde_json::json;
 
     fn rule(kind: Kind) -> Rule {
         Rule {

@@ -21,6 +21,7 @@ use crate::retry::RetryWindow;
 use crate::rooms::Hub;
 use crate::store::Store;
 use crate::uwb::Uwb;
+use crate::webhooks::Client;
 
 /// The parts of a running server.
 pub struct App {
@@ -34,6 +35,8 @@ pub struct App {
     pub uwb: Uwb,
     /// Tokens on their way to devices.
     pub secrets: Secrets,
+    /// Tells other servers what happens.
+    pub webhooks: Arc<Client>,
     /// Users who are logged in.
     pub sessions: Arc<Sessions>,
     /// Slows down guessing.

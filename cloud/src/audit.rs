@@ -1,5 +1,8 @@
 //! Writes down who did what, and who was not let do it.
 
+use std::collections::HashMap;
+use std::sync::Mutex;
+
 use ems_protocol::{Timestamp, encode};
 use serde_json::{Value, json};
 use tracing::{info, warn};
@@ -12,12 +15,27 @@ use crate::rooms::Topic;
 use crate::store::audit;
 use crate::sync::Locked;
 
-/// Refusals that are still to be written down: the audit only grows, and must not be filled by one hostile user.
-pub struct Refusals(std::sync::Mutex<Budget>);
+/// Refusals of one user that are written down at once, and each second.
+const AT_ONCE: f64 = 200.0;
+const PER_SECOND: f64 = 0.5;
+/// Users that are remembered; those that may write most are forgotten first.
+const REMEMBERED: usize = 1_000;
 
-impl Default for Refusals {
-    fn default() -> Self {
-        Self(std::sync::Mutex::new(Budget::new(1_000.0, 2.0)))
+/// Refusals that are still to be written down, by user: the audit only grows, and a hostile user must neither fill it
+/// nor keep the refusals of others out of it.
+#[derive(Default)]
+pub struct Refusals(Mutex<HashMap<String, Budget>>);
+
+impl Refusals {
+    fn spend(&self, username: &str) -> bool {
+        let mut budgets = self.0.locked();
+        if budgets.len() >= REMEMBERED && !budgets.contains_key(username) {
+            let most = budgets.iter().max_by(|(_, a), (_, b)| a.left().total_cmp(&b.left()));
+            if let Some(most) = most.map(|(name, _)| name.clone()) {
+                budgets.remove(&most);
+            }
+        }
+        budgets.entry(username.to_owned()).or_insert_with(|| Budget::new(AT_ONCE, PER_SECOND)).spend()
     }
 }
 
@@ -39,11 +57,30 @@ pub async fn note(app: &App, user: &User, action: &'static str, subject: &str, d
 pub async fn refused(app: &App, user: &User, subject: &str, words: &str) {
     info!(user = user.username, subject = short(subject), "refused: {words}");
     app.metrics.denied();
-    if app.refusals.0.locked().spend() {
+    if app.refusals.spend(&user.username) {
         note(app, user, "refused", subject, json!({ "role": user.role, "reason": words })).await;
     }
 }
 
 fn short(text: &str) -> String {
     text.chars().take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_whose_refusals_are_written_down_no_more_keeps_no_others_out() {
+        let refusals = Refusals::default();
+        let written = (0..1_000).filter(|_| refusals.spend("mallory")).count();
+        assert!((200..=210).contains(&written), "{written}");
+        assert!(refusals.spend("ada"));
+        for n in 0..5_000 {
+            refusals.spend(&format!("user-{n}"));
+        }
+        assert!(refusals.0.locked().len() <= REMEMBERED);
+        let more = (0..1_000).filter(|_| refusals.spend("mallory")).count();
+        assert!(more < 100, "{more}: forgotten before those who did little");
+    }
 }

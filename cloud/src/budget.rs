@@ -27,6 +27,12 @@ impl Budget {
         Self { left: capacity, capacity, per_second, filled: Instant::now() }
     }
 
+    /// What is left now.
+    pub fn left(&self) -> f64 {
+        let gained = self.filled.elapsed().as_secs_f64() * self.per_second;
+        (self.left + gained).min(self.capacity)
+    }
+
     /// Spends one if there is one.
     pub fn spend(&mut self) -> bool {
         self.fill();
@@ -45,10 +51,8 @@ impl Budget {
     }
 
     fn fill(&mut self) {
-        let now = Instant::now();
-        let gained = now.duration_since(self.filled).as_secs_f64() * self.per_second;
-        self.left = (self.left + gained).min(self.capacity);
-        self.filled = now;
+        self.left = self.left();
+        self.filled = Instant::now();
     }
 }
 

@@ -7,6 +7,7 @@
 //!                  └──> fleet (who is live, the latest sample) ──> door::dashboard ──> browser
 //! ```
 
+pub mod actions;
 pub mod alarms;
 pub mod app;
 pub mod audit;
@@ -35,3 +36,4 @@ mod sync;
 mod systemd;
 mod tls;
 pub mod uwb;
+pub mod webhooks;

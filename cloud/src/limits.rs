@@ -16,13 +16,15 @@ pub struct Maxima {
     pub per_user: usize,
     /// WebSockets of users from one address, or from one /64 network of IPv6.
     pub per_address: usize,
+    /// TCP connections from one address that have not made a request yet.
+    pub silent: usize,
     /// WebSockets from one address that have not authenticated yet.
     pub strangers: usize,
 }
 
 impl Default for Maxima {
     fn default() -> Self {
-        Self { connections: 50_000, per_user: 100, per_address: 1_000, strangers: 32 }
+        Self { connections: 50_000, per_user: 100, per_address: 1_000, silent: 1_000, strangers: 32 }
     }
 }
 
@@ -34,6 +36,8 @@ pub struct Limits {
     pub users: Seats<String>,
     /// Users' sockets by address.
     pub addresses: Seats<IpAddr>,
+    /// TCP connections that have not made a request, by address.
+    pub silent: Seats<IpAddr>,
     /// Sockets that have not authenticated, by address.
     pub strangers: Seats<IpAddr>,
 }
@@ -45,6 +49,7 @@ impl Limits {
             connections: Seats::new(maxima.connections),
             users: Seats::new(maxima.per_user),
             addresses: Seats::new(maxima.per_address),
+            silent: Seats::new(maxima.silent),
             strangers: Seats::new(maxima.strangers),
         }
     }

@@ -2,8 +2,8 @@
 
 use std::fs::File;
 use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -27,7 +27,7 @@ use crate::alarms;
 use crate::app::App;
 use crate::audit::Refusals;
 use crate::auth::jwt::JwtKey;
-use crate::auth::limiter::LoginLimiter;
+use crate::auth::limiter::{LoginLimiter, network};
 use crate::auth::password::Verifier;
 use crate::auth::sessions::{Lifetimes, Sessions};
 use crate::clock;
@@ -43,9 +43,12 @@ use crate::retry;
 use crate::rooms::Hub;
 use crate::sealer::{self, Policy};
 use crate::store::Store;
+use crate::sync::Locked;
 use crate::systemd;
 use crate::tls::{self, Tls};
 use crate::uwb::Uwb;
+use crate::webhooks::reach::Reach;
+use crate::webhooks::{self, Client};
 
 /// From the first byte to the end of the TLS handshake, and again to the end of a request's headers.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -79,6 +82,8 @@ pub struct Config {
     pub drain: Duration,
     /// Reverse proxies that are believed.
     pub proxies: Proxies,
+    /// The addresses that webhooks may reach.
+    pub reach: Reach,
     /// When history is packed, and how long it is kept.
     pub history: Policy,
 }
@@ -172,6 +177,7 @@ impl Server {
                 config.lifetimes,
             )),
             store,
+            webhooks: Arc::new(Client::new(config.reach)),
             secrets: Secrets::default(),
             logins: LoginLimiter::default(),
             refusals: Refusals::default(),
@@ -219,6 +225,7 @@ impl Server {
         background.spawn(commands::keep_watch(app.clone()));
         background.spawn(alarms::keep_watch(app.clone()));
         background.spawn(retry::keep_watch(app.clone()));
+        background.spawn(webhooks::keep_sending(app.clone(), app.webhooks.clone()));
         background.spawn(sealer::keep_watch(app.store.clone(), app.metrics.clone(), history));
         systemd::ready(&serving);
         stop.await;
@@ -283,11 +290,18 @@ impl Listener {
                 app.metrics.dropped("connections");
                 continue;
             };
+            let silent = app.limits.silent.take(network(address.ip()));
+            // Behind a proxy all have one address, and it does not pass on what says nothing.
+            if silent.is_none() && !app.proxies.trusts(address.ip()) {
+                app.metrics.dropped("silent_connections_per_address");
+                continue;
+            }
+            let seats = Seats { all: Arc::new(seat), silent };
             let tls = self.tls.as_ref().map(|tls| tls.acceptor());
             let (router, app) = (router.clone(), app.clone());
             requests.spawn(async move {
                 tokio::select! {
-                    () = serve(stream, address, tls, router, &app, Arc::new(seat)) => {}
+                    () = serve(stream, address, tls, router, &app, seats) => {}
                     // A request under way is given its answer; see `serve_http`.
                     () = async { app.stop.cancelled().await; sleep(DRAIN).await } => {}
                 }
@@ -296,20 +310,28 @@ impl Listener {
     }
 }
 
+/// A connection's places.
+struct Seats {
+    /// Among all connections.
+    all: Arc<Seat<()>>,
+    /// Among those of its address on which nothing was asked yet; given back with the first request.
+    silent: Option<Seat<IpAddr>>,
+}
+
 async fn serve(
     stream: TcpStream,
     address: SocketAddr,
     tls: Option<TlsAcceptor>,
     router: Router,
     app: &Arc<App>,
-    seat: Arc<Seat<()>>,
+    seats: Seats,
 ) {
     prepare(&stream);
     let peer = Peer { address, tls: tls.is_some() };
     match tls {
-        None => serve_http(stream, peer, router, app, seat).await,
+        None => serve_http(stream, peer, router, app, seats).await,
         Some(tls) => match timeout(HANDSHAKE, tls.accept(stream)).await {
-            Ok(Ok(stream)) => serve_http(stream, peer, router, app, seat).await,
+            Ok(Ok(stream)) => serve_http(stream, peer, router, app, seats).await,
             Ok(Err(error)) => debug!(%address, %error, "TLS handshake failed"),
             Err(_) => debug!(%address, "TLS handshake took too long"),
         },
@@ -323,13 +345,15 @@ fn prepare(stream: &TcpStream) {
     let _ = set_tcp_user_timeout(stream, UNREAD_MS);
 }
 
-async fn serve_http<S>(stream: S, peer: Peer, router: Router, app: &Arc<App>, seat: Arc<Seat<()>>)
+async fn serve_http<S>(stream: S, peer: Peer, router: Router, app: &Arc<App>, seats: Seats)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let stop = app.stop.clone();
     let believed = app.clone();
+    let (seat, silent) = (seats.all, Mutex::new(seats.silent));
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        drop(silent.locked().take());
         let peer = believed.proxies.origin_of(peer, request.headers());
         request.extensions_mut().insert(peer);
         // An upgraded connection keeps it.

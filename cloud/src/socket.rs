@@ -194,6 +194,17 @@ impl Socket {
 
     /// Sends a text frame.
     pub async fn send(&mut self, text: Utf8Bytes) -> Result<(), Gone> {
+        let frame = Bytes::from(text);
+        if !self.closing && self.stream.get_mut().send_at_once(&frame).map_err(|_| Gone)? {
+            if self.stream.get_ref().is_through() {
+                return Ok(());
+            }
+            return match timeout(DEAD_PEER, self.stream.get_mut().flush()).await {
+                Ok(Ok(())) => Ok(()),
+                _ => Err(Gone),
+            };
+        }
+        let text = Utf8Bytes::try_from(frame).map_err(|_| Gone)?;
         self.write(Message::Text(text), DEAD_PEER).await
     }
 

@@ -188,6 +188,16 @@ test("a session that cannot be renewed is over: the page is told once, and nothi
   expect(door.getState()).toMatchObject({ status: "CLOSED", ended: true });
 });
 
+test("a server that refuses a good session is not asked in a loop", async () => {
+  server.refuse = true;
+  const renew = vi.fn(() => Promise.resolve(true));
+  open({ renew, backoff: { baseMs: 60_000, capMs: 60_000, random: () => 1 } });
+  listen("fleet");
+  await turn(500);
+  expect(renew).toHaveBeenCalledOnce();
+  expect(door.getState().retryAt).toBeGreaterThan(performance.now() + 30_000);
+});
+
 test("a server out of reach does not end the session", async () => {
   server.refuse = true;
   const onSessionEnded = vi.fn();

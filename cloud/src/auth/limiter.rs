@@ -35,10 +35,7 @@ impl LoginLimiter {
     pub fn attempt(&self, address: IpAddr, username: &str, now: Instant) -> Result<(), Duration> {
         let mut buckets = self.0.locked();
         if buckets.len() >= REMEMBERED {
-            buckets.retain(|key, bucket| bucket.level(capacity(key), now) < capacity(key));
-            if buckets.len() >= REMEMBERED {
-                return Err(REFILL);
-            }
+            make_room(&mut buckets, now);
         }
         // Case does not tell users apart, and a long name needs no memory.
         let name = username.chars().take(64).flat_map(char::to_lowercase).collect();
@@ -59,6 +56,25 @@ impl LoginLimiter {
     pub fn attempt_of(&self, username: &str) -> Result<(), Duration> {
         self.attempt(IpAddr::V4(Ipv4Addr::UNSPECIFIED), username, Instant::now())
     }
+}
+
+/// Forgets full buckets, and then a tenth of the others: those with most attempts left. To be forgotten is worth an
+/// attempt or two; to refuse everybody because many networks have tried would lock all out.
+fn make_room(buckets: &mut HashMap<Key, Bucket>, now: Instant) {
+    let part = |key: &Key, bucket: &Bucket| bucket.level(capacity(key), now) / capacity(key);
+    buckets.retain(|key, bucket| part(key, bucket) < 1.0);
+    let mut excess = (buckets.len() + REMEMBERED / 10).saturating_sub(REMEMBERED);
+    if excess == 0 {
+        return;
+    }
+    let mut parts: Vec<f64> = buckets.iter().map(|(key, bucket)| part(key, bucket)).collect();
+    let (_, least, _) = parts.select_nth_unstable_by(excess - 1, |a, b| b.total_cmp(a));
+    let least = *least;
+    buckets.retain(|key, bucket| {
+        let goes = excess > 0 && part(key, bucket) >= least;
+        excess -= usize::from(goes);
+        !goes
+    });
 }
 
 /// What one attacker has: an address of IPv4, but a /64 network of IPv6.
@@ -121,6 +137,22 @@ mod tests {
             attempt("192.0.2.1").unwrap();
         }
         assert!(attempt("::ffff:192.0.2.1").is_err());
+    }
+
+    #[test]
+    fn an_attacker_with_ten_thousand_networks_keeps_nobody_else_from_logging_in() {
+        let limiter = LoginLimiter::default();
+        let start = Instant::now();
+        let attempt = |address: &str, name: &str| limiter.attempt(address.parse().unwrap(), name, start);
+        for n in 0..10 {
+            attempt("192.0.2.1", &format!("guess-{n}")).unwrap();
+        }
+        while attempt("192.0.2.1", "ada").is_ok() {}
+        for n in 0..30_000_u32 {
+            let _ = limiter.attempt(IpAddr::V6(Ipv6Addr::from_bits(u128::from(n) << 64)), "ada", start);
+        }
+        attempt("198.51.100.7", "ada").unwrap();
+        assert!(attempt("192.0.2.1", "ada").is_err(), "whoever has used up the attempts is not forgotten");
     }
 
     #[test]

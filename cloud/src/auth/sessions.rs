@@ -1,7 +1,8 @@
 //! Sessions of users: begun by a login, prolonged by a refresh, ended by a logout, an expiry or an admin.
 //!
 //! An access token is good for minutes. A refresh token is exchanged, once, for new ones of both kinds: whoever shows
-//! one that was exchanged before has a copy of it, so the whole session ends.
+//! one that was exchanged before has a copy of it, so the whole session ends. For some seconds the exchange can be
+//! repeated, as its answer may have been lost.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -139,9 +140,9 @@ impl Sessions {
         let extended =
             self.store.write(move |db| users::extend_session(db, &session, generation, &period)).await?;
         match extended {
-            Extended::Done(row) => {
+            Extended::Done(row, next) => {
                 let user = user_of(row, claims.jti);
-                let tokens = self.tokens(&user, generation + 1, &period)?;
+                let tokens = self.tokens(&user, next, &period)?;
                 Ok(Refreshed::Done(user, tokens))
             }
             Extended::Reused => {

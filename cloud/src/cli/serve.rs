@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr};
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -18,6 +19,7 @@ use crate::limits::Maxima;
 use crate::sealer::Policy;
 use crate::server::{Config, Server, StartError};
 use crate::store::history::retention::Keep;
+use crate::webhooks::reach::Reach;
 
 #[derive(Debug, Args)]
 pub(super) struct Serve {
@@ -39,6 +41,9 @@ pub(super) struct Serve {
     /// Address or network of a reverse proxy whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed; may be repeated
     #[arg(long, env = "EMS_CLOUD_TRUST_PROXY", value_delimiter = ',', value_name = "ADDR[/BITS]", value_parser = network)]
     trust_proxy: Vec<IpNet>,
+    /// Network that webhooks may reach besides the public internet, such as 192.168.1.0/24; may be repeated
+    #[arg(long, env = "EMS_CLOUD_WEBHOOK_ALLOW", value_delimiter = ',', value_name = "ADDR[/BITS]", value_parser = network)]
+    webhook_allow: Vec<IpNet>,
     /// How long an access token is good for, in seconds
     #[arg(long, env = "EMS_CLOUD_ACCESS_LIFETIME", value_name = "SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     access_lifetime: u64,
@@ -54,6 +59,9 @@ pub(super) struct Serve {
     /// The most WebSockets of users from one address
     #[arg(long, env = "EMS_CLOUD_MAX_PER_ADDRESS", value_name = "COUNT", default_value_t = 1_000)]
     max_per_address: usize,
+    /// The most connections from one address on which nothing has been asked yet
+    #[arg(long, env = "EMS_CLOUD_MAX_SILENT", value_name = "COUNT", default_value_t = 1_000)]
+    max_silent: usize,
     /// The longest time over which open connections are closed when the server stops, in seconds
     #[arg(long, env = "EMS_CLOUD_DRAIN", value_name = "SECONDS", default_value_t = 10)]
     drain: u64,
@@ -108,17 +116,22 @@ impl Serve {
                 connections: self.max_connections,
                 per_user: self.max_per_user,
                 per_address: self.max_per_address,
+                silent: self.max_silent,
                 ..Maxima::default()
             },
             proxies: Proxies::new(self.trust_proxy),
+            reach: Reach::new(self.webhook_allow),
             drain: Duration::from_secs(self.drain),
             history,
         };
         raise_descriptor_limit();
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Failure::other(format!("no threads: {error}")))?;
+        // On one core the queues that threads steal from would only cost.
+        let mut builder = match available_parallelism() {
+            Ok(cores) if cores.get() == 1 => tokio::runtime::Builder::new_current_thread(),
+            _ => tokio::runtime::Builder::new_multi_thread(),
+        };
+        let runtime =
+            builder.enable_all().build().map_err(|error| Failure::other(format!("no threads: {error}")))?;
         runtime.block_on(serve(config))
     }
 }

@@ -10,7 +10,7 @@ use ems_protocol::{
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use tracing::{info, warn};
 
 use super::device::{Connection, End};
@@ -21,8 +21,11 @@ use crate::fleet::device::Refused;
 use crate::metrics::{Door, Outcome};
 use crate::rooms::Topic;
 use crate::socket::{Incoming, Utf8Bytes};
+use crate::store::facts::{self, Facts};
+use crate::store::webhooks::deliveries;
 use crate::store::{Arrival, StoreError, Stored, commands as table, devices, events};
 use crate::uwb;
+use crate::webhooks;
 
 const CONFLICT: (CloseCode, &str) =
     (CloseCode::Conflict, "another device uses this DEVICE_ID: give each its own id and token");
@@ -93,7 +96,20 @@ impl Connection {
             session_id: self.link.session_id.clone(),
             retry_window_s: self.app.retry.seconds(),
         };
-        self.send(encode(kind::WELCOME, &welcome).into()).await
+        self.send(encode(kind::WELCOME, &welcome).into()).await?;
+        self.note_facts(&hello).await;
+        ControlFlow::Continue(())
+    }
+
+    /// Keeps what the device says of itself; that changes with its software only.
+    async fn note_facts(&mut self, hello: &Hello) {
+        let (facts, now, key) = (Facts::of(hello), clock::now(), self.device.key);
+        if self.device.says(&facts, now) {
+            let noted = self.app.store.write(move |db| facts::set(db, key, &facts, now.millis())).await;
+            if let Err(error) = noted {
+                warn!(device_id = %self.device.id, %error, "what the device says of itself could not be kept");
+            }
+        }
     }
 
     /// Handles the usual frame, a live sample on a connection that speaks for its device, without waiting for anything
@@ -173,10 +189,25 @@ impl Connection {
         let now = clock::now();
         let key = self.device.key;
         self.device.heard(now);
-        let message = forwarded(&self.device.id, text);
+        let id = self.device.id.clone();
+        let stored = self
+            .app
+            .store
+            .write(move |db| {
+                let number = events::add(db, key, now.millis(), &event)?;
+                let mut data = json!(event);
+                if let Some(data) = data.as_object_mut() {
+                    data.insert("id".to_owned(), number.into());
+                    data.insert("device_id".to_owned(), id.as_str().into());
+                }
+                deliveries::enqueue(db, webhooks::DEVICE_EVENT, &id, &data, now.millis())?;
+                Ok(number)
+            })
+            .await;
+        // Users are told of it all the same when it could not be stored.
+        let message = forwarded(&self.device.id, text, stored.as_ref().ok().copied(), now);
         self.device.forward(&message);
         self.app.hub.event(Topic::Events, Some(&self.device.id), &message);
-        let stored = self.app.store.write(move |db| events::add(db, key, now.millis(), &event)).await;
         self.report(stored.is_err()).await
     }
 
@@ -341,9 +372,13 @@ fn has_type(text: &str) -> bool {
         && serde_json::from_str::<Typed<'_>>(text).is_ok_and(|typed| typed.kind.is_some())
 }
 
-/// The event as users get it: with the device's name, as one socket may carry events of many.
-fn forwarded(device: &DeviceId, payload: &str) -> Utf8Bytes {
+/// The event as users get it: with the device's name, as one socket may carry events of many, and with its number in
+/// the history.
+fn forwarded(device: &DeviceId, payload: &str, number: Option<i64>, received_at: Timestamp) -> Utf8Bytes {
     let mut event: Map<String, Value> = serde_json::from_str(payload).unwrap_or_default();
+    event.remove("id");
+    event.extend(number.map(|number| ("id".to_owned(), number.into())));
+    event.insert("received_at".to_owned(), json!(received_at));
     event.insert("device_id".to_owned(), device.as_str().into());
     encode(kind::EVENT, &event).into()
 }

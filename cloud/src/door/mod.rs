@@ -69,7 +69,7 @@ async fn open_device(app: &Arc<App>, id: &str, token: &str, request: Request) ->
     };
     let typed = socket::offers_typed(&request);
     let serving = app.clone();
-    socket::upgrade(request, typed, &app, move |socket| device::serve(serving, device, hash, typed, socket))
+    socket::upgrade(request, typed, app, move |socket| device::serve(serving, device, hash, typed, socket))
         .unwrap_or_else(|error| Problem::handshake(&error).into_response())
 }
 

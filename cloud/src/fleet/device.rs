@@ -23,6 +23,7 @@ use crate::rooms::mailbox::What;
 use crate::rooms::{Hub, Topic};
 use crate::socket::Utf8Bytes;
 use crate::store::devices::DeviceRow;
+use crate::store::facts::Facts;
 use crate::store::samples::{self, StoredSample};
 use crate::sync::Locked;
 
@@ -35,6 +36,8 @@ pub struct Registered {
     pub row: DeviceRow,
     /// The groups that it is in.
     pub groups: Vec<String>,
+    /// What it has said of itself, and when.
+    pub facts: Option<(Facts, Timestamp)>,
     /// The last sample on its time axis.
     pub latest: Option<StoredSample>,
 }
@@ -52,7 +55,10 @@ pub struct Device {
 
 struct State {
     name: Option<String>,
+    notes: Option<String>,
+    created_at: Timestamp,
     groups: Vec<String>,
+    facts: Option<(Facts, Timestamp)>,
     token: TokenHash,
     /// Takes the place of `token` once the device has connected with it.
     next_token: Option<TokenHash>,
@@ -116,8 +122,14 @@ pub struct Status {
 pub struct Snapshot {
     /// For people.
     pub name: Option<String>,
+    /// What an admin has to say of it.
+    pub notes: Option<String>,
+    /// When it was registered.
+    pub created_at: Timestamp,
     /// The groups that it is in.
     pub groups: Vec<String>,
+    /// What it has said of itself, and when.
+    pub facts: Option<(Facts, Timestamp)>,
     /// Whether it may connect.
     pub enabled: bool,
     /// Its presence.
@@ -128,7 +140,7 @@ pub struct Snapshot {
 
 impl Device {
     pub(super) fn new(registered: Registered, hub: Arc<Hub>) -> Self {
-        let Registered { row, groups, latest } = registered;
+        let Registered { row, groups, facts, latest } = registered;
         let last_seen = latest.as_ref().map(|sample| Timestamp::from_millis(sample.received_at));
         let newest = latest.as_ref().and_then(|s| s.telemetry.boot_id.clone().zip(s.telemetry.seq));
         let vitals = latest.as_ref().map(|s| Vitals::of(&s.telemetry, Timestamp::from_millis(s.at)));
@@ -140,7 +152,10 @@ impl Device {
             hub,
             state: Mutex::new(State {
                 name: row.name,
+                notes: row.notes,
+                created_at: row.created_at,
                 groups,
+                facts,
                 token: row.token_hash,
                 next_token: row.next_token_hash,
                 enabled: row.enabled,
@@ -190,7 +205,10 @@ impl Device {
         let state = self.state.locked();
         Snapshot {
             name: state.name.clone(),
+            notes: state.notes.clone(),
+            created_at: state.created_at,
             groups: state.groups.clone(),
+            facts: state.facts.clone(),
             enabled: state.enabled,
             status: state.status(&self.id),
             latest: state.latest.clone(),
@@ -207,6 +225,7 @@ impl Device {
         let mut state = self.state.locked();
         state.row.is_news |= state.name != row.name || state.groups != groups || state.enabled != row.enabled;
         state.name.clone_from(&row.name);
+        state.notes.clone_from(&row.notes);
         state.groups = groups;
         if !state.token.matches(&row.token_hash) {
             // Whoever has a copy of the card has no token any more.
@@ -377,6 +396,16 @@ impl Device {
         }
         state.backlog = state.backlog.saturating_sub(samples.len() as u64);
         state.row.is_news = true;
+    }
+
+    /// Takes over what the device says of itself; whether that is news.
+    pub fn says(&self, facts: &Facts, now: Timestamp) -> bool {
+        let mut state = self.state.locked();
+        if state.facts.as_ref().is_some_and(|(known, _)| known == facts) {
+            return false;
+        }
+        state.facts = Some((facts.clone(), now));
+        true
     }
 
     /// The device has said how many samples it still has to send.

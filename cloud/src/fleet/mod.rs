@@ -22,7 +22,7 @@ use tracing::{info, warn};
 
 use crate::auth::token::TokenHash;
 use crate::rooms::Hub;
-use crate::store::{Store, StoreError, devices, groups, samples};
+use crate::store::{Store, StoreError, devices, facts, groups, samples};
 use crate::sync::Locked;
 use device::{Device, Registered};
 use overview::Overview;
@@ -187,9 +187,13 @@ fn read_registry(
     let mut rows = Vec::new();
     let mut groups = groups::by_device(db)?;
     for row in devices::list(db)? {
-        let latest = if loaded.contains(&row.key) { None } else { samples::latest(db, row.key, &row.id)? };
         let groups = groups.remove(&row.id).unwrap_or_default();
-        rows.push(Registered { row, groups, latest });
+        let (latest, facts) = if loaded.contains(&row.key) {
+            (None, None)
+        } else {
+            (samples::latest(db, row.key, &row.id)?, facts::find(db, row.key)?)
+        };
+        rows.push(Registered { row, groups, latest, facts });
     }
     Ok(Some((revision, rows)))
 }

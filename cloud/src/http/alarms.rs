@@ -18,6 +18,7 @@ use crate::app::App;
 use crate::audit;
 use crate::clock;
 use crate::store::alarms::{self as table, Kind, Rule};
+use crate::webhooks::{ALARM_ACKNOWLEDGED, ALARM_CLEARED};
 
 const DEFAULT_LISTED: usize = 100;
 const MAX_LISTED: usize = 1000;
@@ -52,8 +53,17 @@ pub(super) async fn acknowledge(
         return Err(missing());
     }
     let (who, now) = (user.username.clone(), clock::now().millis());
-    let alarm =
-        app.store.write(move |db| table::acknowledge(db, id, &who, now)).await?.ok_or_else(missing)?;
+    let acknowledged = app.store.write(move |db| {
+        let alarm = table::acknowledge(db, id, &who, now)?;
+        // Not when somebody had seen it before.
+        if let Some(alarm) =
+            alarm.as_ref().filter(|alarm| alarm.acknowledged_at.is_some_and(|at| at.millis() == now))
+        {
+            alarms::report(db, ALARM_ACKNOWLEDGED, alarm, now)?;
+        }
+        Ok(alarm)
+    });
+    let alarm = acknowledged.await?.ok_or_else(missing)?;
     audit::note(&app, &user, "alarm acknowledged", alarm.device_id.as_str(), json!({ "alarm": id })).await;
     alarms::tell(&app, &alarm);
     Ok(Json(alarm).into_response())
@@ -93,7 +103,14 @@ pub(super) async fn remove_rule(
     let missing = || Problem::not_found("there is no such rule");
     let key: i64 = id.parse().map_err(|_| missing())?;
     let now = clock::now().millis();
-    let cleared = app.store.write(move |db| table::remove_rule(db, key, now)).await?.ok_or_else(missing)?;
+    let cleared = app.store.write(move |db| {
+        let cleared = table::remove_rule(db, key, now)?;
+        for alarm in cleared.iter().flatten() {
+            alarms::report(db, ALARM_CLEARED, alarm, now)?;
+        }
+        Ok(cleared)
+    });
+    let cleared = cleared.await?.ok_or_else(missing)?;
     for alarm in &cleared {
         alarms::tell(&app, alarm);
     }

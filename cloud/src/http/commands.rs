@@ -80,19 +80,24 @@ pub(super) async fn send_to_many(
         return Err(Problem::bad_field("token", words));
     }
     let request = Request { action, payload, ttl_s, command_id: None };
+    let mut found = Vec::with_capacity(device_ids.len());
+    for device_id in &device_ids {
+        found.push(find(&app, device_id).await.ok().filter(|device| user.may_see(&device.id)));
+    }
+    let devices: Vec<_> = found.iter().flatten().cloned().collect();
     // What is wrong with the command itself is wrong for all.
     commands::prepare(0, &user.username, request.clone())?;
+    let mut outcomes = commands::ask_many(&app, &devices, &user, &request).await?.into_iter();
     let mut parts = Vec::with_capacity(device_ids.len());
-    for device_id in device_ids {
-        let asked = match find(&app, &device_id).await {
-            Ok(device) if user.may_see(&device.id) => commands::ask(&app, &device, &user, request.clone())
-                .await
-                .map(|row| View::of(device.id.as_str(), row))
-                .map_err(|refused| refused.to_string()),
-            _ => Err("there is no such device".to_owned()),
+    for (device_id, device) in device_ids.into_iter().zip(found) {
+        let outcome = match device {
+            Some(device) => outcomes.next().map(|outcome| {
+                outcome.map(|row| View::of(device.id.as_str(), row)).map_err(|refused| refused.to_string())
+            }),
+            None => None,
         };
         let device_id = device_id.chars().take(64).collect();
-        parts.push(match asked {
+        parts.push(match outcome.unwrap_or_else(|| Err("there is no such device".to_owned())) {
             Ok(view) => Part { device_id, command: Some(view), error: None },
             Err(words) => Part { device_id, command: None, error: Some(words) },
         });

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use ems_protocol::{DeviceEvent, DeviceId, Telemetry, Timestamp};
+use ems_protocol::{DeviceId, Telemetry, Timestamp};
 use serde::Serialize;
 
 pub(super) use export::{as_csv, as_ndjson};
@@ -51,7 +51,7 @@ struct Sample {
 struct Events {
     device_id: DeviceId,
     /// Newest first.
-    events: Vec<DeviceEvent>,
+    events: Vec<events::Stored>,
 }
 
 pub(super) async fn telemetry(

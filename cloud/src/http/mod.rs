@@ -20,6 +20,7 @@ mod routes;
 mod session;
 mod users;
 mod uwb;
+mod webhooks;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -39,7 +39,8 @@ impl Proxies {
         Peer { address, tls: peer.tls || tls }
     }
 
-    fn trusts(&self, address: IpAddr) -> bool {
+    /// Whether this is the address of one.
+    pub fn trusts(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(&address))
     }

@@ -4,7 +4,7 @@ use axum::http::Method;
 use axum::routing::{delete, get, patch, post, put};
 
 use super::route::{Access, Route};
-use super::{alarms, commands, devices, documents, groups, history, probes, session, users, uwb};
+use super::{alarms, commands, devices, documents, groups, history, probes, session, users, uwb, webhooks};
 use crate::auth::role::Role::{Admin, Operator, Viewer};
 use crate::door;
 use Access::{Door, Open, Role};
@@ -43,6 +43,7 @@ pub fn routes() -> Vec<Route> {
         Route::new(GET, "/api/devices", Role(Viewer), "The devices that the user may see", get(devices::list)).gives(200, "Devices"),
         Route::new(POST, "/api/devices", Role(Admin), "Register a device; its token is shown once", post(devices::add)).takes("NewDevice").gives(201, "Secret").fails(&[409]),
         Route::new(GET, "/api/devices/{id}", Role(Viewer), "One device", get(devices::show)).gives(200, "Device").fails(&[404]),
+        Route::new(PATCH, "/api/devices/{id}", Role(Admin), "Change a device's name and notes, disable it or enable it", patch(devices::change)).takes("DeviceChange").gives(200, "Device").fails(&[404]),
         Route::new(DELETE, "/api/devices/{id}", Role(Admin), "Remove a device", delete(devices::remove)).answers(204).fails(&[404]),
         Route::new(POST, "/api/devices/{id}/token", Role(Admin), "Replace a device's token; it is shown once", post(devices::new_token)).gives(201, "Secret").fails(&[404]),
         Route::new(GET, "/api/devices/{id}/telemetry", Role(Viewer), "Samples, oldest first; with step as in history", get(history::telemetry)).query(&[FROM, TO, LIMIT, STEP]).gives(200, "Samples").fails(&[400, 404]),
@@ -50,6 +51,7 @@ pub fn routes() -> Vec<Route> {
         Route::new(GET, "/api/devices/{id}/telemetry.csv", Role(Viewer), "The same as a file for spreadsheets, however long; with step the points", get(history::as_csv)).query(&[FROM, TO, STEP]).text("text/csv").fails(&[400, 404]),
         Route::new(GET, "/api/devices/{id}/telemetry.ndjson", Role(Viewer), "The same as a file with one JSON object a line", get(history::as_ndjson)).query(&[FROM, TO, STEP]).text("application/x-ndjson").fails(&[400, 404]),
         Route::new(GET, "/api/devices/{id}/events", Role(Viewer), "Events, newest first", get(history::events)).query(SPAN).gives(200, "Events").fails(&[400, 404]),
+        Route::new(GET, "/api/devices/{id}/actions", Role(Viewer), "What may be asked of a device, with a schema for each payload", get(devices::actions)).gives(200, "Actions").fails(&[404]),
         Route::new(GET, "/api/devices/{id}/commands", Role(Viewer), "Commands, newest first", get(commands::list)).query(&[LIMIT]).gives(200, "Commands").fails(&[400, 404]),
         Route::new(POST, "/api/devices/{id}/commands", Role(Operator), "Send a command", post(commands::send)).takes("NewCommand").gives(201, "Command").fails(&[404, 409]),
         Route::new(GET, "/api/devices/{id}/commands/{command_id}", Role(Viewer), "One command", get(commands::show)).gives(200, "Command").fails(&[404]),
@@ -63,6 +65,13 @@ pub fn routes() -> Vec<Route> {
         Route::new(GET, "/api/groups", Role(Viewer), "Groups of devices", get(groups::list)).gives(200, "Groups"),
         Route::new(PUT, "/api/groups/{group}", Role(Admin), "Make a group, or change its devices", put(groups::set)).takes("Members").gives(200, "Group"),
         Route::new(DELETE, "/api/groups/{group}", Role(Admin), "Remove a group", delete(groups::remove)).answers(204).fails(&[404]),
+
+        Route::new(GET, "/api/webhooks", Role(Admin), "Whom to tell over HTTP", get(webhooks::list)).gives(200, "Webhooks"),
+        Route::new(POST, "/api/webhooks", Role(Admin), "Add a webhook; its secret is shown once", post(webhooks::add)).takes("NewWebhook").gives(201, "WebhookSecret").fails(&[409]),
+        Route::new(PATCH, "/api/webhooks/{webhook}", Role(Admin), "Change a webhook, disable it or enable it", patch(webhooks::change)).takes("WebhookChange").gives(200, "Webhook").fails(&[404]),
+        Route::new(DELETE, "/api/webhooks/{webhook}", Role(Admin), "Remove a webhook with its deliveries", delete(webhooks::remove)).answers(204).fails(&[404]),
+        Route::new(POST, "/api/webhooks/{webhook}/test", Role(Admin), "Send a webhook.test", post(webhooks::test)).gives(202, "WebhookDelivery").fails(&[404, 409]),
+        Route::new(GET, "/api/webhooks/{webhook}/deliveries", Role(Admin), "What a webhook was sent and what came of it, newest first", get(webhooks::list_deliveries)).query(&[LIMIT]).gives(200, "WebhookDeliveries").fails(&[400, 404]),
 
         Route::new(GET, "/api/uwb/devices", Role(Viewer), "UWB tags and where each was last", get(uwb::list)).gives(200, "UwbDeviceList"),
         Route::new(GET, "/api/uwb/devices/{tag}/locations", Role(Viewer), "Where a UWB tag was, oldest first", get(uwb::history)).query(SPAN).gives(200, "LocationHistory").fails(&[400, 404]),

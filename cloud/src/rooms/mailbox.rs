@@ -19,8 +19,9 @@ use crate::sync::Locked;
 const MAX_BYTES: usize = 1 << 20;
 /// Events that may wait for one reader.
 const MAX_EVENTS: usize = 1024;
-/// Bytes of events that may wait for all readers together.
-const MAX_HELD: usize = 64 << 20;
+/// Bytes of events that may wait for all readers together before each is held to an equal share of them. A reader that
+/// keeps up is within its share, so the slow ones pay; together they hold at most twice as much.
+const CROWDED: usize = 32 << 20;
 
 /// The devices that a user may see; all without it.
 pub type Visible = Option<Arc<BTreeSet<DeviceId>>>;
@@ -55,7 +56,11 @@ pub enum Latest {
 
 /// What all mailboxes hold together.
 #[derive(Default)]
-pub struct Held(AtomicUsize);
+pub struct Held {
+    bytes: AtomicUsize,
+    /// Mailboxes that hold any.
+    holders: AtomicUsize,
+}
 
 /// What waits for one user.
 pub struct Mailbox {
@@ -101,7 +106,28 @@ pub struct Backfill<'a> {
 
 impl Held {
     pub(super) fn bytes(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Whether a mailbox that holds `own` may take `more`.
+    fn has_room(&self, own: usize, more: usize) -> bool {
+        let share = CROWDED / self.holders.load(Ordering::Relaxed).max(1);
+        self.bytes() + more <= CROWDED || own + more <= share
+    }
+
+    fn put(&self, own: usize, more: usize) {
+        self.bytes.fetch_add(more, Ordering::Relaxed);
+        if own == 0 {
+            self.holders.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Of `own` bytes so many are gone.
+    fn take(&self, own: usize, less: usize) {
+        self.bytes.fetch_sub(less, Ordering::Relaxed);
+        if own > 0 && own == less {
+            self.holders.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -129,8 +155,8 @@ impl Mailbox {
     pub fn next(&self) -> Option<Next> {
         let mut waiting = self.waiting.locked();
         if let Some(text) = waiting.events.pop_front() {
+            self.held.take(waiting.bytes, text.len());
             waiting.bytes -= text.len();
-            self.held.0.fetch_sub(text.len(), Ordering::Relaxed);
             return Some(Next::Message(text, 0));
         }
         if let Some(reason) = waiting.lost {
@@ -188,18 +214,17 @@ impl Mailbox {
     /// Adds something that must not be missed.
     pub fn event(&self, text: &Utf8Bytes) {
         let mut waiting = self.waiting.locked();
-        let held = self.held.0.load(Ordering::Relaxed);
         if waiting.lost.is_some() {
             // After a gap nothing more: what is told is whole up to its end.
             return;
         }
         if waiting.events.len() >= MAX_EVENTS || waiting.bytes + text.len() > MAX_BYTES {
             waiting.lost.get_or_insert("events came faster than they were read");
-        } else if held + text.len() > MAX_HELD {
+        } else if !self.held.has_room(waiting.bytes, text.len()) {
             waiting.lost.get_or_insert("the server holds too much for slow readers");
         } else {
+            self.held.put(waiting.bytes, text.len());
             waiting.bytes += text.len();
-            self.held.0.fetch_add(text.len(), Ordering::Relaxed);
             waiting.events.push_back(text.clone());
         }
         drop(waiting);
@@ -276,7 +301,7 @@ impl Latest {
 impl Drop for Mailbox {
     fn drop(&mut self) {
         let waiting = self.waiting.locked();
-        self.held.0.fetch_sub(waiting.bytes, Ordering::Relaxed);
+        self.held.take(waiting.bytes, waiting.bytes);
     }
 }
 
@@ -354,10 +379,25 @@ mod tests {
             mailbox.event(&text);
             mailbox.event(&text);
         }
-        assert!(held.bytes() <= MAX_HELD);
+        assert!(held.bytes() <= 2 * CROWDED);
         let last = all.last().unwrap();
         assert!(matches!(last.next(), Some(Next::Lost(reason)) if reason.contains("server")));
         drop(all);
-        assert_eq!(held.bytes(), 0);
+        assert_eq!((held.bytes(), held.holders.load(Ordering::Relaxed)), (0, 0));
+    }
+
+    #[test]
+    fn however_much_slow_readers_hold_one_that_keeps_up_is_not_closed_for_it() {
+        let held = Arc::new(Held::default());
+        let text = Utf8Bytes::from("x".repeat(MAX_BYTES / 16));
+        let slow: Vec<_> = (0..64).map(|_| mailbox(&held)).collect();
+        let quick = mailbox(&held);
+        for _ in 0..32 {
+            slow.iter().chain([&quick]).for_each(|mailbox| mailbox.event(&text));
+            assert!(matches!(quick.next(), Some(Next::Message(..))));
+            assert!(quick.next().is_none());
+        }
+        assert!(slow.iter().all(|slow| slow.waiting.locked().lost.is_some()));
+        assert!(held.bytes() > CROWDED / 2);
     }
 }

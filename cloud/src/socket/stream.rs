@@ -1,32 +1,112 @@
 //! The byte stream under a WebSocket.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-/// What the server accepts. As itself, not as hyper's `Upgraded`: that is a box around a buffer around a box, for each
-/// connection and each read.
-pub(super) enum Stream {
+/// What the server accepts, and what it still has to take before anything else is written.
+pub(super) struct Stream {
+    io: Io,
+    /// The end of a frame of which the kernel took only the beginning.
+    rest: Bytes,
+    /// Whether the last write was not taken whole: then whoever wrote holds the rest of it.
+    held_up: bool,
+}
+
+/// As itself, not as hyper's `Upgraded`: that is a box around a buffer around a box, for each connection and each read.
+enum Io {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
 }
 
+/// The first byte of a whole text frame (RFC 6455 section 5.2).
+const TEXT: u8 = 0x81;
+
 impl Stream {
     /// The stream that hyper gives up, and what it has read beyond the handshake.
     pub(super) fn of(upgraded: Upgraded) -> Option<(Self, Bytes)> {
+        let new = |io| Self { io, rest: Bytes::new(), held_up: false };
         let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
-            Ok(parts) => return Some((Self::Plain(parts.io.into_inner()), parts.read_buf)),
+            Ok(parts) => return Some((new(Io::Plain(parts.io.into_inner())), parts.read_buf)),
             Err(upgraded) => upgraded,
         };
         let parts = upgraded.downcast::<TokioIo<TlsStream<TcpStream>>>().ok()?;
-        Some((Self::Tls(Box::new(parts.io.into_inner())), parts.read_buf))
+        Some((new(Io::Tls(Box::new(parts.io.into_inner()))), parts.read_buf))
+    }
+
+    /// Hands a text frame to the kernel at once and from where it is: one text goes to thousands, and a copy for each
+    /// costs more than all else that we do about it. False: nothing was sent, and it has to go the usual way. What the
+    /// kernel does not take at once goes before whatever is written or flushed next.
+    pub(super) fn send_at_once(&mut self, text: &Bytes) -> io::Result<bool> {
+        let Io::Plain(tcp) = &self.io else { return Ok(false) };
+        if self.held_up || !self.rest.is_empty() {
+            return Ok(false);
+        }
+        let (header, length) = header(text.len());
+        let header = header.get(..length).unwrap_or_default();
+        let sent = match tcp.try_write_vectored(&[IoSlice::new(header), IoSlice::new(text)]) {
+            Ok(sent) => sent,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        if sent < length {
+            self.rest = [header.get(sent..).unwrap_or_default(), text].concat().into();
+        } else if sent < length + text.len() {
+            self.rest = text.slice(sent - length..);
+        }
+        Ok(true)
+    }
+
+    /// Whether the kernel has all that was handed to it.
+    pub(super) fn is_through(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.rest.is_empty() {
+            let sent = ready!(self.io.poll_write(cx, &self.rest))?;
+            if sent == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.rest.advance(sent);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// The header of an unmasked text frame, and how long it is.
+fn header(size: usize) -> ([u8; 10], usize) {
+    let mut header = [TEXT, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let [_, short, ..] = &mut header;
+    if let Ok(small @ 0..126) = u8::try_from(size) {
+        *short = small;
+        (header, 2)
+    } else if let Ok(middling) = u16::try_from(size) {
+        *short = 126;
+        let [_, _, a, b, ..] = &mut header;
+        [*a, *b] = middling.to_be_bytes();
+        (header, 4)
+    } else {
+        *short = 127;
+        let [_, _, long @ ..] = &mut header;
+        *long = (size as u64).to_be_bytes();
+        (header, 10)
+    }
+}
+
+impl Io {
+    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
     }
 }
 
@@ -36,32 +116,83 @@ impl AsyncRead for Stream {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+        match &mut self.get_mut().io {
+            Io::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Io::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
         }
     }
 }
 
 impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
-        }
+        let this = self.get_mut();
+        this.held_up = true;
+        ready!(this.poll_rest(cx))?;
+        let sent = ready!(this.io.poll_write(cx, bytes))?;
+        this.held_up = sent < bytes.len();
+        Poll::Ready(Ok(sent))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        let this = self.get_mut();
+        ready!(this.poll_rest(cx))?;
+        match &mut this.io {
+            Io::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Io::Tls(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        let this = self.get_mut();
+        ready!(this.poll_rest(cx))?;
+        match &mut this.io {
+            Io::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Io::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::StreamExt;
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::TcpListener;
+    use tokio_tungstenite::WebSocketStream;
+    use tokio_tungstenite::tungstenite::Message;
+    use tokio_tungstenite::tungstenite::protocol::Role;
+
+    #[tokio::test]
+    async fn frames_of_all_lengths_arrive_whole_and_in_order_however_slowly_they_are_read() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (peer, accepted) =
+            tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+        let texts: Vec<Bytes> = [0, 125, 126, 0xffff, 0x1_0000, 3_000_000, 7, 2_000_000, 1]
+            .into_iter()
+            .map(|length| Bytes::from(vec![b'x'; length]))
+            .collect();
+        let expected = texts.clone();
+        let reader = tokio::spawn(async move {
+            let mut socket = WebSocketStream::from_raw_socket(peer.unwrap(), Role::Client, None).await;
+            // The kernels are full before anything is read.
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            for text in expected {
+                let Message::Text(got) = socket.next().await.unwrap().unwrap() else { panic!("no text") };
+                assert_eq!(got.len(), text.len());
+            }
+        });
+        let mut stream = Stream { io: Io::Plain(accepted.unwrap().0), rest: Bytes::new(), held_up: false };
+        let mut short = 0;
+        for text in &texts {
+            while !stream.send_at_once(text).unwrap() {
+                stream.flush().await.unwrap();
+                let Io::Plain(tcp) = &stream.io else { unreachable!() };
+                tcp.writable().await.unwrap();
+            }
+            short += usize::from(!stream.is_through());
+        }
+        assert!(short > 0, "the kernel took everything at once: nothing was tested");
+        stream.flush().await.unwrap();
+        reader.await.unwrap();
     }
 }

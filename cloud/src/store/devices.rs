@@ -15,6 +15,8 @@ pub struct DeviceRow {
     pub id: DeviceId,
     /// Its name for people.
     pub name: Option<String>,
+    /// What an admin has to say of it.
+    pub notes: Option<String>,
     /// Of its token.
     pub token_hash: TokenHash,
     /// Of the token that replaces it once the device has connected with it.
@@ -76,6 +78,20 @@ pub fn set_enabled(db: &Connection, id: &DeviceId, enabled: bool) -> rusqlite::R
     Ok(changed == 1)
 }
 
+/// What people say of a device; false when there is no such device.
+pub fn describe(
+    db: &Connection,
+    id: &DeviceId,
+    name: Option<&str>,
+    notes: Option<&str>,
+) -> rusqlite::Result<bool> {
+    let changed = db.execute(
+        "UPDATE devices SET name = ?, notes = ? WHERE device_id = ? AND removed_at IS NULL",
+        params![name, notes, id.as_str()],
+    )?;
+    Ok(changed == 1)
+}
+
 /// Takes a device off the registry; its id is free again. False when there is no such device.
 pub fn remove(db: &Connection, id: &DeviceId) -> rusqlite::Result<bool> {
     let changed = db.execute(
@@ -100,7 +116,7 @@ pub fn revision(db: &Connection) -> rusqlite::Result<i64> {
     db.prepare_cached("SELECT revision FROM registry")?.query_row([], |row| row.get(0))
 }
 
-const SELECT: &str = "SELECT key, device_id, name, token_hash, disabled_at IS NULL, created_at, next_token_hash FROM devices \
+const SELECT: &str = "SELECT key, device_id, name, token_hash, disabled_at IS NULL, created_at, next_token_hash, notes FROM devices \
      WHERE removed_at IS NULL";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<DeviceRow> {
@@ -115,6 +131,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<DeviceRow> {
         token_hash: TokenHash::from_bytes(row.get(3)?),
         enabled: row.get(4)?,
         created_at: Timestamp::from_millis(row.get(5)?),
+        notes: row.get(7)?,
         next_token_hash: row.get::<_, Option<[u8; 32]>>(6)?.map(TokenHash::from_bytes),
     })
 }

@@ -10,6 +10,7 @@ pub mod commands;
 pub mod devices;
 mod error;
 pub mod events;
+pub mod facts;
 pub mod groups;
 mod health;
 pub mod history;
@@ -20,6 +21,7 @@ mod schema;
 mod seen;
 pub mod users;
 pub mod uwb;
+pub mod webhooks;
 mod writer;
 
 use std::path::Path;

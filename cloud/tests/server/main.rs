@@ -1,6 +1,7 @@
 //! The built server, its real sockets and its real files.
 #![cfg(test)]
 
+mod administration;
 mod alarms;
 mod command_line;
 mod dashboard_door;
@@ -18,3 +19,4 @@ mod slow;
 mod support;
 mod takeover;
 mod uwb;
+mod webhooks;

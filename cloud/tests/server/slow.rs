@@ -125,6 +125,33 @@ async fn events_that_are_not_read_end_the_connection_instead_of_being_lost() {
 }
 
 #[tokio::test]
+async fn an_address_holds_a_bounded_number_of_connections_on_which_nothing_is_asked() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let site = Site::new();
+    let server = site.serve_as(&["--max-silent", "20"]);
+    let token = site.add("ems_001");
+    let mut device = Client::greeted_device(&site, &server, "ems_001", &token, "boot-a").await;
+    let mut silent = Vec::new();
+    for _ in 0..20 {
+        let mut stream = tokio::net::TcpStream::connect(server.http).await.unwrap();
+        stream.write_all(b"GET ").await.unwrap();
+        silent.push(stream);
+    }
+    // One more is closed without a word; the device, which has asked, is not counted.
+    let mut more = tokio::net::TcpStream::connect(server.http).await.unwrap();
+    let ended = tokio::time::timeout(PATIENCE, more.read(&mut [0; 64])).await.unwrap();
+    assert!(!matches!(ended, Ok(1..)), "{ended:?}");
+    device.store(&[sample("ems_001", "boot-a", 1)]).await;
+    drop(silent);
+    // Their places are free again.
+    let deadline = Instant::now() + PATIENCE;
+    while reqwest::get(format!("http://{}/healthz", server.http)).await.is_err() {
+        assert!(Instant::now() < deadline, "the places are not given back");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
 async fn hundreds_who_send_a_byte_now_and_then_hold_up_nobody() {
     use tokio::io::AsyncWriteExt;
     let site = Site::new();

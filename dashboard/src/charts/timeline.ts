@@ -78,14 +78,19 @@ export class Timeline {
     this.timer = undefined;
     if (this.painters.size === 0 || this.held !== null) return;
     const widest = Math.max(...[...this.painters].map(({ width }) => width));
-    this.timer = setInterval(this.move, Math.max(FASTEST_MS, (this.windowS * 1_000) / widest));
+    this.timer = setInterval(this.move, this.stepMs(widest));
+  }
+
+  /** How often a chart of that width is painted: at every pixel, but many charts share what painting may cost. */
+  private stepMs(width: number): number {
+    return Math.max(FASTEST_MS, (this.windowS * 1_000) / width, (this.painters.size * 1_000) / MOST_PAINTED);
   }
 
   private move = (): void => {
     if (document.hidden) return;
     const now = performance.now();
     for (const { paint, width, paintedAt } of this.painters) {
-      if (now - paintedAt >= Math.max(FASTEST_MS, (this.windowS * 1_000) / width) - 5) paint();
+      if (now - paintedAt >= this.stepMs(width) - 5) paint();
     }
   };
 }
@@ -99,3 +104,5 @@ interface Painter {
 
 /** Faster than that an eye sees no difference on a curve that is measured once a second. */
 const FASTEST_MS = 50;
+/** So many times a second charts are painted because the axis moves, all together. */
+const MOST_PAINTED = 80;

@@ -12,7 +12,7 @@ const REORDER_MS = 5_000;
 export function useOrder(fleet: Fleet, view: View, area: RefObject<HTMLElement | null>): readonly FleetRow[] {
   const beat = useQuietBeat(area);
   const [held, setHeld] = useState<{ key: string; ids: readonly string[] }>({ key: "", ids: [] });
-  const key = JSON.stringify([view, fleet.rows.size, fleet.ready, beat]);
+  const key = JSON.stringify([view, fleet.generation, beat]);
   let { ids } = held;
   if (held.key !== key) {
     ids = select(fleet.rows.values(), view).map((row) => row.device_id);

@@ -1,6 +1,6 @@
-import { ageMs, markNow, type Mark } from "./age";
 import { Connection, doorUrl, type ConnectionOptions, type ConnectionState } from "./connection";
 import { HttpError, type RequestOptions } from "./http";
+import { Liveness, type LivenessOptions } from "./liveness";
 import { isObject, parseObject } from "./parse";
 import { Rooms, type RoomListener, type RoomOptions } from "./rooms";
 import { ServerClock } from "./serverClock";
@@ -21,7 +21,7 @@ export interface Frame {
   text: string;
 }
 
-export interface EventDoorOptions extends Pick<ConnectionOptions, "backoff" | "stableAfterMs"> {
+export interface EventDoorOptions extends LivenessOptions, Pick<ConnectionOptions, "backoff" | "stableAfterMs"> {
   /** Server to connect to, `https://host[:port]`. Default: where the page came from. */
   baseUrl?: string;
   /**
@@ -31,24 +31,10 @@ export interface EventDoorOptions extends Pick<ConnectionOptions, "backoff" | "s
   renew?: () => Promise<boolean>;
   /** The session is over: the user has to log in again. Called once. */
   onSessionEnded?: () => void;
-  /** An open socket that is silent for longer is asked for a sign of life. Default 1,800. */
-  quietMs?: number;
-  /**
-   * Without an answer to that for this long, the socket counts as dead. Default 1,800; twice as long each time that
-   * nothing came of a new socket, for lines on which an answer takes its time.
-   */
-  answerMs?: number;
   /** A page that is hidden for longer leaves the rooms that only matter to the eye. Default 15,000. */
   parkAfterMs?: number;
 }
 
-const WATCH_INTERVAL_MS = 250;
-const QUIET_MS = 1_800;
-const ANSWER_MS = 1_800;
-/** However slow the line, three doublings are enough. */
-const MAX_DOUBLINGS = 3;
-/** Between two looks at the clock lies more only if the computer slept or the browser held back the timers. */
-const SLEEP_MS = 5_000;
 /** A server that accepts the socket but does not greet has not got the cookie. */
 const GREETING_MS = 3_000;
 /** Two missed heartbeats of 30 s, and some: also a hidden page, which asks nothing, notices a dead socket. */
@@ -70,20 +56,27 @@ export class EventDoor {
   private readonly rooms: Rooms;
   private readonly stateListeners = new Set<() => void>();
   private readonly frameListeners = new Set<(frame: Frame) => void>();
-  private watch: ReturnType<typeof setInterval> | undefined;
+  private readonly liveness: Liveness;
+  private greeting: ReturnType<typeof setTimeout> | undefined;
   private parking: ReturnType<typeof setTimeout> | undefined;
   /** The server has greeted: the session is good and messages may be sent. */
   private greeted = false;
   private ended = false;
   private renewing = false;
-  private lastFrame: Mark = markNow();
-  private askedAt: Mark | null = null;
-  private lastLook: Mark = markNow();
-  /** Sockets in a row that were given up for their silence. */
-  private givenUp = 0;
+  /** The cookies were renewed since the last greeting: they are not what is wrong. */
+  private renewed = false;
 
   constructor(readonly options: EventDoorOptions = {}) {
     this.rooms = new Rooms((type, payload) => this.send(type, payload));
+    this.liveness = new Liveness(
+      {
+        isReady: () => this.greeted && this.connection?.isOpen === true,
+        ask: () => this.send("ping", {}),
+        giveUp: () => this.connection?.restart(),
+        awake: this.retryNow,
+      },
+      options,
+    );
   }
 
   /**
@@ -157,9 +150,9 @@ export class EventDoor {
   }
 
   private start(): void {
-    addDomListener("visibilitychange", this.visibilityChanged);
+    document.addEventListener("visibilitychange", this.visibilityChanged);
     // A page that comes back from the browser's cache has lost its sockets without being told.
-    globalThis.addEventListener?.("pageshow", this.question);
+    addEventListener("pageshow", this.liveness.question);
     this.visibilityChanged();
     this.connection = new Connection({
       ...this.options,
@@ -172,10 +165,11 @@ export class EventDoor {
   }
 
   private stop(): void {
-    clearInterval(this.watch);
+    this.liveness.stop();
+    clearTimeout(this.greeting);
     clearTimeout(this.parking);
-    removeDomListener("visibilitychange", this.visibilityChanged);
-    globalThis.removeEventListener?.("pageshow", this.question);
+    document.removeEventListener("visibilitychange", this.visibilityChanged);
+    removeEventListener("pageshow", this.liveness.question);
     this.connection?.close();
     this.connection = null;
     this.greeted = false;
@@ -185,12 +179,13 @@ export class EventDoor {
 
   private connectionChanged(state: ConnectionState): void {
     if (state.status === "OPEN") {
-      this.lastFrame = markNow();
-      this.askedAt = null;
+      this.liveness.opened();
       // Not yet told as OPEN: that is the greeting's to say.
+      this.greeting = setTimeout(() => void this.renew(), GREETING_MS);
       return;
     }
     this.greeted = false;
+    clearTimeout(this.greeting);
     this.rooms.connectionLost();
     const refused = this.state.status === "CONNECTING" && state.status === "CLOSED" && state.closeCode === 1006;
     this.set(state);
@@ -200,9 +195,7 @@ export class EventDoor {
   }
 
   private received(text: string): void {
-    this.lastFrame = markNow();
-    if (this.askedAt !== null && ageMs(this.askedAt) < (this.options.answerMs ?? ANSWER_MS)) this.givenUp = 0;
-    this.askedAt = null;
+    this.liveness.heard();
     this.tell("in", text);
     let message: DoorMessage;
     try {
@@ -221,6 +214,8 @@ export class EventDoor {
 
   private welcomed(): void {
     this.greeted = true;
+    this.renewed = false;
+    clearTimeout(this.greeting);
     this.set({ status: "OPEN", retryAt: null, closeCode: null, ended: false });
     this.rooms.connected();
   }
@@ -230,58 +225,24 @@ export class EventDoor {
     if (typeof time === "string") this.clock.observe(Date.parse(time), 100);
   }
 
-  /** Looks whether the socket still lives: a browser cannot ping, and a half-open socket is silent for ever. */
-  private look = (): void => {
-    const slept = ageMs(this.lastLook) > SLEEP_MS;
-    this.lastLook = markNow();
-    if (this.connection?.isOpen !== true) {
-      // The wait was meant in time awake.
-      if (slept) this.retryNow();
-      return;
-    }
-    if (!this.greeted) {
-      if (ageMs(this.lastFrame) > GREETING_MS) void this.renew();
-      return;
-    }
-    const { quietMs = QUIET_MS, answerMs = ANSWER_MS } = this.options;
-    if (slept) this.question();
-    else if (this.askedAt !== null) {
-      if (ageMs(this.askedAt) > answerMs * 2 ** this.givenUp) this.restart();
-    } else if (ageMs(this.lastFrame) > quietMs) this.question();
-  };
-
-  /** Asks for a sign of life. */
-  private question = (): void => {
-    if (this.connection?.isOpen !== true) return this.retryNow();
-    this.askedAt = markNow();
-    this.send("ping", {});
-  };
-
-  private restart(): void {
-    this.askedAt = null;
-    this.givenUp = Math.min(MAX_DOUBLINGS, this.givenUp + 1);
-    this.connection?.restart();
-  }
-
   private visibilityChanged = (): void => {
     clearTimeout(this.parking);
-    clearInterval(this.watch);
-    if (isHidden()) {
+    if (document.hidden) {
+      this.liveness.stop();
       this.parking = setTimeout(() => this.rooms.park(), this.options.parkAfterMs ?? 15_000);
       return;
     }
-    this.lastLook = markNow();
-    this.watch = setInterval(this.look, WATCH_INTERVAL_MS);
-    this.question();
+    this.liveness.start();
     this.rooms.unpark();
   };
 
   private async renew(): Promise<void> {
     const { renew } = this.options;
-    if (this.renewing || renew === undefined) return;
+    if (this.renewing || this.renewed || renew === undefined) return;
     this.renewing = true;
     try {
-      if (!(await renew())) this.endSession();
+      this.renewed = await renew();
+      if (!this.renewed) this.endSession();
       else if (this.connection?.isOpen === true && !this.greeted) this.connection.restart();
       else this.retryNow();
     } catch {
@@ -321,16 +282,4 @@ function toMessage(text: string): DoorMessage {
     payload: isObject(payload) ? payload : {},
     ...(typeof skipped === "number" && { skipped }),
   };
-}
-
-function isHidden(): boolean {
-  return typeof document !== "undefined" && document.hidden;
-}
-
-function addDomListener(name: string, listener: () => void): void {
-  if (typeof document !== "undefined") document.addEventListener(name, listener);
-}
-
-function removeDomListener(name: string, listener: () => void): void {
-  if (typeof document !== "undefined") document.removeEventListener(name, listener);
 }

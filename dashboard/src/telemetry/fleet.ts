@@ -8,6 +8,8 @@ export interface Fleet {
   /** All rows have come once. Before that, `rows` may hold some. */
   ready: boolean;
   rows: ReadonlyMap<string, FleetRow>;
+  /** Grows whenever devices come or go. */
+  generation: number;
 }
 
 /** The fleet as the room `fleet` tells it: all rows at first, then those that change. */
@@ -18,7 +20,7 @@ export class FleetStore extends Store<Fleet> {
   private leave: (() => void) | null = null;
 
   constructor(private readonly door: EventDoor) {
-    super({ ready: false, rows: new Map() });
+    super({ ready: false, rows: new Map(), generation: 0 });
   }
 
   protected start(): void {
@@ -70,8 +72,10 @@ export class FleetStore extends Store<Fleet> {
   }
 
   private publish(rows: Map<string, FleetRow>, ready: boolean): void {
+    const { generation } = this.getSnapshot();
+    const same = rows.size === this.rows.size && [...rows.keys()].every((id) => this.rows.has(id));
     this.rows = rows;
-    this.set({ ready, rows });
+    this.set({ ready, rows, generation: same ? generation : generation + 1 });
   }
 }
 

@@ -65,7 +65,7 @@ async fn open(app: Arc<App>, room: Option<Room>, request: Request) -> Response {
 
 fn open_unauthenticated(app: &Arc<App>, room: Option<Room>, request: Request) -> Response {
     let (serving, peer, typed) = (app.clone(), super::peer(&request), socket::offers_typed(&request));
-    socket::upgrade(request, typed, &app, move |socket| async move {
+    socket::upgrade(request, typed, app, move |socket| async move {
         let admitted = authentication::first_message(&serving, &peer, room.as_ref(), socket).await;
         if let Some((socket, watch)) = admitted {
             connection::serve(serving, watch, room, peer, socket).await;

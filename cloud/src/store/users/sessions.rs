@@ -26,8 +26,8 @@ pub struct SessionRow {
 /// What became of a request to prolong a session.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Extended {
-    /// It goes on.
-    Done(SessionRow),
+    /// It goes on, with tokens of this generation.
+    Done(SessionRow, u64),
     /// The token had been used before: the session is over.
     Reused,
     /// The session has ended.
@@ -65,7 +65,12 @@ pub fn open_session(
     Ok(opened == 1)
 }
 
-/// Prolongs a session for whoever has its refresh token of this generation.
+/// The answer to an exchange may be lost on its way: for so long the token before is good for the same answer again.
+pub(crate) const GRACE_MS: i64 = 20_000;
+
+/// Prolongs a session for whoever has its refresh token of this generation; or of the one before, if that was exchanged
+/// a moment ago and the new one was not. A copy of a token is still found out: of two who have the same one, only one
+/// can exchange it twice.
 pub fn extend_session(
     db: &Connection,
     id: &str,
@@ -74,12 +79,20 @@ pub fn extend_session(
 ) -> rusqlite::Result<Extended> {
     let Some(row) = session(db, id, period.now)? else { return Ok(Extended::Ended) };
     let changed = db.execute(
-        "UPDATE sessions SET generation = generation + 1, expires_at = ?3, access_expires_at = ?4 \
+        "UPDATE sessions SET generation = generation + 1, expires_at = ?3, access_expires_at = ?4, refreshed_at = ?5 \
          WHERE id = ?1 AND generation = ?2",
-        params![id, generation, period.session_until, period.access_until],
+        params![id, generation, period.session_until, period.access_until, period.now],
     )?;
     if changed == 1 {
-        return Ok(Extended::Done(row));
+        return Ok(Extended::Done(row, generation.saturating_add(1)));
+    }
+    let repeated = db.execute(
+        "UPDATE sessions SET expires_at = ?3, access_expires_at = ?4 \
+         WHERE id = ?1 AND generation = ?2 + 1 AND ?5 BETWEEN refreshed_at AND refreshed_at + ?6",
+        params![id, generation, period.session_until, period.access_until, period.now, GRACE_MS],
+    )?;
+    if repeated == 1 {
+        return Ok(Extended::Done(row, generation.saturating_add(1)));
     }
     revoke_session(db, id, period.now)?;
     Ok(Extended::Reused)
@@ -150,6 +163,37 @@ pub fn open_sessions(db: &Connection, now: i64, limit: usize) -> rusqlite::Resul
 mod tests {
     use super::super::{add, find, remove, set_password};
     use super::*;
+
+    #[test]
+    fn a_refresh_whose_answer_was_lost_is_repeated_and_a_copy_of_the_token_still_ends_the_session() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = crate::store::open_connection(&dir.path().join("ems.db")).unwrap();
+        assert!(add(&db, "ada", "hash", Role::Viewer, 0).unwrap());
+        let key = find(&db, "ada").unwrap().unwrap().key;
+        let at = |now: i64| Period { now, access_until: now + 1_000_000, session_until: now + 9_000_000 };
+        let extend = |id: &str, generation: u64, now: i64| match extend_session(&db, id, generation, &at(now))
+            .unwrap()
+        {
+            Extended::Done(_, next) => Some(next),
+            Extended::Reused => None,
+            Extended::Ended => panic!("ended"),
+        };
+        for id in ["lost", "late", "copied"] {
+            assert!(open_session(&db, id, (key, "hash"), &at(0)).unwrap());
+            assert_eq!(extend(id, 0, 1_000), Some(1));
+        }
+        // The answer was lost: the same token again, twice even, gives what the lost one gave.
+        assert_eq!(
+            [extend("lost", 0, 2_000), extend("lost", 0, 20_000), extend("lost", 1, 21_000)],
+            [Some(1), Some(1), Some(2)]
+        );
+        // After a while it was no lost answer.
+        assert_eq!(extend("late", 0, 1_000 + GRACE_MS + 1), None);
+        // Nor when the new token was used meanwhile.
+        assert_eq!(extend("copied", 1, 2_000), Some(2));
+        assert_eq!(extend("copied", 0, 3_000), None);
+        assert_eq!(session(&db, "copied", 4_000).unwrap(), None);
+    }
 
     #[test]
     fn no_session_begins_with_a_password_that_was_changed_or_of_a_user_who_was_removed_meanwhile() {

@@ -38,7 +38,7 @@ pub(crate) async fn run(target: &Target, idle: &Idle) -> Result<Value, Failure> 
     let count = sockets.len() as f64;
     Ok(json!({
         "connections": sockets.len(),
-        "resident_kb_each": ((held.resident - before.resident) as f64 / count * 100.0).round() / 100.0,
+        "resident_kb_each": ((held.resident as f64 - before.resident as f64) / count * 100.0).round() / 100.0,
         "resident_kb": held.resident,
         "cpu_us_each": ((after.cpu - before.cpu) * 1e6 / count).round(),
         "generator_cpu_us_each": ((own_after - own_before) * 1e6 / count).round(),

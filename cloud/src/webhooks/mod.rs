@@ -1,0 +1,190 @@
+//! Webhooks: what happens is told to other servers, signed, and again for a day until it is taken.
+//!
+//! The table is the queue (`store/webhooks/deliveries.rs`), so a restart loses nothing; what was under way is sent
+//! again with the same `webhook-id`. One delivery of a webhook is under way at a time: a receiver that hangs holds up
+//! nobody else.
+
+mod client;
+pub mod reach;
+mod signature;
+pub mod target;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+use tracing::{info, warn};
+
+use crate::app::App;
+use crate::clock;
+use crate::store::StoreError;
+use crate::store::webhooks::deliveries::{self, Attempt, Due};
+use crate::store::webhooks::disable;
+pub use client::Client;
+pub use signature::{SECRET_PREFIX, text_of};
+
+/// What a webhook may be told.
+pub const EVENTS: &[&str] = &[ALARM_RAISED, ALARM_CLEARED, ALARM_ACKNOWLEDGED, DEVICE_EVENT];
+/// An alarm was raised.
+pub const ALARM_RAISED: &str = "alarm.raised";
+/// Its cause is gone.
+pub const ALARM_CLEARED: &str = "alarm.cleared";
+/// A person has seen it.
+pub const ALARM_ACKNOWLEDGED: &str = "alarm.acknowledged";
+/// A device has reported something.
+pub const DEVICE_EVENT: &str = "device.event";
+/// Asked for by an admin.
+pub const TEST: &str = "webhook.test";
+
+/// How often it is looked for what is due.
+const WATCH: Duration = Duration::from_millis(500);
+/// How often it is looked for what is given up.
+const EXPIRE: Duration = Duration::from_mins(1);
+/// What could not be delivered for so long is given up.
+const LIFE_MS: i64 = 24 * 3600 * 1000;
+/// The pause after the first attempt; each further one is three times as long.
+const FIRST_RETRY_MS: f64 = 5_000.0;
+const LONGEST_RETRY_MS: f64 = 4.0 * 3600.0 * 1e3;
+/// "Gone": the receiver does not want to be told any more.
+const GONE: u16 = 410;
+
+/// Sends what is due for as long as the server runs.
+pub async fn keep_sending(app: Arc<App>, client: Arc<Client>) {
+    let mut tick = tokio::time::interval(WATCH);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let (mut busy, mut expired) = (HashSet::new(), None);
+    // At most one for each webhook, of which there is a bounded number.
+    let mut senders = JoinSet::new();
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {}
+            Some(done) = senders.join_next() => {
+                // A panic of one has been reported by the panic hook; its webhook waits for the next start.
+                if let Ok(webhook) = done {
+                    busy.remove(&webhook);
+                }
+                continue;
+            }
+        }
+        match look(&app, &mut expired).await {
+            Ok(due) => {
+                for webhook in due {
+                    if busy.insert(webhook) {
+                        senders.spawn(send_all(app.clone(), client.clone(), webhook));
+                    }
+                }
+            }
+            Err(error) => {
+                warn!(%error, "the webhooks could not be looked after");
+                // Once in a while is enough to say so.
+                tokio::time::sleep(WATCH * 20).await;
+            }
+        }
+    }
+}
+
+async fn look(app: &App, expired: &mut Option<Instant>) -> Result<Vec<i64>, StoreError> {
+    let now = clock::now().millis();
+    if expired.is_none_or(|last| last.elapsed() >= EXPIRE) {
+        let count = app.store.write(move |db| deliveries::expire(db, now - LIFE_MS)).await?;
+        if count > 0 {
+            warn!(count, "deliveries to webhooks are given up: they were not taken for a day");
+        }
+        *expired = Some(Instant::now());
+    }
+    app.store.read(move |db| deliveries::due(db, now)).await
+}
+
+/// Sends what is due to one webhook, one after the other.
+async fn send_all(app: Arc<App>, client: Arc<Client>, webhook: i64) -> i64 {
+    loop {
+        let now = clock::now().millis();
+        let next = app.store.read(move |db| deliveries::next(db, webhook, now)).await;
+        let Ok(Some(due)) = next else { return webhook };
+        let attempt = send(&client, &due).await;
+        let error = attempt.error.as_deref();
+        info!(
+            webhook,
+            delivery = due.id,
+            attempt = due.attempts + 1,
+            status = attempt.status,
+            error,
+            "webhook"
+        );
+        let noted = app.store.write(move |db| {
+            if attempt.status == Some(GONE) {
+                disable(db, webhook)?;
+            }
+            deliveries::note(db, webhook, due.id, &attempt)
+        });
+        if noted.await.is_err() {
+            // Sent again, then: the receiver knows it by its id.
+            return webhook;
+        }
+    }
+}
+
+async fn send(client: &Client, due: &Due) -> Attempt {
+    let (began, now) = (Instant::now(), clock::now().millis());
+    let signature = signature::sign(due.secret, &due.message_id, now / 1000, &due.body);
+    let headers = [
+        ("webhook-id", due.message_id.clone()),
+        ("webhook-timestamp", (now / 1000).to_string()),
+        ("webhook-signature", signature),
+    ];
+    let answer = client.post(&due.url, headers, due.body.clone()).await;
+    let duration_ms = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
+    let (status, error) = match answer {
+        Ok(status) if (200..300).contains(&status) => (Some(status), None),
+        Ok(status) if (300..400).contains(&status) => (
+            Some(status),
+            Some(format!("answered {status}: redirects are not followed, give the final address")),
+        ),
+        Ok(GONE) => (Some(GONE), Some("answered 410: the webhook is disabled".to_owned())),
+        Ok(status) => (Some(status), Some(format!("answered {status}"))),
+        Err(error) => (None, Some(error.to_string())),
+    };
+    let next_at = if status == Some(GONE) { None } else { retry_at(due, clock::now().millis()) };
+    Attempt { at: now, duration_ms, status, error, next_at }
+}
+
+/// When to try again; never after a day.
+fn retry_at(due: &Due, now: i64) -> Option<i64> {
+    let mut random = [0; 2];
+    // Only spreads retries: should the kernel have no random bits, they are not spread.
+    let _ = getrandom::fill(&mut random);
+    let jitter = 0.8 + 0.4 * f64::from(u16::from_be_bytes(random)) / f64::from(u16::MAX);
+    let attempts = i32::try_from(due.attempts.min(20)).unwrap_or(20);
+    let pause = (FIRST_RETRY_MS * 3_f64.powi(attempts)).min(LONGEST_RETRY_MS) * jitter;
+    #[expect(clippy::cast_possible_truncation, reason = "at most some hours in ms")]
+    let next = now + pause as i64;
+    (next < due.created_at + LIFE_MS).then_some(next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::webhooks::Secret;
+
+    #[test]
+    fn retries_come_with_growing_pauses_until_a_day_is_over() {
+        let mut due = Due {
+            id: 1,
+            message_id: String::new(),
+            body: String::new(),
+            created_at: 0,
+            attempts: 0,
+            url: String::new(),
+            secret: Secret([0; 32]),
+        };
+        let (mut now, mut last) = (0, 0);
+        while let Some(next) = retry_at(&due, now) {
+            assert!(next - now > last / 2, "attempt {}: {} ms after {last} ms", due.attempts, next - now);
+            (last, now) = (next - now, next);
+            due.attempts += 1;
+        }
+        assert!((8..=20).contains(&due.attempts), "{} attempts", due.attempts);
+        assert!(now > LIFE_MS / 2 && now < LIFE_MS, "the last one after {now} ms");
+    }
+}
