@@ -1,7 +1,7 @@
 //! One device: its live connection, its latest sample, its subscribers.
 
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ems_protocol::{CloseCode, DeviceId, Telemetry, Timestamp, encode, kind};
 use serde::Serialize;
@@ -29,6 +29,9 @@ use crate::sync::Locked;
 
 /// A conflict is shown in the fleet for so long after its last fight, unless the token is replaced before.
 const CONFLICT_SHOWN_MS: i64 = 60 * 60 * 1000;
+
+/// The curves of all devices are not made in the second in which a minute ends, but spread over so many.
+const CURVES_SPREAD_S: i64 = 20;
 
 /// A device as the registry has it, with its last sample.
 pub struct Registered {
@@ -442,6 +445,12 @@ impl Device {
         for minute in minutes {
             state.spark.fill(minute);
         }
+        // Most in a minute: not all of the others were whole.
+        if let Some(most) = minutes.iter().map(|minute| minute.soc.1.max(minute.power.1)).max()
+            && let Some(interval) = Duration::from_mins(1).checked_div(most)
+        {
+            state.pulse.expect(interval);
+        }
         state.row.spark_is_news = true;
     }
 
@@ -457,7 +466,7 @@ impl Device {
     pub(super) fn take_row(&self, now: Timestamp) -> Option<RowChange> {
         let mut state = self.state.locked();
         let state = &mut *state;
-        let minute = spark::minute_of(now.millis());
+        let minute = spark::minute_of(now.millis() - self.key.rem_euclid(CURVES_SPREAD_S) * 1000);
         let mut spark_is_news = std::mem::take(&mut state.row.spark_is_news);
         spark_is_news |= state.row.minute != minute;
         if !std::mem::take(&mut state.row.is_news) && !spark_is_news {
