@@ -50,6 +50,7 @@ fn an_operator_sends_commands_and_sees_alarms_tags_and_the_past_and_an_admin_bri
 
     let frames = browser.tells("frames");
     assert_eq!(frames, json!({ "held": true, "filtered": true }));
+    assert_eq!(browser.tells("told"), json!({ "signed": true }));
     assert_eq!(
         browser.tells("viewer"),
         json!({ "buttons": 0, "admin": 0, "command": 403, "acknowledge": 403, "users": 403 })

@@ -14,6 +14,7 @@ const SET_OUTPUT = {
     lines: { type: ["integer", "null"], default: 100 },
   },
 };
+const SETTINGS = { minProperties: 1, properties: { LOG_LEVEL: { type: ["string", "null"], examples: ["info"] } } };
 
 test("a form has an input of the right kind for each property", () => {
   expect(fieldsOf(SET_OUTPUT).map(({ name, kind, required }) => [name, kind, required])).toEqual([
@@ -45,6 +46,14 @@ test.each([
   expect(() => fill(values)).toThrow(new BadValue(sentence));
 });
 
+test("a setting is taken back with null, and nothing at all is not sent", () => {
+  const fields = fieldsOf(SETTINGS);
+  expect(fields).toMatchObject([{ kind: "text", example: "info", hint: "null takes it back" }]);
+  expect(payloadOf(SETTINGS, fields, () => "null")).toEqual({ LOG_LEVEL: null });
+  expect(payloadOf(SETTINGS, fields, () => "debug")).toEqual({ LOG_LEVEL: "debug" });
+  expect(() => payloadOf(SETTINGS, fields, () => "")).toThrow("Fill in one of them at least.");
+});
+
 test("of two states of a command the later one counts, in whichever order they come", () => {
   const order: CommandStatus[] = ["CREATED", "SENT", "ACCEPTED", "IN_PROGRESS", "SUCCEEDED"];
   for (const [i, before] of order.entries()) {
@@ -65,7 +74,7 @@ test("a command that cannot be read is none", () => {
 });
 
 function fill(values: Record<string, string>) {
-  return payloadOf(fieldsOf(SET_OUTPUT), (name) => values[name] ?? "");
+  return payloadOf(SET_OUTPUT, fieldsOf(SET_OUTPUT), (name) => values[name] ?? "");
 }
 
 function command(status: CommandStatus): Command {

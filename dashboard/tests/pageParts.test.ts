@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
 import { toSeverity, type DeviceEvent, type NumberedFrame } from "../src/telemetry";
-import { provisioning } from "../src/pages/admin/provisioning";
 import { toDeviceIds } from "../src/pages/admin/RoleHint";
 import { put } from "../src/pages/alarms/AlarmList";
 import { ruleWords } from "../src/pages/alarms/Rules";
@@ -8,15 +7,6 @@ import { byDay } from "../src/pages/events/EventsPage";
 import { toMarks } from "../src/pages/history/marks";
 import { describe as described, matches, pretty } from "../src/pages/messages/frame";
 import type { Alarm } from "../src/telemetry";
-
-test("a new device gets lines for its configuration, and a command that keeps the token out of the shell's history", () => {
-  const secret = { deviceId: "ems_002", token: "sk_live_abc" };
-  const { lines, command } = provisioning(secret, "https://cloud.example.com:8443");
-  expect(lines).toBe("DEVICE_ID=ems_002\nAPI_TOKEN='sk_live_abc'\nSERVER_URL=wss://cloud.example.com:8443\n");
-  expect(command).toBe("sudo ems-edge setup --set DEVICE_ID=ems_002 --set SERVER_URL=wss://cloud.example.com:8443");
-  expect(command).not.toContain("sk_");
-  expect(provisioning(secret, "http://127.0.0.1:8080").serverUrl).toBe("ws://127.0.0.1:8080");
-});
 
 test("a restriction to devices is a list with commas or spaces; nothing means all", () => {
   expect(toDeviceIds(" ems_001,  ems_002\nems_003 ")).toEqual(["ems_001", "ems_002", "ems_003"]);

@@ -5,6 +5,8 @@
 // device odd_001, which this script plays).
 
 import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
+import { createServer } from "node:http";
 import { device } from "./pages_device.mjs";
 import { browser, complaints, open, overflow, screenshot, seriousFindings, SCREENS, tabTo, tell } from "./pages_watch.mjs";
 
@@ -17,6 +19,8 @@ const HARM = "<img src=x onerror=alert(1)><script>alert(2)</script>\u202Ekcab";
 const HARMFUL_TAG = "<svg/onload=alert(3)>";
 const RIGHT_TO_LEFT = "\u05e9\u05dc\u05d5\u05dd مرحبا";
 
+/** The looks of which screenshots are kept. */
+const KEPT = ["desktop-light", "phone-dark"];
 /** Name, address, and what has come when the page is there. */
 const PAGES = [
   ["history", "/devices/odd_001/history?span=7d", "history-panel"],
@@ -45,6 +49,7 @@ try {
   await lookAtTags(page, odd);
   await lookBack(page, odd);
   await readFrames(page, odd);
+  await tellElsewhere(page);
   await beViewer(page);
   await byKeyboard(page);
   await lookAtAll(page, odd);
@@ -136,6 +141,7 @@ async function acknowledgeAlarm(page, odd) {
   const title = /^\(1\) /.test(await page.title());
   await page.goto(at("/alarms"));
   const alarm = page.getByTestId("alarm").filter({ hasText: "odd_001" }).first();
+  await alarm.getByTestId("acknowledge").waitFor();
   await screenshot(page, "pages-alarms");
   await alarm.getByTestId("acknowledge").click();
   await alarm.getByTestId("acknowledged").filter({ hasText: PAGE_USER }).waitFor();
@@ -234,6 +240,36 @@ async function readFrames(page, odd) {
   tell("frames", { held, filtered: (await page.getByTestId("message").count()) === (await telemetry.count()) });
 }
 
+async function tellElsewhere(page) {
+  const received = [];
+  const receiver = createServer(async (request, response) => {
+    const parts = [];
+    for await (const part of request) parts.push(part);
+    const body = Buffer.concat(parts).toString();
+    received.push({ headers: request.headers, body });
+    response.writeHead(204).end();
+  });
+  await new Promise((listening) => receiver.listen(0, "127.0.0.1", listening));
+  await page.goto(at("/admin/webhooks"));
+  const form = page.getByTestId("new-webhook");
+  await form.locator("[name=name]").fill(HARM);
+  await form.locator("[name=url]").fill(`http://127.0.0.1:${receiver.address().port}/told`);
+  await form.getByRole("button", { name: "Add" }).click();
+  const secret = await page.getByTestId("webhook-secret").textContent();
+  await page.getByTestId("secret-kept").check();
+  await page.getByTestId("secret-close").click();
+  assert.ok(!(await page.content()).includes(secret));
+  await page.getByTestId("webhook-test").click();
+  await page.locator('[data-testid="delivery"][data-state="delivered"]').waitFor();
+  await screenshot(page, "pages-webhooks");
+  const [{ headers, body }] = received;
+  const key = Buffer.from(secret.replace(/^whsec_/, ""), "base64");
+  const signed = `${headers["webhook-id"]}.${headers["webhook-timestamp"]}.${body}`;
+  const signature = `v1,${createHmac("sha256", key).update(signed).digest("base64")}`;
+  tell("told", { signed: headers["webhook-signature"] === signature });
+  receiver.close();
+}
+
 async function beViewer(page) {
   await page.goto(at("/admin/users"));
   const form = page.getByTestId("new-user");
@@ -288,7 +324,7 @@ async function lookAtAll(page, odd) {
         const where = `${name}, ${size}, ${colorScheme}`;
         findings.push(...(await seriousFindings(page)).map((finding) => `${where}: ${finding}`));
         if ((await overflow(page)) > 0) tooWide.push(`${where}: ${await overflow(page)} px`);
-        await screenshot(page, `pages-${name}-${size}-${colorScheme}`);
+        if (KEPT.includes(`${size}-${colorScheme}`)) await screenshot(page, `pages-${name}-${size}-${colorScheme}`);
       }
     }
   }

@@ -1,8 +1,11 @@
 import { request } from "../api";
-import { isObject } from "../telemetry";
 import type { Role } from "../roles";
+import { isObject } from "../telemetry";
 import { ROLES } from "./admin";
 import { devicePath, listOf, text, type Json } from "./read";
+
+/** What an action changes: nothing, how the device works, or something that a person beside it sees or touches. */
+export type Effect = "none" | "device" | "hardware";
 
 /** Something a device can be asked to do. */
 export interface DeviceAction {
@@ -13,27 +16,34 @@ export interface DeviceAction {
   summary: string;
   /** The least role that may ask for it. */
   needs: Role;
-  /** It switches something, restarts something or changes how the device works: ask before. */
-  confirm: boolean;
+  effect: Effect;
   /** JSON Schema of its payload. */
   schema: Json;
 }
 
-/** The actions that a device takes at present, as it said itself when it connected. */
-export async function fetchActions(deviceId: string, signal: AbortSignal): Promise<DeviceAction[]> {
-  return listOf(await request("GET", devicePath(deviceId, "/actions"), { signal }), "actions", toAction);
+export interface Actions {
+  /** The device itself has said which it takes; otherwise all are listed. */
+  known: boolean;
+  actions: DeviceAction[];
+}
+
+/** The actions that a device takes, as it said when it connected. */
+export async function fetchActions(deviceId: string, signal: AbortSignal): Promise<Actions> {
+  const body = await request("GET", devicePath(deviceId, "/actions"), { signal });
+  return { known: isObject(body) && body["known"] === true, actions: listOf(body, "actions", toAction) };
 }
 
 function toAction(json: Json): DeviceAction | null {
-  const name = text(json["action"]) ?? text(json["name"]);
+  const name = text(json["action"]);
   if (name === null) return null;
   return {
     name,
-    title: text(json["title"]) ?? sentenceCase(name),
-    summary: text(json["summary"]) ?? text(json["description"]) ?? "",
-    needs: ROLES.find((role) => role === json["needs"]) ?? "operator",
-    confirm: json["confirm"] === true || json["hardware"] === true,
-    schema: isObject(json["schema"]) ? json["schema"] : isObject(json["payload"]) ? json["payload"] : {},
+    title: sentenceCase(name),
+    summary: text(json["summary"]) ?? "",
+    needs: ROLES.find((role) => role === json["role"]) ?? "admin",
+    // What is not known to be harmless is asked about.
+    effect: json["effect"] === "none" || json["effect"] === "device" ? json["effect"] : "hardware",
+    schema: isObject(json["payload"]) ? json["payload"] : {},
   };
 }
 

@@ -12,14 +12,19 @@ export interface Registered {
   enabled: boolean;
   online: boolean;
   lastSeenMs: number | null;
+  notes: string | null;
   /** When two devices of one identity fought for it last; Unix ms. */
   conflictMs: number | null;
 }
 
-/** A device's token, in the only answer that ever has it. */
+/** A device's token, in the only answer that ever has it, and what a technician does with it. */
 export interface Secret {
   deviceId: string;
   token: string;
+  /** Lines of `config.env`; the token is among them. */
+  lines: string;
+  /** To be run on the device; it asks for the token, which so is in no history of a shell. */
+  command: string;
 }
 
 export interface Account {
@@ -65,7 +70,7 @@ export async function replaceToken(deviceId: string): Promise<Secret> {
   return one(await request("POST", devicePath(deviceId, "/token")), toSecret);
 }
 
-export async function changeDevice(deviceId: string, change: { name?: string | null; enabled?: boolean }): Promise<void> {
+export async function changeDevice(deviceId: string, change: { name?: string | null; notes?: string | null; enabled?: boolean }): Promise<void> {
   await request("PATCH", devicePath(deviceId), { body: change });
 }
 
@@ -138,6 +143,7 @@ function toRegistered(json: Json): Registered | null {
     enabled: json["enabled"] !== false,
     online: json["online"] === true,
     lastSeenMs: time(json["last_seen"]),
+    notes: text(json["notes"]),
     conflictMs: time(json["conflict"]),
   };
 }
@@ -145,7 +151,10 @@ function toRegistered(json: Json): Registered | null {
 function toSecret(json: Json): Secret | null {
   const deviceId = text(json["device_id"]);
   const token = text(json["token"]);
-  return deviceId === null || token === null ? null : { deviceId, token };
+  const lines = text(json["config_env"]);
+  const command = text(json["setup_command"]);
+  if (deviceId === null || token === null || lines === null || command === null) return null;
+  return { deviceId, token, lines, command };
 }
 
 function toAccount(json: Json): Account | null {

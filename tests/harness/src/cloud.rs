@@ -188,6 +188,7 @@ fn add_device(dir: &TempDir, id: &str) -> Device {
 fn serve(dir: &TempDir, tls: SocketAddr, plain: SocketAddr) -> Process {
     let mut command = ems_cloud(dir, "serve");
     command.args(["--listen", &tls.to_string(), "--listen-plain", &plain.to_string()]);
+    command.args(["--webhook-allow", "127.0.0.0/8"]);
     Process::start("ems-cloud", command, &dir.path().join("log"))
 }
 

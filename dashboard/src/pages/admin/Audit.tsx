@@ -16,6 +16,8 @@ export function Audit() {
   const { pathname, query } = useLocation();
   const text = query.toString();
   const filter = useMemo(() => toFilter(new URLSearchParams(text)), [text]);
+  // On a phone the entries matter more.
+  const [open] = useState(() => innerWidth > 720);
   const [limit, setLimit] = useState(PAGE);
   const load = useCallback((signal: AbortSignal) => fetchAudit(filter, limit, signal), [filter, limit]);
   const { data, failure, update } = useRemote(load);
@@ -36,21 +38,24 @@ export function Audit() {
   };
   return (
     <section className="card panel" aria-label="Audit">
-      <form key={text} className="form-row" onSubmit={submit} aria-label="Filter" data-testid="audit-filter">
-        <Filter name="who" title="Who" value={filter.who} />
-        <Filter name="action" title="What" value={filter.action} placeholder="refused" />
-        <Filter name="subject" title="Of what" value={filter.subject} placeholder="ems_001" />
-        <Filter name="from" title="From" value={filter.from} type="datetime-local" />
-        <Filter name="to" title="To" value={filter.to} type="datetime-local" />
-        <button type="submit" className="button button-main">
-          Filter
-        </button>
-        {text !== "" && (
-          <button type="button" className="button" onClick={() => navigate(pathname, { replace: true })}>
-            All
+      <details className="audit-filter" open={open || text !== ""}>
+        <summary>Filter</summary>
+        <form key={text} className="form-row" onSubmit={submit} aria-label="Filter" data-testid="audit-filter">
+          <Filter name="who" title="Who" value={filter.who} />
+          <Filter name="action" title="What" value={filter.action} placeholder="refused" />
+          <Filter name="subject" title="Of what" value={filter.subject} placeholder="ems_001" />
+          <Filter name="from" title="From" value={filter.from} type="datetime-local" />
+          <Filter name="to" title="To" value={filter.to} type="datetime-local" />
+          <button type="submit" className="button button-main">
+            Filter
           </button>
-        )}
-      </form>
+          {text !== "" && (
+            <button type="button" className="button" onClick={() => navigate(pathname, { replace: true })}>
+              All
+            </button>
+          )}
+        </form>
+      </details>
       {failure !== null && <Notice tone="bad" title={failure} />}
       {data !== null && data.length === 0 && <p className="nothing">No entry.</p>}
       {data !== null && data.length > 0 && (
@@ -122,7 +127,7 @@ function Entry({ entry: { atMs, who, action, subject, details } }: { entry: Audi
       <td data-label="Of what">
         <ShortText>{subject}</ShortText>
       </td>
-      <td data-label="Details" className="muted small">
+      <td data-label="Details" className={more === "" ? "is-empty" : "muted small"}>
         <span>
           <UserText limit={120}>{more}</UserText>
         </span>

@@ -8,15 +8,16 @@ import {
   type Registered,
   type Secret,
 } from "../../api/admin";
-import { time, type Json } from "../../api/read";
+import { time } from "../../api/read";
 import { Dot } from "../../components/Dot";
 import { Notice } from "../../components/Notice";
 import { Link } from "../../router";
 import { paths } from "../../routes";
-import { useRoom } from "../../telemetry";
+import { useRoom, type DoorMessage } from "../../telemetry";
 import { Confirm } from "../shared/Dialog";
 import { Stamp } from "../shared/Stamp";
 import { ShortText } from "../shared/UserText";
+import { useBatch } from "../shared/useBatch";
 import { useAction, useRemote } from "../shared/useRemote";
 import { RenameDialog } from "./RenameDialog";
 import { SecretDialog } from "./SecretDialog";
@@ -33,10 +34,8 @@ export function Devices() {
   const [secret, setSecret] = useState<Secret | null>(null);
   const [question, setQuestion] = useState<Question | null>(null);
   const [search, setSearch] = useState("");
-  useRoom("devices", ({ type, payload }) => {
-    if (type === "device.status") update((devices) => withPresence(devices, payload));
-    if (type === "device.removed") update((devices) => devices.filter(({ deviceId }) => deviceId !== payload["device_id"]));
-  });
+  const tell = useBatch<DoorMessage>((messages) => update((devices) => withPresence(devices, messages)));
+  useRoom("devices", tell);
 
   const done = () => {
     setQuestion(null);
@@ -120,18 +119,22 @@ export function Devices() {
   );
 }
 
-/** The registry with what was just told of a device. */
-function withPresence(devices: readonly Registered[], told: Json): Registered[] {
-  return devices.map((device) =>
-    device.deviceId === told["device_id"]
-      ? {
-          ...device,
-          online: told["online"] === true,
-          lastSeenMs: time(told["last_seen"]) ?? device.lastSeenMs,
-          conflictMs: time(told["conflict"]) ?? device.conflictMs,
-        }
-      : device,
-  );
+/** The registry with what was just told of its devices. */
+function withPresence(devices: readonly Registered[], messages: readonly DoorMessage[]): Registered[] {
+  const told = new Map(messages.map(({ type, payload }) => [payload["device_id"], { type, payload }]));
+  return devices.flatMap((device) => {
+    const { type, payload } = told.get(device.deviceId) ?? { type: "", payload: {} };
+    if (type === "device.removed") return [];
+    if (type !== "device.status") return [device];
+    return [
+      {
+        ...device,
+        online: payload["online"] === true,
+        lastSeenMs: time(payload["last_seen"]) ?? device.lastSeenMs,
+        conflictMs: time(payload["conflict"]) ?? device.conflictMs,
+      },
+    ];
+  });
 }
 
 function AddDevice({ onAdded }: { onAdded: (secret: Secret) => void }) {

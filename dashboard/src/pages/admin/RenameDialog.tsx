@@ -2,10 +2,11 @@ import { changeDevice, type Registered } from "../../api/admin";
 import { Dialog } from "../shared/Dialog";
 import { useAction } from "../shared/useRemote";
 
-/** The name for people; the id stays what it is. */
+/** What people call it and have to know of it; the id stays what it is. */
 export function RenameDialog({ device, onDone, onCancel }: { device: Registered; onDone: () => void; onCancel: () => void }) {
-  const renaming = useAction(async (name: string) => {
-    await changeDevice(device.deviceId, { name: name === "" ? null : name });
+  const renaming = useAction(async (form: FormData) => {
+    const entered = (field: string) => String(form.get(field)).trim() || null;
+    await changeDevice(device.deviceId, { name: entered("name"), notes: entered("notes") });
     onDone();
   });
   return (
@@ -14,12 +15,16 @@ export function RenameDialog({ device, onDone, onCancel }: { device: Registered;
         className="form"
         onSubmit={(event) => {
           event.preventDefault();
-          void renaming.run(String(new FormData(event.currentTarget).get("name")).trim());
+          void renaming.run(new FormData(event.currentTarget));
         }}
       >
         <label className="labelled">
           <span className="labelled-title">Name (empty: none)</span>
           <input className="input" name="name" maxLength={200} defaultValue={device.name ?? ""} data-testid="rename" />
+        </label>
+        <label className="labelled">
+          <span className="labelled-title">Notes</span>
+          <textarea className="input" name="notes" rows={4} maxLength={4000} defaultValue={device.notes ?? ""} />
         </label>
         <p className="form-failure" role="alert">
           {renaming.failure}

@@ -2,21 +2,20 @@ import { useState } from "react";
 import type { Secret } from "../../api/admin";
 import { CopyButton } from "../shared/CopyButton";
 import { Dialog } from "../shared/Dialog";
-import { provisioning } from "./provisioning";
 
 /** A device's token, once, and what to do with it. It closes only when it was said that the token is kept. */
 export function SecretDialog({ secret, onClose }: { secret: Secret; onClose: () => void }) {
   const [kept, setKept] = useState(false);
-  const { serverUrl, lines, command } = provisioning(secret, location.origin);
-  const plain = serverUrl.startsWith("ws:");
+  const { deviceId, token, lines, command } = secret;
+  const plain = lines.includes("ws://");
   return (
-    <Dialog title={`Connect ${secret.deviceId}`} onClose={onClose} insistent={!kept}>
+    <Dialog title={`Connect ${deviceId}`} onClose={onClose} insistent={!kept}>
       <div className="dialog-body" data-testid="secret">
         <p>
           This is the only time that the token is shown. The server keeps no copy of it; a lost one is replaced, not
           found again.
         </p>
-        <Copyable title="Token" text={secret.token} testId="secret-token" />
+        <Copyable title="Token" text={token} testId="secret-token" />
         <Copyable
           title="On the device: this command asks for the token and the sensor, tests them and starts the service"
           text={command}

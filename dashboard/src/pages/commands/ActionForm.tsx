@@ -37,14 +37,14 @@ export function ActionForm({ deviceId, action, waits, onSent }: ActionFormProps)
     setWrong(null);
     let payload: Json;
     try {
-      payload = payloadOf(fields, (name) => String(form.get(`payload.${name}`) ?? ""));
+      payload = payloadOf(action.schema, fields, (name) => String(form.get(`payload.${name}`) ?? ""));
     } catch (error) {
       return setWrong(error instanceof Error ? error.message : String(error));
     }
     const ttlS = Number(form.get("ttl"));
     // With an id of our own, a request that is repeated asks for nothing more.
     const commandId = newId();
-    if (action.confirm) setAsked({ payload, ttlS, commandId });
+    if (action.effect !== "none") setAsked({ payload, ttlS, commandId });
     else void sending.run(payload, ttlS, commandId);
   };
 
@@ -66,7 +66,7 @@ export function ActionForm({ deviceId, action, waits, onSent }: ActionFormProps)
           </select>
         </label>
         <button type="submit" className="button button-main" data-testid="send-command" disabled={sending.busy}>
-          {sending.busy ? "Sending…" : action.confirm ? `${action.title}…` : action.title}
+          {sending.busy ? "Sending…" : action.effect === "none" ? action.title : `${action.title}…`}
         </button>
       </div>
       {waits && <p className="hint">The device is offline: it gets the command if it is back in that time.</p>}
@@ -86,7 +86,12 @@ export function ActionForm({ deviceId, action, waits, onSent }: ActionFormProps)
           {Object.keys(asked.payload).length > 0 && (
             <pre className="code-block">{JSON.stringify(asked.payload, null, 2)}</pre>
           )}
-          <p className="muted">It takes effect at the device, and is recorded with your name.</p>
+          <p className="muted">
+            {action.effect === "hardware"
+              ? "This switches or moves something at the device: be sure that nobody is harmed by it."
+              : "This changes how the device works."}{" "}
+            It is recorded with your name.
+          </p>
         </Confirm>
       )}
     </form>
@@ -137,9 +142,9 @@ function Control({ field, common }: { field: SchemaField; common: { className: s
       return <textarea {...common} rows={3} spellCheck={false} defaultValue="" />;
     case "number":
     case "integer":
-      return <input {...common} inputMode="decimal" placeholder={field.fallback} autoComplete="off" />;
+      return <input {...common} inputMode="decimal" placeholder={field.fallback || field.example} autoComplete="off" />;
     case "text":
-      return <input {...common} placeholder={field.fallback} autoComplete="off" spellCheck={false} />;
+      return <input {...common} placeholder={field.fallback || field.example} autoComplete="off" spellCheck={false} />;
   }
 }
 

@@ -74,7 +74,7 @@ function ActionChoice({ deviceId, sent, onSent }: ActionsProps) {
   const load = useCallback(
     async (signal: AbortSignal) => {
       const [actions, device] = await Promise.all([fetchActions(deviceId, signal), fetchDevice(deviceId, { signal })]);
-      return { actions, online: device.online };
+      return { ...actions, online: device.online };
     },
     [deviceId],
   );
@@ -85,6 +85,7 @@ function ActionChoice({ deviceId, sent, onSent }: ActionsProps) {
     if (type === "device.status") reload();
   });
   const actions = (data?.actions ?? []).filter(({ needs }) => has(user, needs));
+  const guessed = data !== null && !data.known;
   const action = actions.find(({ name }) => name === chosen);
   return (
     <section className="card panel" aria-label="Send a command">
@@ -93,6 +94,7 @@ function ActionChoice({ deviceId, sent, onSent }: ActionsProps) {
       {data !== null && actions.length === 0 && (
         <p className="muted">This device takes no commands: it has not connected yet, or its COMMANDS_ALLOW names none.</p>
       )}
+      {guessed && <p className="muted small">The device has not said yet which of these it takes.</p>}
       <div className="action-choice" role="group" aria-label="Action">
         {actions.map((entry) => (
           <ActionButton key={entry.name} action={entry} chosen={entry.name === chosen} onChoose={setChosen} />

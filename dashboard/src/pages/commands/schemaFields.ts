@@ -15,6 +15,10 @@ export interface SchemaField {
   pattern?: string;
   /** What the device takes if it is left empty. */
   fallback: string;
+  /** For example. */
+  example: string;
+  /** The word `null` means the value null, which mostly takes something back. */
+  nullable: boolean;
 }
 
 /** A value of a form that cannot be sent, and why. */
@@ -35,7 +39,7 @@ export function fieldsOf(schema: Json): SchemaField[] {
 }
 
 /** The payload that a filled form means; an empty optional input is left out. Throws {@link BadValue}. */
-export function payloadOf(fields: readonly SchemaField[], read: (name: string) => string): Json {
+export function payloadOf(schema: Json, fields: readonly SchemaField[], read: (name: string) => string): Json {
   const entries = fields.flatMap((field) => {
     const raw = read(field.name).trim();
     if (raw === "") {
@@ -44,11 +48,14 @@ export function payloadOf(fields: readonly SchemaField[], read: (name: string) =
     }
     return [[field.name, valueOf(field, raw)] as const];
   });
+  const least = number(schema["minProperties"]) ?? 0;
+  if (entries.length < least) throw new BadValue(`Fill in ${least === 1 ? "one of them" : `${least} of them`} at least.`);
   return Object.fromEntries(entries);
 }
 
 function valueOf(field: SchemaField, raw: string): unknown {
   const { title, min, max } = field;
+  if (field.nullable && raw === "null") return null;
   switch (field.kind) {
     case "boolean":
       return raw === "true";
@@ -80,27 +87,38 @@ function toField(name: string, property: Json, required: boolean): SchemaField {
   const min = number(property["minimum"]);
   const max = number(property["maximum"]);
   const pattern = text(property["pattern"]);
-  const preset = property["default"];
+  const nullable = typesOf(property).includes("null");
+  const examples = Array.isArray(property["examples"]) ? property["examples"] : [];
   return {
     name,
     title: text(property["title"]) ?? name.charAt(0).toUpperCase() + name.slice(1).replaceAll("_", " "),
-    hint: [text(property["description"]) ?? "", rangeOf(min, max)].filter((part) => part !== "").join(" · "),
+    hint: [text(property["description"]) ?? "", rangeOf(min, max), nullable && !required ? "null takes it back" : ""].filter((part) => part !== "").join(" · "),
     kind: kindOf(property, choices),
     required,
     choices,
     ...(min !== null && { min }),
     ...(max !== null && { max }),
     ...(pattern !== null && { pattern }),
-    fallback: typeof preset === "string" || typeof preset === "number" || typeof preset === "boolean" ? String(preset) : "",
+    fallback: plain(property["default"]),
+    example: plain(examples[0]),
+    nullable,
   };
 }
 
 function kindOf(property: Json, choices: readonly string[]): SchemaField["kind"] {
   if (choices.length > 0) return "choice";
-  const types = Array.isArray(property["type"]) ? property["type"] : [property["type"]];
-  const type: unknown = types.find((entry) => entry !== "null");
+  const type = typesOf(property).find((entry) => entry !== "null");
   if (type === "boolean" || type === "number" || type === "integer") return type;
   return type === "string" ? "text" : "json";
+}
+
+function typesOf({ type }: Json): unknown[] {
+  return Array.isArray(type) ? type : [type];
+}
+
+/** A value that can stand in an input, as text. */
+function plain(value: unknown): string {
+  return typeof value === "string" || typeof value === "number" || typeof value === "boolean" ? String(value) : "";
 }
 
 function rangeOf(min: number | null, max: number | null): string {

@@ -187,12 +187,12 @@ function SecretOnce({ secret, onClose }: { secret: string; onClose: () => void }
         <p>It proves that a message is from this server. This is the only time that it is shown.</p>
         <Copyable title="Secret" text={secret} testId="webhook-secret" />
         <label className="check">
-          <input type="checkbox" checked={kept} onChange={(event) => setKept(event.target.checked)} /> The secret is where it
+          <input type="checkbox" checked={kept} data-testid="secret-kept" onChange={(event) => setKept(event.target.checked)} /> The secret is where it
           belongs
         </label>
       </div>
       <div className="dialog-buttons">
-        <button type="button" className="button button-main" disabled={!kept} onClick={onClose}>
+        <button type="button" className="button button-main" data-testid="secret-close" disabled={!kept} onClick={onClose}>
           Close
         </button>
       </div>
