@@ -205,7 +205,7 @@ fn read_registry(
         } else {
             (samples::latest(db, row.key, &row.id)?, facts::find(db, row.key)?)
         };
-        rows.push(Registered { row, groups, latest, facts });
+        rows.push(Registered { row, groups, facts, latest });
     }
     Ok(Some((revision, rows)))
 }
