@@ -1,6 +1,6 @@
 //! A device as the room `fleet` shows it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ems_protocol::Timestamp;
 
@@ -11,6 +11,9 @@ use crate::sync::Locked;
 
 /// A conflict is shown in the fleet for so long after its last fight, unless the token is replaced before.
 const CONFLICT_SHOWN_MS: i64 = 60 * 60 * 1000;
+
+/// The curves of all devices are not made in the second in which a minute ends, but spread over so many.
+const CURVES_SPREAD_S: i64 = 20;
 
 /// A row of the room `fleet`, as JSON.
 pub struct RowChange {
@@ -34,6 +37,12 @@ impl Device {
         for minute in minutes {
             state.spark.fill(minute);
         }
+        // Most in a minute: not all of the others were whole.
+        if let Some(most) = minutes.iter().map(|minute| minute.soc.1.max(minute.power.1)).max()
+            && let Some(interval) = Duration::from_mins(1).checked_div(most)
+        {
+            state.pulse.expect(interval);
+        }
         state.row.spark_is_news = true;
     }
 
@@ -49,7 +58,7 @@ impl Device {
     pub(in crate::fleet) fn take_row(&self, now: Timestamp) -> Option<RowChange> {
         let mut state = self.state.locked();
         let state = &mut *state;
-        let minute = spark::minute_of(now.millis());
+        let minute = spark::minute_of(now.millis() - self.key.rem_euclid(CURVES_SPREAD_S) * 1000);
         let mut spark_is_news = std::mem::take(&mut state.row.spark_is_news);
         spark_is_news |= state.row.minute != minute;
         if !std::mem::take(&mut state.row.is_news) && !spark_is_news {
