@@ -16,8 +16,10 @@ use crate::store::{Store, StoreError};
 
 /// Hours that are looked for at once.
 const LIST: usize = 256;
-/// After each step the sealer rests so many times as long as the step took, and so long at least.
+/// After each step the sealer rests four times as long as the step took; of a longer step than usual as long. With
+/// thousands of devices it has to be done with an hour's rows within the next.
 const REST: u32 = 4;
+const USUAL_REST: Duration = Duration::from_millis(25);
 const SHORTEST_REST: Duration = Duration::from_millis(10);
 /// How often hours are looked for that are over.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -140,7 +142,8 @@ impl Sealer {
         let start = Instant::now();
         let result = self.store.write(work).await;
         if self.rests {
-            sleep((start.elapsed() * REST).max(SHORTEST_REST)).await;
+            let took = start.elapsed();
+            sleep((took * REST).min(took.max(USUAL_REST)).max(SHORTEST_REST)).await;
         }
         result
     }

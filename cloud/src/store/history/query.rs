@@ -60,8 +60,7 @@ pub fn series(
 ) -> rusqlite::Result<Series> {
     // What is sealed meanwhile must be seen either as rows or as a block.
     let snapshot = db.unchecked_transaction()?;
-    let left = left(&snapshot, device, from, to)?;
-    let step = resolution.step(from, to, left);
+    let step = resolution.on(&snapshot, device, from, to)?;
     let source = Source::of(step);
     let mut reader = Reading {
         db: &snapshot,
@@ -97,7 +96,7 @@ impl Windows {
         (from, to): (i64, i64),
         resolution: Resolution,
     ) -> rusqlite::Result<Self> {
-        let step = resolution.step(from, to, left(db, device, from, to)?);
+        let step = resolution.on(db, device, from, to)?;
         Ok(Self { device, span: (from, to), step, at: from.div_euclid(step) * step })
     }
 
@@ -114,29 +113,6 @@ impl Windows {
         let inside = series.buckets.into_iter().filter(|bucket| (start..end).contains(&bucket.at));
         Ok(Some(inside.collect()))
     }
-}
-
-/// The finest that is still there of all the hours in a span.
-fn left(db: &Connection, device: i64, from: i64, to: i64) -> rusqlite::Result<Source> {
-    let (first, last) = (from.div_euclid(HOUR_MS), to.div_euclid(HOUR_MS));
-    // What is missing was removed from the oldest on, so those first in the span tell it soon.
-    for (source, query) in [
-        (
-            Source::Hour,
-            "SELECT EXISTS (SELECT 1 FROM hours h WHERE device = ?1 AND hour BETWEEN ?2 AND ?3 AND NOT EXISTS \
-            (SELECT 1 FROM minutes m WHERE m.device = ?1 AND m.hour = h.hour))",
-        ),
-        (
-            Source::Minute,
-            "SELECT EXISTS (SELECT 1 FROM hours h WHERE device = ?1 AND hour BETWEEN ?2 AND ?3 AND NOT EXISTS \
-            (SELECT 1 FROM blocks b WHERE b.device = ?1 AND b.hour = h.hour))",
-        ),
-    ] {
-        if db.prepare_cached(query)?.query_row([device, first, last], |row| row.get(0))? {
-            return Ok(source);
-        }
-    }
-    Ok(Source::Raw)
 }
 
 impl Source {
@@ -169,7 +145,29 @@ impl Source {
     }
 }
 
+/// What is still there of all the hours in a span, if that is coarser than what is `wanted`.
+fn left(db: &Connection, device: i64, (from, to): (i64, i64), wanted: Source) -> rusqlite::Result<Source> {
+    const WITHOUT_MINUTES: &str = "SELECT EXISTS (SELECT 1 FROM hours h WHERE device = ?1 AND hour BETWEEN ?2 AND ?3 \
+        AND NOT EXISTS (SELECT 1 FROM minutes m WHERE m.device = ?1 AND m.hour = h.hour))";
+    const WITHOUT_SAMPLES: &str = "SELECT EXISTS (SELECT 1 FROM hours h WHERE device = ?1 AND hour BETWEEN ?2 AND ?3 \
+        AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.device = ?1 AND b.hour = h.hour))";
+    let (first, last) = (from.div_euclid(HOUR_MS), to.div_euclid(HOUR_MS));
+    let coarser = [(Source::Hour, WITHOUT_MINUTES), (Source::Minute, WITHOUT_SAMPLES)];
+    for (source, query) in coarser.into_iter().filter(|(source, _)| *source > wanted) {
+        if db.prepare_cached(query)?.query_row([device, first, last], |row| row.get(0))? {
+            return Ok(source);
+        }
+    }
+    Ok(wanted)
+}
+
 impl Resolution {
+    /// The step, as coarse as what is left of a device's history demands.
+    fn on(self, db: &Connection, device: i64, from: i64, to: i64) -> rusqlite::Result<i64> {
+        let step = self.step(from, to, Source::Raw);
+        Ok(self.step(from, to, left(db, device, (from, to), Source::of(step))?))
+    }
+
     fn step(self, from: i64, to: i64, finest: Source) -> i64 {
         match self {
             Self::Step(step) => round_up(step.max(1), finest.unit()),
