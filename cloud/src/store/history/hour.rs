@@ -44,7 +44,7 @@ pub fn find(db: &Connection, device: i64, from: i64, to: i64) -> rusqlite::Resul
         })?
         .collect::<rusqlite::Result<_>>()?;
     let sealed = found.len();
-    for hour in with_rows(db, device, first, last)? {
+    for hour in with_rows(db, device, (first, last), usize::MAX)? {
         let place = found.get(..sealed).and_then(|found| found.binary_search_by_key(&hour, |f| f.hour).ok());
         match place.and_then(|place| found.get_mut(place)) {
             Some(found) => found.pending = has_pending(db, device, found)?,
@@ -55,12 +55,17 @@ pub fn find(db: &Connection, device: i64, from: i64, to: i64) -> rusqlite::Resul
     Ok(found)
 }
 
-/// The hours from `first` to `last` of which there are rows.
-pub fn with_rows(db: &Connection, device: i64, first: i64, last: i64) -> rusqlite::Result<Vec<i64>> {
+/// The hours from `first` to `last` of which there are rows, at most `limit`.
+pub fn with_rows(
+    db: &Connection,
+    device: i64,
+    (first, last): (i64, i64),
+    limit: usize,
+) -> rusqlite::Result<Vec<i64>> {
     let mut next =
         db.prepare_cached("SELECT min(at) FROM samples WHERE device = ? AND at BETWEEN ? AND ?")?;
     let (mut hours, mut hour) = (Vec::new(), first);
-    while hour <= last {
+    while hour <= last && hours.len() < limit {
         let span = params![device, start_of(hour), end_of(last)];
         let Some(at) = next.query_row(span, |row| row.get::<_, Option<i64>>(0))? else { break };
         hour = at.div_euclid(HOUR_MS);
@@ -231,11 +236,11 @@ pub fn minute_of(rollup: &Rollup) -> i64 {
 }
 
 /// Roll-ups of minutes of which the samples are gone, with those of samples that came after that.
-pub fn blend(mut minutes: Vec<Rollup>, late: Vec<Rollup>) -> Vec<Rollup> {
+pub fn blend(mut minutes: Vec<Rollup>, late: &[Rollup]) -> Vec<Rollup> {
     for rollup in late {
-        match minutes.binary_search_by_key(&minute_of(&rollup), minute_of) {
-            Ok(place) => minutes.iter_mut().skip(place).take(1).for_each(|minute| minute.blend(&rollup)),
-            Err(place) => minutes.insert(place, rollup),
+        match minutes.binary_search_by_key(&minute_of(rollup), minute_of) {
+            Ok(place) => minutes.iter_mut().skip(place).take(1).for_each(|minute| minute.blend(rollup)),
+            Err(place) => minutes.insert(place, rollup.clone()),
         }
     }
     minutes

@@ -232,15 +232,9 @@ impl Reading<'_> {
         }
         // The samples are gone: the roll-ups that are left, with what came late.
         let late = Points::rows(self.db, self.device, found.hour, found.sealed_to)?.minutes(longest);
-        let rollups = if let Some(minutes) = self.minutes(found.hour)? {
-            hour::blend(minutes, late)
-        } else {
-            let mut hour = sealed.rollup;
-            for late in &late {
-                hour.blend(late);
-            }
-            vec![hour]
-        };
+        let minutes = if whole && self.source == Source::Hour { None } else { self.minutes(found.hour)? };
+        let rollups =
+            minutes.map_or_else(|| vec![sealed.with(&late).rollup], |minutes| hour::blend(minutes, &late));
         let (from, to) = self.span;
         for rollup in rollups.into_iter().filter(|rollup| (from..=to).contains(&rollup.first.at)) {
             self.buckets.push(rollup, longest);
