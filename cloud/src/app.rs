@@ -54,7 +54,7 @@ pub struct App {
     /// The same by the wall clock, for what happened before.
     pub started_at: Timestamp,
     /// How many devices' last minutes may be in memory, on their way to pages.
-    pub recents: Semaphore,
+    pub recents: Arc<Semaphore>,
     /// How many connections there may be.
     pub limits: Limits,
     /// Tells open sockets when it is their turn to be closed.

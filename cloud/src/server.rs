@@ -189,7 +189,7 @@ impl Server {
             proxies: config.proxies,
             started: Instant::now(),
             started_at: clock::now(),
-            recents: Semaphore::new(RECENTS),
+            recents: Arc::new(Semaphore::new(RECENTS)),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };

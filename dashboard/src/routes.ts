@@ -38,6 +38,7 @@ export const ROUTES: readonly RouteDefinition[] = [
   route("/uwb", "viewer", () => import("./pages/uwb/UwbPage"), { nav: { label: "UWB", icon: "uwb" } }),
   route("/messages", "viewer", () => import("./pages/messages/MessagesPage"), { nav: { label: "Messages", icon: "messages" } }),
   route("/admin/devices", "admin", () => import("./pages/admin/AdminPage"), { nav: { label: "Admin", icon: "admin" } }),
+  route("/account", "viewer", () => import("./pages/account/AccountPage")),
   route("/admin/:section", "admin", () => import("./pages/admin/AdminPage")),
 ];
 

@@ -26,6 +26,8 @@ export class TestServer {
   pongs = true;
   /** Answers a ping that much later, ms; 0 as `pongs` says. */
   delayedPongMs = 0;
+  /** Pings that came. */
+  pings = 0;
   /** What is told to somebody who joins a room, after `subscribed`. */
   onJoin: (room: string, options: Record<string, unknown>) => object[] = () => [];
   /** What was said at the event door, in order: "subscribe device/ems_001" and the like. */
@@ -79,6 +81,7 @@ export class TestServer {
     if (this.greets) tell("system.connection", { connection_id: "c1", server_time: new Date().toISOString(), rooms: [] });
     socket.on("message", (data: Buffer) => {
       const { type, payload } = JSON.parse(data.toString()) as { type: string; payload: Record<string, unknown> };
+      if (type === "ping") this.pings += 1;
       if (type === "ping" && this.pongs) tell("pong", payload);
       else if (type === "ping" && this.delayedPongMs > 0) setTimeout(() => tell("pong", payload), this.delayedPongMs);
       for (const room of (payload["rooms"] ?? []) as string[]) {

@@ -35,6 +35,7 @@ const PAGES = [
   ["sessions", "/admin/sessions", "session"],
   ["webhooks", "/admin/webhooks", "new-webhook"],
   ["audit", "/admin/audit", "audit-entry"],
+  ["account", "/account", "account"],
 ];
 
 const at = (path) => new URL(path, PAGE_URL).href;

@@ -16,7 +16,7 @@ use ems_protocol::DeviceId;
 
 const DAY_MS: i64 = 86_400_000;
 /// Samples that arrive together, as from a backlog.
-const BATCH: u64 = 500;
+const BATCH: u64 = 400;
 
 #[tokio::main]
 async fn main() {

@@ -94,7 +94,9 @@ pub async fn ask_many(
     let outcomes = match recorded.await {
         Ok(outcomes) => outcomes,
         Err(error) => {
-            asked.iter().for_each(|one| forget(app, one));
+            for one in &asked {
+                forget(app, one);
+            }
             return Err(error.into());
         }
     };

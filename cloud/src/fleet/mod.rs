@@ -38,7 +38,7 @@ pub struct Fleet {
     store: Store,
     hub: Arc<Hub>,
     known: Mutex<Known>,
-    overview: Overview,
+    overview: Arc<Overview>,
 }
 
 #[derive(Default)]
@@ -50,7 +50,7 @@ struct Known {
 impl Fleet {
     /// Reads the registry.
     pub async fn open(store: Store, hub: Arc<Hub>) -> Result<Self, StoreError> {
-        let overview = Overview::new(hub.clone());
+        let overview = Arc::new(Overview::new(hub.clone()));
         let fleet = Self { store, hub, known: Mutex::default(), overview };
         fleet.refresh().await?;
         Ok(fleet)
@@ -99,7 +99,11 @@ impl Fleet {
     pub async fn bring_up_to_date(&self) {
         self.refresh_or_warn().await;
         if !self.hub.has_members(crate::rooms::Topic::Fleet) {
-            self.overview.look(&self.present(), true);
+            let (overview, devices) = (self.overview.clone(), self.present());
+            // A task of its own: rows that were taken and not published would be lost with the one who joins.
+            let look = tokio::spawn(async move { overview.look(&devices, true).await });
+            // A panic of it has been reported by the panic hook.
+            let _ = look.await;
         }
     }
 
@@ -148,14 +152,22 @@ impl Fleet {
 
     /// Looks once a second who has fallen silent, and tells the room `fleet` what has changed.
     pub async fn keep_overview(&self) {
+        // Reading the curves of thousands of devices takes a while, and nobody waits for it.
+        tokio::join!(self.fill_sparks(), self.look_each_second());
+    }
+
+    async fn fill_sparks(&self) {
         if let Err(error) = overview::fill_sparks(&self.store, &self.present()).await {
             warn!(%error, "the curves of the last minutes could not be read");
         }
+    }
+
+    async fn look_each_second(&self) {
         let mut tick = tokio::time::interval(overview::TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tick.tick().await;
-            self.overview.look(&self.present(), self.hub.has_members(crate::rooms::Topic::Fleet));
+            self.overview.look(&self.present(), self.hub.has_members(crate::rooms::Topic::Fleet)).await;
         }
     }
 
@@ -193,7 +205,7 @@ fn read_registry(
         } else {
             (samples::latest(db, row.key, &row.id)?, facts::find(db, row.key)?)
         };
-        rows.push(Registered { row, groups, latest, facts });
+        rows.push(Registered { row, groups, facts, latest });
     }
     Ok(Some((revision, rows)))
 }

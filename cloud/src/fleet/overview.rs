@@ -1,10 +1,11 @@
 //! Looks at all devices once a second: who has fallen silent, and which rows of the room `fleet` are new.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ems_protocol::DeviceId;
+use tokio::sync::Mutex;
 
 use super::device::Device;
 use super::spark::MINUTES;
@@ -12,12 +13,13 @@ use crate::clock;
 use crate::rooms::board::NewRow;
 use crate::rooms::{Hub, Topic};
 use crate::store::{Store, StoreError, recent};
-use crate::sync::Locked;
 
 /// How often.
 pub(super) const TICK: Duration = Duration::from_secs(1);
 /// Devices whose curves are read at once.
 const CHUNK: usize = 50;
+/// Devices that are looked at before other tasks have their turn.
+const TURN: usize = 250;
 
 /// The rows' maker.
 pub(super) struct Overview {
@@ -32,15 +34,18 @@ impl Overview {
     }
 
     /// Notes who has fallen silent. New rows are made only if somebody is going to read them.
-    pub(super) fn look(&self, devices: &[Arc<Device>], wanted: bool) {
-        let mut shown = self.shown.locked();
+    pub(super) async fn look(&self, devices: &[Arc<Device>], wanted: bool) {
+        let mut shown = self.shown.lock().await;
         let (now, at) = (Instant::now(), clock::now());
         let mut rows = Vec::new();
-        for device in devices {
-            device.check(now);
-            if wanted && let Some(change) = device.take_row(at) {
-                rows.push(NewRow { id: device.id.clone(), change });
+        for some in devices.chunks(TURN) {
+            for device in some {
+                device.check(now);
+                if wanted && let Some(change) = device.take_row(at) {
+                    rows.push(NewRow { id: device.id.clone(), change });
+                }
             }
+            tokio::task::yield_now().await;
         }
         if !wanted {
             return;

@@ -9,8 +9,12 @@ use serde::{Deserialize, Serialize};
 const FRESH: Duration = Duration::from_secs(3);
 /// One that speaks less often is expected within so many of its usual intervals.
 const INTERVALS: u32 = 3;
-/// The last intervals between its samples, of which the usual one is the median: neither a pause nor a burst moves it.
+/// The last intervals between its samples, of which the usual one is the median: a pause does not move it.
 const KEPT: usize = 5;
+/// An interval below this changes nothing: [`FRESH`] is longer than [`INTERVALS`] of it.
+const QUICK: Duration = Duration::from_secs(1);
+/// So many quick intervals in a row are a burst, which says nothing of the pace; more of them are the pace.
+const BURST: u32 = 10;
 /// Nothing is usual that takes longer.
 const LONGEST: Duration = Duration::from_hours(1);
 
@@ -39,6 +43,8 @@ pub(super) struct Pulse {
     sample: Option<Instant>,
     intervals: [Duration; KEPT],
     known: usize,
+    /// Quick intervals in a row.
+    quick: u32,
 }
 
 impl Pulse {
@@ -52,6 +58,7 @@ impl Pulse {
             sample: None,
             intervals: [Duration::ZERO; KEPT],
             known: 0,
+            quick: 0,
         }
     }
 
@@ -77,13 +84,17 @@ impl Pulse {
 
     /// A live sample has come; whether that is news.
     pub(super) fn sample(&mut self, now: Instant, at: Timestamp) -> bool {
-        if let Some(before) = self.sample.replace(now)
-            && let Some(place) = self.intervals.get_mut(self.known % KEPT)
-        {
-            *place = now.duration_since(before).min(LONGEST);
-            self.known += 1;
+        if let Some(before) = self.sample.replace(now) {
+            self.learn(now.duration_since(before));
         }
         self.speaks(now, at)
+    }
+
+    /// Takes what the history says of its interval, unless it has shown one itself.
+    pub(super) fn expect(&mut self, interval: Duration) {
+        if self.known == 0 {
+            self.note(interval);
+        }
     }
 
     /// Whether it has just become stale.
@@ -105,13 +116,26 @@ impl Pulse {
         true
     }
 
-    fn patience(&self) -> Duration {
-        if self.known < KEPT {
-            return FRESH;
+    fn learn(&mut self, interval: Duration) {
+        self.quick = if interval < QUICK { self.quick.saturating_add(1) } else { 0 };
+        if self.quick == 0 || self.quick > BURST {
+            self.note(interval);
         }
+    }
+
+    fn note(&mut self, interval: Duration) {
+        if let Some(place) = self.intervals.get_mut(self.known % KEPT) {
+            *place = interval.min(LONGEST);
+            self.known += 1;
+        }
+    }
+
+    fn patience(&self) -> Duration {
         let mut intervals = self.intervals;
-        intervals.sort_unstable();
-        let usual = intervals.get(KEPT / 2).copied().unwrap_or_default();
+        let known = intervals.get_mut(..self.known.min(KEPT)).unwrap_or_default();
+        known.sort_unstable();
+        // Of two the shorter one: a pause among the first samples is not the pace.
+        let usual = known.get(known.len().saturating_sub(1) / 2).copied().unwrap_or_default();
         FRESH.max(usual * INTERVALS)
     }
 }
@@ -156,6 +180,47 @@ mod tests {
         let (mut pulse, start) = pulse(10, 100);
         assert!(!pulse.fades(start + Duration::from_secs(130)));
         assert!(pulse.fades(start + Duration::from_secs(131)));
+    }
+
+    #[test]
+    fn a_device_that_speaks_each_ten_seconds_is_stale_at_most_once_before_its_pace_is_known() {
+        let start = Instant::now();
+        let mut pulse = Pulse::new(at(0), None);
+        pulse.connected(start, at(0));
+        let mut faded = 0;
+        for second in 0..100 {
+            if second % 10 == 0 {
+                pulse.sample(start + Duration::from_secs(second), at(second));
+            }
+            faded += u32::from(pulse.fades(start + Duration::from_secs(second)));
+        }
+        assert_eq!(faded, 1);
+    }
+
+    #[test]
+    fn a_burst_does_not_make_a_slow_device_stale_and_a_quicker_pace_is_learnt() {
+        let (mut pulse, start) = pulse(10, 100);
+        for milli in [100_010, 100_020, 100_030] {
+            pulse.sample(start + Duration::from_millis(milli), at(100));
+        }
+        assert!(!pulse.fades(start + Duration::from_secs(110)));
+        for half in 0..40 {
+            pulse.sample(start + Duration::from_millis(110_000 + half * 500), at(110));
+        }
+        assert!(pulse.fades(start + Duration::from_secs(135)));
+    }
+
+    #[test]
+    fn after_a_start_the_pace_is_what_the_history_says_until_the_device_has_shown_another() {
+        let start = Instant::now();
+        let mut pulse = Pulse::new(at(0), Some(at(5)));
+        pulse.expect(Duration::from_secs(10));
+        pulse.connected(start, at(100));
+        assert!(!pulse.fades(start + Duration::from_secs(30)));
+        pulse.sample(start + Duration::from_secs(30), at(130));
+        pulse.sample(start + Duration::from_secs(31), at(131));
+        pulse.expect(Duration::from_mins(1));
+        assert!(pulse.fades(start + Duration::from_secs(35)));
     }
 
     #[test]

@@ -2,11 +2,14 @@
 
 use serde::Serialize;
 
+use crate::store::samples::AHEAD_MS;
+
 /// Minutes that a curve has.
 pub const MINUTES: u8 = 15;
 const MINUTE_MS: i64 = 60_000;
-/// The minute that is going on is kept beside them.
-const SLOTS: usize = MINUTES as usize + 1;
+/// The minute that is going on is kept beside them, and those of a clock that is ahead by as much as is taken.
+const SLOTS: usize = MINUTES as usize + 1 + AHEAD;
+const AHEAD: usize = (AHEAD_MS / MINUTE_MS) as usize + 1;
 
 /// Means of each minute; late samples find their place in it.
 #[derive(Debug, Default)]
@@ -100,7 +103,7 @@ impl Spark {
 }
 
 fn place(minute: i64) -> usize {
-    usize::try_from(minute.rem_euclid(i64::from(MINUTES) + 1)).unwrap_or(0)
+    usize::try_from(minute.rem_euclid(SLOTS.cast_signed() as i64)).unwrap_or(0)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a curve of 20 pixels needs no more digits")]
@@ -158,12 +161,21 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_is_minutes_ahead_takes_nothing_from_the_curve() {
+        let mut spark = Spark::default();
+        for minute in 85..=105 {
+            spark.add(minute * 60_000, Some(1.0), None);
+        }
+        assert_eq!(values(&spark, 100), vec![Some(1.0); 15]);
+    }
+
+    #[test]
     fn a_late_sample_finds_its_minute_and_the_history_fills_what_is_missing() {
         let mut spark = Spark::default();
         spark.add(99 * 60_000, Some(50.0), Some(7.0));
         assert!(spark.add(90 * 60_000, Some(40.0), None), "late, but within the curve");
         assert!(spark.add(101 * 60_000, None, None));
-        assert!(!spark.add(85 * 60_000, Some(1.0), None), "the minute in its place is newer");
+        assert!(!spark.add(79 * 60_000, Some(1.0), None), "the minute in its place is newer");
         let known = |minute, soc: f64, count| Minute { minute, soc: (Some(soc), count), power: (None, 0) };
         spark.fill(&known(98, 45.0, 60));
         spark.fill(&known(99, 48.0, 60));

@@ -169,9 +169,9 @@ impl Cursor {
         frame
     }
 
-    /// Whether there is more without a further change.
-    pub fn has_more(&self) -> bool {
-        self.shared.is_some() || self.pass.is_some()
+    /// Whether there is more without a further change. What has changed during a pass is news after it.
+    pub fn has_more(&self, board: &Board) -> bool {
+        self.shared.is_some() || self.pass.is_some() || self.through < board.0.locked().change
     }
 }
 
@@ -253,7 +253,8 @@ impl Frames {
             return;
         }
         if !entry.is_removed() {
-            self.add(entry, entry.spark_change > since);
+            // Who knows nothing yet need not be told that there is no curve.
+            self.add(entry, entry.spark_change > since && (since > 0 || !entry.spark.is_empty()));
         } else if since > 0 {
             self.add_removed(id);
         }
@@ -285,9 +286,10 @@ impl Frames {
             self.rows.push(',');
         }
         match entry.body.strip_suffix('}') {
-            Some(open) if with_spark && !entry.spark.is_empty() => {
+            Some(open) if with_spark => {
+                let spark = if entry.spark.is_empty() { "null" } else { &entry.spark };
                 // Writing to a String cannot fail.
-                let _ = write!(self.rows, "{open},\"spark\":{}}}", entry.spark);
+                let _ = write!(self.rows, "{open},\"spark\":{spark}}}");
             }
             _ => self.rows.push_str(&entry.body),
         }
@@ -369,6 +371,26 @@ mod tests {
         // Who comes now finds what is there, with its curve.
         let got = read(&mut Cursor::default(), &board, &None);
         assert_eq!(got[0]["payload"]["devices"].to_string(), r#"[{"device_id":"a","n":2,"spark":[1]}]"#);
+    }
+
+    #[test]
+    fn a_curve_that_has_become_empty_is_told_to_those_who_have_the_old_one() {
+        let board = Board::default();
+        let (mut quick, mut slow) = (Cursor::default(), Cursor::default());
+        publish(&board, vec![row("a", 1, Some("[1]")), row("b", 1, Some(""))], &[]);
+        read(&mut quick, &board, &None);
+        read(&mut slow, &board, &None);
+        let tick = publish(&board, vec![row("a", 2, Some("")), row("b", 2, Some(""))], &[]).unwrap();
+        quick.changed(&tick, true);
+        let told = r#"[{"device_id":"a","n":2,"spark":null},{"device_id":"b","n":2}]"#;
+        for reader in [&mut quick, &mut slow] {
+            assert_eq!(read(reader, &board, &None)[0]["payload"]["devices"].to_string(), told);
+        }
+        let new = read(&mut Cursor::default(), &board, &None);
+        assert_eq!(
+            new[0]["payload"]["devices"].to_string(),
+            r#"[{"device_id":"a","n":2},{"device_id":"b","n":2}]"#
+        );
     }
 
     #[test]

@@ -268,7 +268,7 @@ impl Waiting {
         let cursor = self.fleet.as_mut()?;
         let frame = cursor.next(board, visible);
         // One frame at a time: what else waits has its turn too.
-        if cursor.has_more() {
+        if cursor.has_more(board) {
             self.queue_fleet();
         }
         frame
@@ -329,6 +329,8 @@ impl Watcher for Mailbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fleet::device::RowChange;
+    use crate::rooms::board::NewRow;
 
     fn mailbox(held: &Arc<Held>) -> Mailbox {
         Mailbox::new(None, held.clone(), Arc::default())
@@ -352,6 +354,36 @@ mod tests {
             assert_eq!(skipped, 9);
         }
         assert!(mailbox.next().is_none());
+    }
+
+    #[test]
+    fn what_changes_while_the_fleet_is_being_sent_is_told_after_it() {
+        let rows = |devices: std::ops::Range<usize>, n: usize| {
+            devices
+                .map(|d| NewRow {
+                    id: format!("d{d:04}").parse().unwrap(),
+                    change: RowChange { body: format!(r#"{{"device_id":"d{d:04}","n":{n}}}"#), spark: None },
+                })
+                .collect()
+        };
+        let board = Arc::new(Board::default());
+        let now = Timestamp::from_millis(0);
+        board.publish(rows(0..4000, 1), Vec::new(), now);
+        let some: BTreeSet<DeviceId> = (0..4000).map(|d| format!("d{d:04}").parse().unwrap()).collect();
+        for visible in [None, Some(Arc::new(some))] {
+            let mailbox = Mailbox::new(visible, Arc::default(), board.clone());
+            mailbox.watch_fleet();
+            let Some(Next::Message(first, _)) = mailbox.next() else { panic!("nothing") };
+            assert!(first.contains(r#""final":false"#));
+            let tick = board.publish(rows(0..1, 2), Vec::new(), now).unwrap();
+            mailbox.fleet_changed(&tick);
+            let mut last = String::new();
+            while let Some(Next::Message(text, _)) = mailbox.next() {
+                text.as_str().clone_into(&mut last);
+            }
+            assert!(last.contains("fleet.update") && last.contains(r#""device_id":"d0000","n":2"#));
+            board.publish(rows(0..1, 1), Vec::new(), now);
+        }
     }
 
     #[test]

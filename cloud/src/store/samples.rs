@@ -20,7 +20,7 @@ use extra::extra;
 use row::{CLOCKS, COLUMN_COUNT, COLUMNS, MODES, STATES};
 
 /// A clock may be ahead of ours by this much.
-const AHEAD_MS: i64 = 5 * 60 * 1000;
+pub const AHEAD_MS: i64 = 5 * 60 * 1000;
 
 /// A sample as it was stored.
 #[derive(Debug, Clone, PartialEq)]

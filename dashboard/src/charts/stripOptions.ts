@@ -67,7 +67,7 @@ export function stripOptions(
         font: theme.font,
         size: 52,
         gap: 8,
-        space: 26,
+        space: 22,
         grid: { stroke: theme.grid, width: 1 },
         ticks: { show: false },
         values: (_, values, __, ___, step) => values.map((value) => decimal(value, digitsOf(step))),

@@ -1,5 +1,6 @@
 import { useId, type ReactNode } from "react";
 import type { User } from "../api";
+import { Link } from "../router";
 import { useSession } from "../session";
 import { chooseTheme, useThemeChoice, type ThemeChoice } from "../theme";
 import { Icon } from "./Icon";
@@ -48,6 +49,9 @@ export function UserMenu({ user, onFailure }: { user: User; onFailure: (notice: 
             </label>
           ))}
         </fieldset>
+        <Link className="menu-link" href="/account" onClick={() => document.getElementById(id)?.hidePopover()}>
+          Change the password
+        </Link>
         <a className="menu-link" href="/api/docs" target="_blank" rel="noreferrer">
           Interfaces for programs
         </a>

@@ -71,7 +71,7 @@ export class EventDoor {
     this.liveness = new Liveness(
       {
         isReady: () => this.greeted && this.connection?.isOpen === true,
-        ask: () => this.send("ping", {}),
+        ask: (number) => this.send("ping", { number }),
         giveUp: () => this.connection?.restart(),
         awake: this.retryNow,
       },
@@ -179,7 +179,7 @@ export class EventDoor {
 
   private connectionChanged(state: ConnectionState): void {
     if (state.status === "OPEN") {
-      this.liveness.opened();
+      this.liveness.heard();
       // Not yet told as OPEN: that is the greeting's to say.
       this.greeting = setTimeout(() => void this.renew(), GREETING_MS);
       return;
@@ -206,6 +206,7 @@ export class EventDoor {
     }
     this.observeClock(message.payload);
     if (message.type === "system.connection") this.welcomed();
+    else if (message.type === "pong") this.liveness.answered(message.payload["number"]);
     else if (message.type === "error") {
       console.warn("The server could not use a message:", message.payload["code"], message.payload["message"]);
       this.rooms.refused(message);
@@ -218,6 +219,7 @@ export class EventDoor {
     clearTimeout(this.greeting);
     this.set({ status: "OPEN", retryAt: null, closeCode: null, ended: false });
     this.rooms.connected();
+    this.liveness.greeted();
   }
 
   private observeClock(payload: Record<string, unknown>): void {

@@ -13,8 +13,8 @@ export interface LivenessOptions {
 interface Socket {
   /** Whether it is open and a question can be sent. */
   isReady: () => boolean;
-  /** Sends a question that the server answers at once. */
-  ask: () => void;
+  /** Sends a question with a number, with which the server answers at once. */
+  ask: (number: number) => void;
   /** It is dead. */
   giveUp: () => void;
   /** The computer has slept, or the page was away, while there was no socket. */
@@ -36,7 +36,10 @@ export class Liveness {
   private readonly answerMs: number;
   private timer: ReturnType<typeof setInterval> | undefined;
   private lastFrame: Mark = markNow();
-  private askedAt: Mark | null = null;
+  /** Nothing has come since the last question. */
+  private waiting = false;
+  /** The last question, by its number, and when it was sent. */
+  private asked: { number: number; at: Mark } = { number: 0, at: markNow() };
   private lastLook: Mark = markNow();
   /** Sockets in a row that were given up for their silence. */
   private givenUp = 0;
@@ -61,28 +64,28 @@ export class Liveness {
     clearInterval(this.timer);
   }
 
-  /** A new socket is open. */
-  opened(): void {
-    this.lastFrame = markNow();
-    this.askedAt = null;
+  /** The server has greeted on it. After a silence the line is measured at once: it may be as good as it was. */
+  greeted(): void {
+    if (this.givenUp > 0) this.question();
   }
 
-  /** A frame came. */
+  /** A frame came, or a new socket is open. */
   heard(): void {
-    if (this.askedAt !== null && ageMs(this.askedAt) < this.answerMs) this.givenUp = 0;
-    this.opened();
+    this.lastFrame = markNow();
+    this.waiting = false;
   }
 
-  /** How long nothing has come, ms. */
-  silentMs(): number {
-    return ageMs(this.lastFrame);
+  /** The answer to the question of that number came, which alone tells how fast the line is. */
+  answered(number: unknown): void {
+    if (number === this.asked.number && ageMs(this.asked.at) < this.answerMs) this.givenUp = 0;
   }
 
   /** Asks for a sign of life. */
   question = (): void => {
     if (!this.socket.isReady()) return this.socket.awake();
-    this.askedAt = markNow();
-    this.socket.ask();
+    this.waiting = true;
+    this.asked = { number: this.asked.number + 1, at: markNow() };
+    this.socket.ask(this.asked.number);
   };
 
   private look = (): void => {
@@ -90,13 +93,13 @@ export class Liveness {
     this.lastLook = markNow();
     if (slept) this.question();
     else if (!this.socket.isReady()) return;
-    else if (this.askedAt !== null) {
-      if (ageMs(this.askedAt) > this.answerMs * 2 ** this.givenUp) this.giveUp();
-    } else if (this.silentMs() > this.quietMs) this.question();
+    else if (this.waiting) {
+      if (ageMs(this.asked.at) > this.answerMs * 2 ** this.givenUp) this.giveUp();
+    } else if (ageMs(this.lastFrame) > this.quietMs) this.question();
   };
 
   private giveUp(): void {
-    this.askedAt = null;
+    this.waiting = false;
     this.givenUp = Math.min(MAX_DOUBLINGS, this.givenUp + 1);
     this.socket.giveUp();
   }

@@ -143,8 +143,8 @@ pub(crate) struct Slow {
 #[derive(Debug, Args)]
 pub(crate) struct Strangers {
     /// Connections that send a byte of a request now and then
-    #[arg(long, default_value_t = 2_000)]
-    pub(crate) strangers: usize,
+    #[arg(long = "strangers", default_value_t = 2_000)]
+    pub(crate) count: usize,
     /// Devices that work meanwhile
     #[arg(long, default_value_t = 100)]
     pub(crate) devices: usize,

@@ -14,7 +14,7 @@ use crate::socket::{Frame, Socket};
 use crate::tally::Latencies;
 
 /// Samples whose time of sending is remembered. A reader that is further behind is not measured.
-const REMEMBERED: usize = 1024;
+const REMEMBERED: u64 = 1024;
 
 /// What all devices and dashboards of a run count together.
 #[derive(Default)]
@@ -50,6 +50,10 @@ pub(crate) struct Device {
     pub(crate) retry_window: u64,
 }
 
+fn place_of(seq: u64) -> usize {
+    usize::try_from(seq % REMEMBERED).unwrap_or(0)
+}
+
 pub(crate) fn add(cell: &Cell<u64>, count: u64) {
     cell.set(cell.get() + count);
 }
@@ -57,9 +61,8 @@ pub(crate) fn add(cell: &Cell<u64>, count: u64) {
 impl Departures {
     fn note(&self, seq: u64) {
         let mut all = self.0.borrow_mut();
-        all.resize(REMEMBERED, None);
-        let place = seq as usize % REMEMBERED;
-        if let Some(slot) = all.get_mut(place) {
+        all.resize(usize::try_from(REMEMBERED).unwrap_or(0), None);
+        if let Some(slot) = all.get_mut(place_of(seq)) {
             *slot = Some((seq, Instant::now()));
         }
     }
@@ -67,7 +70,7 @@ impl Departures {
     /// How long ago that sample was sent.
     pub(crate) fn since(&self, seq: u64) -> Option<Duration> {
         let all = self.0.borrow();
-        let (noted, at) = (*all.get(seq as usize % REMEMBERED)?)?;
+        let (noted, at) = (*all.get(place_of(seq))?)?;
         (noted == seq).then(|| at.elapsed())
     }
 }

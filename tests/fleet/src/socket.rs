@@ -31,6 +31,12 @@ pub(crate) enum Frame {
 /// Room for this is made before each read.
 const READ: usize = 4096;
 
+/// The first byte of a whole frame has this bit, the second of a masked one too.
+const WHOLE: u8 = 0x80;
+const MASKED: u8 = 0x80;
+/// The length follows in two or eight bytes.
+const MIDDLING: u8 = 0x7e;
+const LONG: u8 = 0x7f;
 const TEXT: u8 = 1;
 const CLOSE: u8 = 8;
 const PING: u8 = 9;
@@ -87,8 +93,8 @@ impl Socket {
 fn take_frame(input: &mut BytesMut) -> Option<(u8, Bytes)> {
     let (first, second) = (*input.first()?, *input.get(1)?);
     let (header, length) = match second & 0x7f {
-        126 => (4, u64::from(u16::from_be_bytes(input.get(2..4)?.try_into().ok()?))),
-        127 => (10, u64::from_be_bytes(input.get(2..10)?.try_into().ok()?)),
+        MIDDLING => (4, u64::from(u16::from_be_bytes(input.get(2..4)?.try_into().ok()?))),
+        LONG => (10, u64::from_be_bytes(input.get(2..10)?.try_into().ok()?)),
         short => (2, u64::from(short)),
     };
     let length = usize::try_from(length).unwrap_or(usize::MAX);
@@ -100,15 +106,15 @@ fn take_frame(input: &mut BytesMut) -> Option<(u8, Bytes)> {
 }
 
 fn put_frame(output: &mut BytesMut, opcode: u8, payload: &[u8]) {
-    output.extend_from_slice(&[0x80 | opcode]);
+    output.extend_from_slice(&[WHOLE | opcode]);
     match payload.len() {
-        length @ 0..126 => output.extend_from_slice(&[0x80 | u8::try_from(length).unwrap_or(0)]),
+        length @ 0..126 => output.extend_from_slice(&[MASKED | u8::try_from(length).unwrap_or(0)]),
         length if length <= 0xffff => {
-            output.extend_from_slice(&[0x80 | 126]);
+            output.extend_from_slice(&[MASKED | MIDDLING]);
             output.extend_from_slice(&u16::try_from(length).unwrap_or(0).to_be_bytes());
         }
         length => {
-            output.extend_from_slice(&[0x80 | 127]);
+            output.extend_from_slice(&[MASKED | LONG]);
             output.extend_from_slice(&(length as u64).to_be_bytes());
         }
     }

@@ -3,12 +3,13 @@
 //! They are read one device after the other, in turn with what is live: a page that asks for five hundred devices
 //! holds the samples of one at a time.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ems_protocol::{DeviceId, Timestamp, encode, kind};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::warn;
@@ -43,9 +44,21 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub struct Recents {
     app: Arc<App>,
     mailbox: Arc<Mailbox>,
+    /// In the order in which they were asked for. The first one is always wanted; others may have been forgotten.
     queue: VecDeque<Wanted>,
-    reading: Option<JoinHandle<VecDeque<Utf8Bytes>>>,
-    ready: VecDeque<Utf8Bytes>,
+    /// The devices of `queue` that are still wanted.
+    wanted: HashSet<DeviceId>,
+    /// Whose samples are read or sent.
+    current: Option<DeviceId>,
+    reading: Option<JoinHandle<Ready>>,
+    ready: Ready,
+}
+
+/// Frames of one device, and their place in the server's memory: it is given back when the last one was taken.
+#[derive(Default)]
+struct Ready {
+    frames: VecDeque<Utf8Bytes>,
+    room: Option<OwnedSemaphorePermit>,
 }
 
 struct Wanted {
@@ -53,6 +66,8 @@ struct Wanted {
     /// What waited for the connection when it was asked for goes first: presence and the latest sample.
     mark: u64,
     query: Query,
+    /// Of all that were asked for together: what was shown before then is durable.
+    settled: Arc<OnceCell<()>>,
 }
 
 /// All times in ms since 1970.
@@ -69,7 +84,15 @@ struct Query {
 
 impl Recents {
     pub(super) fn new(app: Arc<App>, mailbox: Arc<Mailbox>) -> Self {
-        Self { app, mailbox, queue: VecDeque::new(), reading: None, ready: VecDeque::new() }
+        Self {
+            app,
+            mailbox,
+            queue: VecDeque::new(),
+            wanted: HashSet::new(),
+            current: None,
+            reading: None,
+            ready: Ready::default(),
+        }
     }
 
     /// Asks for the last `recent_s` seconds of these devices, or what came after `since`; with both, for what came after
@@ -84,35 +107,60 @@ impl Recents {
         let samples = (SAMPLES / devices.len().max(1)).clamp(SAMPLES_LEAST, SAMPLES_EACH);
         let query = Query { from, since, cut, samples };
         let mark = self.mailbox.mark();
-        for device in devices {
-            self.forget(&device.id);
-            self.queue.push_back(Wanted { device, mark, query });
+        let asked: HashSet<&DeviceId> = devices.iter().map(|device| &device.id).collect();
+        // Each is in the queue once, so that it is never longer than the list of rooms.
+        self.queue.retain(|old| self.wanted.contains(&old.device.id) && !asked.contains(&old.device.id));
+        self.wanted.extend(asked.into_iter().cloned());
+        let settled = Arc::<OnceCell<()>>::default();
+        self.queue.extend(devices.into_iter().map(|device| Wanted {
+            device,
+            mark,
+            query,
+            settled: settled.clone(),
+        }));
+    }
+
+    /// The device is not wanted any more: nothing of it follows.
+    pub(super) fn forget(&mut self, id: &DeviceId) {
+        if self.current.as_ref() == Some(id) {
+            if let Some(reading) = self.reading.take() {
+                reading.abort();
+            }
+            self.ready = Ready::default();
+            self.current = None;
+        }
+        if self.wanted.remove(id) {
+            self.drop_forgotten();
         }
     }
 
-    /// The device is not wanted any more.
-    pub(super) fn forget(&mut self, id: &DeviceId) {
-        self.queue.retain(|wanted| wanted.device.id != *id);
+    fn drop_forgotten(&mut self) {
+        while self.queue.front().is_some_and(|first| !self.wanted.contains(&first.device.id)) {
+            self.queue.pop_front();
+        }
     }
 
     /// Whether there is something for [`Self::next`].
     pub(super) fn is_due(&self) -> bool {
         self.reading.is_some()
-            || !self.ready.is_empty()
+            || !self.ready.frames.is_empty()
             || self.queue.front().is_some_and(|wanted| self.mailbox.has_passed(wanted.mark))
     }
 
     /// The next frame. Losing a race in `select!` loses nothing.
     pub(super) async fn next(&mut self) -> Utf8Bytes {
         loop {
-            if let Some(text) = self.ready.pop_front() {
+            if let Some(text) = self.ready.next() {
                 return text;
             }
             if self.reading.is_none() {
-                let Some(Wanted { device, query, .. }) = self.queue.pop_front() else {
+                let Some(wanted) = self.queue.pop_front() else {
                     return std::future::pending().await;
                 };
-                self.reading = Some(tokio::spawn(read(self.app.clone(), device, query)));
+                self.wanted.remove(&wanted.device.id);
+                self.drop_forgotten();
+                self.current = Some(wanted.device.id.clone());
+                self.reading = Some(tokio::spawn(read(self.app.clone(), wanted)));
             }
             if let Some(reading) = &mut self.reading {
                 // A panic of it has been reported by the panic hook.
@@ -123,7 +171,17 @@ impl Recents {
     }
 }
 
-async fn read(app: Arc<App>, device: Arc<Device>, query: Query) -> VecDeque<Utf8Bytes> {
+impl Ready {
+    fn next(&mut self) -> Option<Utf8Bytes> {
+        let frame = self.frames.pop_front();
+        if self.frames.is_empty() {
+            self.room = None;
+        }
+        frame
+    }
+}
+
+async fn read(app: Arc<App>, Wanted { device, query, settled, .. }: Wanted) -> Ready {
     let Query { mut from, since, cut, samples } = query;
     let mut frames = VecDeque::new();
     let mut complete = !cut;
@@ -138,18 +196,22 @@ async fn read(app: Arc<App>, device: Arc<Device>, query: Query) -> VecDeque<Utf8
             }
         }
     }
-    let found = match timeout(PATIENCE, app.recents.acquire()).await {
-        Ok(Ok(_room)) => samples_of(&app, &device, from, since, samples).await,
-        _ => Recent::default(),
+    let room = timeout(PATIENCE, app.recents.clone().acquire_owned()).await.ok().and_then(Result::ok);
+    let found = if room.is_some() {
+        // A sample is shown before it is durable: what was shown before the page came must be found.
+        settled.get_or_init(|| async { drop(app.store.write(|_| Ok(())).await) }).await;
+        // The device's clock may lag: what it said since then may have its place before.
+        let begin = if since.is_some() { from.min(query.from - LATE_MS) } else { from };
+        samples_of(&app, &device, begin, since, samples).await
+    } else {
+        Recent::default()
     };
     complete &= found.complete;
     frames.extend(messages(&device.id, query.from.min(from), found, complete));
-    frames
+    Ready { frames, room }
 }
 
 async fn samples_of(app: &App, device: &Device, from: i64, since: Option<i64>, samples: usize) -> Recent {
-    // A sample is shown before it is durable: what was shown before the page came must be found.
-    let _ = app.store.write(|_| Ok(())).await;
     let (key, id) = (device.key, device.id.clone());
     let wanted = table::Wanted { from, since: since.unwrap_or(i64::MIN), samples, bytes: BYTES_EACH };
     let found = app.store.read(move |db| table::samples(db, key, &id, wanted)).await;

@@ -16,7 +16,7 @@ pub(super) const STATES: [State; 6] =
     [State::Idle, State::Charging, State::Discharging, State::Full, State::Empty, State::Error];
 pub(super) const MODES: [Mode; 2] = [Mode::Auto, Mode::Manual];
 
-/// The order in which [`insert`] binds and [`read`] reads.
+/// The order in which a sample is inserted and [`read`] reads.
 pub const COLUMNS: &str = "at, received_at, timestamp, boot, seq, v, clock, state, mode, error_flags, wifi_strength, \
     uptime_seconds, firmware_version, cpu_temperature, undervoltage, voltage, soc, current, power, soc_low, \
     soc_high, soc_uncertainty, synced, temperature, soh, capacity, energy_in, energy_out, cycle_count, \

@@ -64,7 +64,7 @@ pub(crate) async fn run(target: &Target, reconnect: &Reconnect) -> Result<Value,
     let (mut lost, mut back) = (story.lost.take(), story.back.take());
     lost.sort_by(f64::total_cmp);
     back.sort_by(f64::total_cmp);
-    let place = |all: &[f64], part: f64| all.get((all.len() as f64 * part) as usize).or(all.last()).copied();
+    let place = |all: &[f64], percent: usize| all.get(all.len() * percent / 100).or(all.last()).copied();
     let windows = story.windows.take();
     // Moments are seconds of CLOCK_MONOTONIC, which whoever restarted the server reads as well.
     Ok(json!({
@@ -77,8 +77,8 @@ pub(crate) async fn run(target: &Target, reconnect: &Reconnect) -> Result<Value,
         "first_lost_at": lost.first(),
         "last_lost_at": lost.last(),
         "first_back_at": back.first(),
-        "half_back_at": place(&back, 0.5),
-        "p99_back_at": place(&back, 0.99),
+        "half_back_at": place(&back, 50),
+        "p99_back_at": place(&back, 99),
         "all_back_at": back.last(),
     }))
 }

@@ -39,13 +39,13 @@ pub(crate) async fn run(target: &Target, strangers: &Strangers) -> Result<Value,
         spawn_local(device.publish(first, Duration::from_secs(1), end));
     }
     let met = Rc::<Counts>::default();
-    for _ in 0..strangers.strangers {
+    for _ in 0..strangers.count {
         spawn_local(stranger(dialer.clone(), end, met.clone()));
     }
     let window =
         measure(&processes, &counts, end, |counts| counts.acknowledged.get() >= counts.sent.get()).await?;
     Ok(json!({
-        "strangers": strangers.strangers,
+        "strangers": strangers.count,
         "strangers_opened": met.sent.get(),
         "strangers_ended_by_server": met.ended.get(),
         "sent": counts.sent.get(),
@@ -54,7 +54,7 @@ pub(crate) async fn run(target: &Target, strangers: &Strangers) -> Result<Value,
         "each_message": window.costs(window.sent()),
         "acknowledgement": counts.acknowledgements.borrow_mut().percentiles(),
         "resident_kb_each_stranger":
-            ((window.end.cost.resident.saturating_sub(before)) as f64 / strangers.strangers as f64 * 10.0).round() / 10.0,
+            ((window.end.cost.resident.saturating_sub(before)) as f64 / strangers.count as f64 * 10.0).round() / 10.0,
     }))
 }
 
