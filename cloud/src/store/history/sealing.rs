@@ -10,13 +10,12 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::HOUR_MS;
 use super::block::Block;
 use super::bytes::Unpacker;
-use super::hour::{self, Points};
+use super::hour::{self, MAX_SAMPLES, Points};
 use super::packed::{Hour, pack_minutes, unpack_minutes};
 use crate::store::samples::row::{COLUMN_COUNT, COLUMNS};
 
-/// What is sealed in one piece: samples, and bytes of their texts. An hour with more, which no device of ours sends, stays
-/// as rows, that are read without holding all of them.
-const MAX_SAMPLES: usize = 40_000;
+/// What is sealed in one piece: [`MAX_SAMPLES`], and so many bytes of their texts. An hour with more, which no device of
+/// ours sends, stays as rows, that are read without holding all of them.
 const MAX_TEXT_BYTES: usize = 16 << 20;
 /// Samples of an hour that keep coming are sealed when the oldest has waited so long, ms.
 const PATIENCE_MS: i64 = HOUR_MS;

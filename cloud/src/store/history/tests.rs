@@ -401,6 +401,23 @@ fn a_plot_has_at_most_as_many_points_as_there_is_room_for_and_not_many_less() {
     }
 }
 
+#[test]
+fn a_step_that_is_asked_for_is_widened_to_what_roll_ups_can_do() {
+    let mut bench = Bench::new();
+    bench.insert(&(0..300).map(|seq| sample(seq, seq.cast_signed() * 40_000)).collect::<Vec<_>>());
+    for (asked, step, source) in [
+        (1, 1_000, "raw"),
+        (119_000, 119_000, "raw"),
+        (121_000, 180_000, "minute"),
+        (1_801_000, 1_860_000, "minute"),
+        (2 * HOUR_MS, 2 * HOUR_MS, "hour"),
+        (2 * HOUR_MS + 60_000, 3 * HOUR_MS, "hour"),
+    ] {
+        let found = bench.series(START, START + 10 * HOUR_MS, Resolution::Step(asked));
+        assert_eq!((found.step, found.source.name()), (step, source), "{asked}");
+    }
+}
+
 fn removed(bench: &Bench, keep: &Keep, now: i64) {
     let mut steps = 0;
     while retention::is_due(&bench.db, keep, now).unwrap() {
