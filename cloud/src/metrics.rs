@@ -93,6 +93,7 @@ pub struct Metrics {
     commits: Histogram,
     failed_commits: Counter<u64, AtomicU64>,
     sealed: Counter,
+    not_sealed: Counter,
 }
 
 impl Default for Metrics {
@@ -113,6 +114,7 @@ impl Default for Metrics {
             commits: commits(),
             failed_commits: Counter::default(),
             sealed: Counter::default(),
+            not_sealed: Counter::default(),
         };
         metrics.register();
         metrics
@@ -148,6 +150,11 @@ impl Metrics {
         r.register_with_unit("commit", "Time of a commit", Unit::Seconds, self.commits.clone());
         r.register("failed_commits", "Commits that the database refused", self.failed_commits.clone());
         r.register("sealed_hours", "Hours of devices whose samples were packed", self.sealed.clone());
+        r.register(
+            "damaged_hours",
+            "Times that an hour of a device could not be packed, because what is stored of it is damaged",
+            self.not_sealed.clone(),
+        );
     }
 
     /// A WebSocket opened; counts it until the guard is dropped.
@@ -218,6 +225,11 @@ impl Metrics {
     /// The samples of an hour were packed.
     pub fn sealed(&self) {
         self.sealed.inc();
+    }
+
+    /// What is stored of an hour is damaged.
+    pub fn not_sealed(&self) {
+        self.not_sealed.inc();
     }
 
     /// The text that Prometheus reads.

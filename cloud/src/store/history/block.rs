@@ -77,6 +77,11 @@ impl Block {
         Ok(merged)
     }
 
+    /// How long its texts are together, each counted once in its column.
+    pub fn text_bytes(&self) -> usize {
+        self.columns.iter().flatten().map(Column::text_bytes).sum()
+    }
+
     /// When the sample arrived that came first, ms since 1970.
     pub fn oldest(&self) -> i64 {
         (0..self.len).map(|sample| self.whole(RECEIVED_AT, sample)).min().unwrap_or_default()

@@ -99,6 +99,11 @@ impl Column {
         }
     }
 
+    /// How long its texts are together, each counted once.
+    pub fn text_bytes(&self) -> usize {
+        if let Self::Texts(texts) = self { texts.distinct.iter().map(String::len).sum() } else { 0 }
+    }
+
     /// Writes the column; with a packer, packed where that is shorter.
     pub fn write(&self, out: &mut Vec<u8>, packer: Option<&mut Packer>) {
         let (mut tag, mut plain) = self.encode();

@@ -14,6 +14,9 @@ use super::{HOUR_MS, MINUTE_MS};
 /// always those above the second.
 pub const LONGEST: (i64, i64) = (10_000, 300_000);
 
+/// What is sealed in one piece, in samples.
+pub const MAX_SAMPLES: usize = 40_000;
+
 /// An hour of which something is stored.
 #[derive(Debug)]
 pub struct Found {
@@ -44,7 +47,7 @@ pub fn find(db: &Connection, device: i64, from: i64, to: i64) -> rusqlite::Resul
         })?
         .collect::<rusqlite::Result<_>>()?;
     let sealed = found.len();
-    for hour in with_rows(db, device, first, last)? {
+    for hour in with_rows(db, device, (first, last), usize::MAX)? {
         let place = found.get(..sealed).and_then(|found| found.binary_search_by_key(&hour, |f| f.hour).ok());
         match place.and_then(|place| found.get_mut(place)) {
             Some(found) => found.pending = has_pending(db, device, found)?,
@@ -55,12 +58,17 @@ pub fn find(db: &Connection, device: i64, from: i64, to: i64) -> rusqlite::Resul
     Ok(found)
 }
 
-/// The hours from `first` to `last` of which there are rows.
-pub fn with_rows(db: &Connection, device: i64, first: i64, last: i64) -> rusqlite::Result<Vec<i64>> {
+/// The hours from `first` to `last` of which there are rows, at most `limit`.
+pub fn with_rows(
+    db: &Connection,
+    device: i64,
+    (first, last): (i64, i64),
+    limit: usize,
+) -> rusqlite::Result<Vec<i64>> {
     let mut next =
         db.prepare_cached("SELECT min(at) FROM samples WHERE device = ? AND at BETWEEN ? AND ?")?;
     let (mut hours, mut hour) = (Vec::new(), first);
-    while hour <= last {
+    while hour <= last && hours.len() < limit {
         let span = params![device, start_of(hour), end_of(last)];
         let Some(at) = next.query_row(span, |row| row.get::<_, Option<i64>>(0))? else { break };
         hour = at.div_euclid(HOUR_MS);
@@ -159,50 +167,9 @@ impl Points {
         Self { points: (0..block.len).map(point).collect() }
     }
 
-    /// Those of an hour: the block's, and the rows after `sealed_to`.
-    pub fn read(db: &Connection, device: i64, hour: i64, sealed_to: i64) -> rusqlite::Result<Self> {
-        let mut points = Self::rows(db, device, hour, sealed_to)?;
-        if let Some(bytes) = block(db, device, hour)? {
-            let block = Block::unpack(&bytes, |place| FIELDS.iter().any(|(_, column)| *column == place))?;
-            let mut all = Self::of_block(&block);
-            all.points.append(&mut points.points);
-            // Stable: of the same time, those of the block came first.
-            all.points.sort_by_key(|(at, _)| *at);
-            points = all;
-        }
-        Ok(points)
-    }
-
-    /// The rows of an hour after `sealed_to`.
-    pub fn rows(db: &Connection, device: i64, hour: i64, sealed_to: i64) -> rusqlite::Result<Self> {
-        const QUERY: &str = "SELECT at, voltage, current, power, soc, soc_low, soc_high, temperature, grid_power, \
-            solar_power, load_power, cpu_temperature, wifi_strength FROM samples \
-            WHERE device = ? AND at BETWEEN ? AND ? AND id > ? ORDER BY at, id";
-        let mut statement = db.prepare_cached(QUERY)?;
-        let mut rows = statement.query(params![device, start_of(hour), end_of(hour), sealed_to])?;
-        let mut points = Vec::new();
-        while let Some(row) = rows.next()? {
-            let mut values = [f64::NAN; FIELD_COUNT];
-            for (n, value) in values.iter_mut().enumerate() {
-                *value = row.get::<_, Option<f64>>(n + 1)?.unwrap_or(f64::NAN);
-            }
-            points.push((row.get(0)?, values));
-        }
-        Ok(Self { points })
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.points.is_empty()
-    }
-
     /// The longest step between two samples that is no gap, ms: three times the usual one.
     pub fn longest(&self) -> i64 {
-        let steps = self.points.iter().zip(self.points.iter().skip(1)).map(|((a, _), (b, _))| b - a);
-        let mut steps: Vec<i64> = steps.collect();
-        let middle = steps.len() / 2;
-        let usual = if steps.is_empty() { 0 } else { *steps.select_nth_unstable(middle).1 };
-        (3 * usual).clamp(LONGEST.0, LONGEST.1)
+        longest(self.points.iter().map(|(at, _)| *at))
     }
 
     /// One by one, those with `from <= at <= to`.
@@ -214,14 +181,94 @@ impl Points {
 
     /// Minute by minute.
     pub fn minutes(&self, longest: i64) -> Vec<Rollup> {
-        let mut minutes: Vec<Rollup> = Vec::with_capacity(60);
-        for sample in self.rollups(i64::MIN, i64::MAX) {
-            match minutes.last_mut() {
-                Some(minute) if minute_of(minute) == minute_of(&sample) => minute.merge(&sample, longest),
-                _ => minutes.push(sample),
-            }
-        }
+        let mut minutes = Vec::with_capacity(60);
+        self.rollups(i64::MIN, i64::MAX).for_each(|sample| add_to_minutes(&mut minutes, sample, longest));
         minutes
+    }
+}
+
+/// All samples of an hour, of its block and rows that are not in it. Rows are passed on as they are read: there may be
+/// any number of them.
+#[derive(Debug)]
+pub struct Samples<'a> {
+    db: &'a Connection,
+    device: i64,
+    hour: i64,
+    sealed_to: i64,
+    block: Option<Points>,
+}
+
+impl<'a> Samples<'a> {
+    /// Those of the block, and the rows after `sealed_to`.
+    pub fn open(db: &'a Connection, device: i64, hour: i64, sealed_to: i64) -> rusqlite::Result<Self> {
+        let rolled_up = |place| FIELDS.iter().any(|(_, column)| *column == place);
+        let block = block(db, device, hour)?.map(|bytes| Block::unpack(&bytes, rolled_up)).transpose()?;
+        Ok(Self { db, device, hour, sealed_to, block: block.as_ref().map(Points::of_block) })
+    }
+
+    /// Whether some are in a block.
+    pub fn are_packed(&self) -> bool {
+        self.block.is_some()
+    }
+
+    /// As [`Points::longest`]; of more samples than are ever sealed, by the first of them.
+    pub fn longest(&self) -> rusqlite::Result<i64> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT at FROM samples WHERE device = ? AND at BETWEEN ? AND ? AND id > ? ORDER BY at LIMIT ?",
+        )?;
+        let (from, to) = (start_of(self.hour), end_of(self.hour));
+        let rows = statement
+            .query_map(params![self.device, from, to, self.sealed_to, MAX_SAMPLES], |row| row.get(0))?;
+        let mut times: Vec<i64> = rows.collect::<rusqlite::Result<_>>()?;
+        times.extend(self.block.iter().flat_map(|block| &block.points).map(|(at, _)| *at));
+        times.sort_unstable();
+        Ok(longest(times.into_iter().take(MAX_SAMPLES)))
+    }
+
+    /// Takes those with `from <= at <= to` one by one, in order.
+    pub fn each(&self, (from, to): (i64, i64), mut take: impl FnMut(Rollup)) -> rusqlite::Result<()> {
+        const QUERY: &str = "SELECT at, voltage, current, power, soc, soc_low, soc_high, temperature, grid_power, \
+            solar_power, load_power, cpu_temperature, wifi_strength FROM samples \
+            WHERE device = ? AND at BETWEEN ? AND ? AND id > ? ORDER BY at, id";
+        let (first, last) = (from.max(start_of(self.hour)), to.min(end_of(self.hour)));
+        let mut statement = self.db.prepare_cached(QUERY)?;
+        let mut rows = statement.query(params![self.device, first, last, self.sealed_to])?;
+        let mut packed = self.block.iter().flat_map(|block| block.rollups(from, to)).peekable();
+        while let Some(row) = rows.next()? {
+            let at = row.get(0)?;
+            let mut values = [f64::NAN; FIELD_COUNT];
+            for (n, value) in values.iter_mut().enumerate() {
+                *value = row.get::<_, Option<f64>>(n + 1)?.unwrap_or(f64::NAN);
+            }
+            // Of the same time, those of the block came first.
+            while let Some(sample) = packed.next_if(|sample| sample.first.at <= at) {
+                take(sample);
+            }
+            take(Rollup::of(at, &values));
+        }
+        packed.for_each(take);
+        Ok(())
+    }
+
+    /// Minute by minute.
+    pub fn minutes(&self, longest: i64) -> rusqlite::Result<Vec<Rollup>> {
+        let mut minutes = Vec::with_capacity(60);
+        self.each((i64::MIN, i64::MAX), |sample| add_to_minutes(&mut minutes, sample, longest))?;
+        Ok(minutes)
+    }
+}
+
+fn longest(times: impl Iterator<Item = i64> + Clone) -> i64 {
+    let mut steps: Vec<i64> = times.clone().zip(times.skip(1)).map(|(a, b)| b - a).collect();
+    let middle = steps.len() / 2;
+    let usual = if steps.is_empty() { 0 } else { *steps.select_nth_unstable(middle).1 };
+    (3 * usual).clamp(LONGEST.0, LONGEST.1)
+}
+
+fn add_to_minutes(minutes: &mut Vec<Rollup>, sample: Rollup, longest: i64) {
+    match minutes.last_mut() {
+        Some(minute) if minute_of(minute) == minute_of(&sample) => minute.merge(&sample, longest),
+        _ => minutes.push(sample),
     }
 }
 
@@ -231,11 +278,11 @@ pub fn minute_of(rollup: &Rollup) -> i64 {
 }
 
 /// Roll-ups of minutes of which the samples are gone, with those of samples that came after that.
-pub fn blend(mut minutes: Vec<Rollup>, late: Vec<Rollup>) -> Vec<Rollup> {
+pub fn blend(mut minutes: Vec<Rollup>, late: &[Rollup]) -> Vec<Rollup> {
     for rollup in late {
-        match minutes.binary_search_by_key(&minute_of(&rollup), minute_of) {
-            Ok(place) => minutes.iter_mut().skip(place).take(1).for_each(|minute| minute.blend(&rollup)),
-            Err(place) => minutes.insert(place, rollup),
+        match minutes.binary_search_by_key(&minute_of(rollup), minute_of) {
+            Ok(place) => minutes.iter_mut().skip(place).take(1).for_each(|minute| minute.blend(rollup)),
+            Err(place) => minutes.insert(place, rollup.clone()),
         }
     }
     minutes

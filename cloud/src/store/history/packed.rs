@@ -18,6 +18,15 @@ pub struct Hour {
 }
 
 impl Hour {
+    /// Its roll-up with those of samples that came when its own were gone.
+    pub fn with(&self, late: &[Rollup]) -> Self {
+        let mut hour = self.clone();
+        for late in late {
+            hour.rollup.blend(late);
+        }
+        hour
+    }
+
     /// As it is stored.
     pub fn pack(&self) -> Vec<u8> {
         let Self { rollup, longest } = self;

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use super::buckets::{Bucket, Buckets};
 use super::bytes::Unpacker;
-use super::hour::{self, Found, Kept, Points};
+use super::hour::{self, Found, Kept, Samples};
 use super::packed::unpack_minutes;
 use super::rollup::Rollup;
 use super::{HOUR_MS, MINUTE_MS};
@@ -24,7 +24,7 @@ const WINDOW_BUCKETS: i64 = 500;
 pub enum Resolution {
     /// At most so many buckets; two at least.
     Width(i64),
-    /// Buckets of so many ms.
+    /// Buckets of so many ms, or a little wider so that roll-ups do for them.
     Step(i64),
 }
 
@@ -170,7 +170,7 @@ impl Resolution {
 
     fn step(self, from: i64, to: i64, finest: Source) -> i64 {
         match self {
-            Self::Step(step) => round_up(step.max(1), finest.unit()),
+            Self::Step(step) => rounded(step.max(1), finest),
             Self::Width(width) => {
                 let width = width.max(2);
                 let mut step = rounded((to - from) / width + 1, finest);
@@ -211,7 +211,9 @@ struct Reading<'a> {
 impl Reading<'_> {
     fn add(&mut self, found: Found) -> rusqlite::Result<()> {
         let whole = self.span.0 <= hour::start_of(found.hour) && hour::end_of(found.hour) <= self.span.1;
-        let Some(sealed) = found.sealed else { return self.add_samples(found.hour, 0) };
+        let Some(sealed) = found.sealed else {
+            return self.add_samples(&Samples::open(self.db, self.device, found.hour, 0)?);
+        };
         let longest = sealed.longest;
         if whole && !found.pending {
             if self.source == Source::Hour {
@@ -227,20 +229,15 @@ impl Reading<'_> {
                 return Ok(());
             }
         }
-        if hour::block(self.db, self.device, found.hour)?.is_some() {
-            return self.add_samples(found.hour, found.sealed_to);
+        let samples = Samples::open(self.db, self.device, found.hour, found.sealed_to)?;
+        if samples.are_packed() {
+            return self.add_samples(&samples);
         }
         // The samples are gone: the roll-ups that are left, with what came late.
-        let late = Points::rows(self.db, self.device, found.hour, found.sealed_to)?.minutes(longest);
-        let rollups = if let Some(minutes) = self.minutes(found.hour)? {
-            hour::blend(minutes, late)
-        } else {
-            let mut hour = sealed.rollup;
-            for late in &late {
-                hour.blend(late);
-            }
-            vec![hour]
-        };
+        let late = samples.minutes(longest)?;
+        let minutes = if whole && self.source == Source::Hour { None } else { self.minutes(found.hour)? };
+        let rollups =
+            minutes.map_or_else(|| vec![sealed.with(&late).rollup], |minutes| hour::blend(minutes, &late));
         let (from, to) = self.span;
         for rollup in rollups.into_iter().filter(|rollup| (from..=to).contains(&rollup.first.at)) {
             self.buckets.push(rollup, longest);
@@ -248,13 +245,9 @@ impl Reading<'_> {
         Ok(())
     }
 
-    fn add_samples(&mut self, hour: i64, sealed_to: i64) -> rusqlite::Result<()> {
-        let points = Points::read(self.db, self.device, hour, sealed_to)?;
-        let longest = points.longest();
-        for sample in points.rollups(self.span.0, self.span.1) {
-            self.buckets.push(sample, longest);
-        }
-        Ok(())
+    fn add_samples(&mut self, samples: &Samples<'_>) -> rusqlite::Result<()> {
+        let longest = samples.longest()?;
+        samples.each(self.span, |sample| self.buckets.push(sample, longest))
     }
 
     fn minutes(&mut self, hour: i64) -> rusqlite::Result<Option<Vec<Rollup>>> {

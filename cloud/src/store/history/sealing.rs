@@ -10,14 +10,12 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::HOUR_MS;
 use super::block::Block;
 use super::bytes::Unpacker;
-use super::hour::{self, Points};
+use super::hour::{self, MAX_SAMPLES, Points};
 use super::packed::{Hour, pack_minutes, unpack_minutes};
-use super::rollup::Rollup;
 use crate::store::samples::row::{COLUMN_COUNT, COLUMNS};
 
-/// What is sealed in one piece: samples, and bytes of their texts. An hour with more, which no device of ours sends, stays
-/// as rows, that are read without holding all of them.
-const MAX_SAMPLES: usize = 40_000;
+/// What is sealed in one piece: [`MAX_SAMPLES`], and so many bytes of their texts. An hour with more, which no device of
+/// ours sends, stays as rows, that are read without holding all of them.
 const MAX_TEXT_BYTES: usize = 16 << 20;
 /// Samples of an hour that keep coming are sealed when the oldest has waited so long, ms.
 const PATIENCE_MS: i64 = HOUR_MS;
@@ -50,36 +48,37 @@ pub enum Plan {
 #[derive(Debug)]
 pub struct Sealing {
     of: DeviceHour,
-    /// How many samples are in the block now.
+    /// How many samples are packed.
     pub samples: usize,
     sealed_to: i64,
     newest: i64,
-    block: Vec<u8>,
-    minutes: Vec<u8>,
-    hour: Vec<u8>,
+    packed: Packed,
 }
 
-/// At most `limit` hours of which there are rows and that were over at `before` (ms since 1970), after `after`, by device
-/// and time.
+/// The devices of which there are rows, by their keys, each with the hour of the first one.
+pub fn devices(db: &Connection) -> rusqlite::Result<Vec<(i64, i64)>> {
+    let mut next = db.prepare_cached("SELECT min(device) FROM samples WHERE device >= ?")?;
+    let mut first = db.prepare_cached("SELECT min(at) FROM samples WHERE device = ?")?;
+    let (mut devices, mut from) = (Vec::new(), i64::MIN);
+    while let Some(device) = next.query_row([from], |row| row.get::<_, Option<i64>>(0))? {
+        let at: i64 = first.query_row([device], |row| row.get(0))?;
+        devices.push((device, at.div_euclid(HOUR_MS)));
+        from = device.saturating_add(1);
+    }
+    Ok(devices)
+}
+
+/// At most `limit` hours of a device from `first` on of which there are rows and that were over at `before` (ms since
+/// 1970), by time.
 pub fn due(
     db: &Connection,
+    device: i64,
+    first: i64,
     before: i64,
-    after: Option<DeviceHour>,
     limit: usize,
 ) -> rusqlite::Result<Vec<DeviceHour>> {
-    let last = before.div_euclid(HOUR_MS) - 1;
-    let mut next = db.prepare_cached("SELECT min(device) FROM samples WHERE device >= ?")?;
-    let (mut found, mut device) = (Vec::new(), after.map_or(i64::MIN, |after| after.device));
-    while found.len() < limit {
-        let Some(key) = next.query_row([device], |row| row.get::<_, Option<i64>>(0))? else { break };
-        let first =
-            after.filter(|after| after.device == key).map_or(i64::MIN / HOUR_MS, |after| after.hour + 1);
-        let hours = hour::with_rows(db, key, first, last)?;
-        found.extend(hours.into_iter().map(|hour| DeviceHour { device: key, hour }));
-        device = key + 1;
-    }
-    found.truncate(limit);
-    Ok(found)
+    let hours = hour::with_rows(db, device, (first, before.div_euclid(HOUR_MS) - 1), limit)?;
+    Ok(hours.into_iter().map(|hour| DeviceHour { device, hour }).collect())
 }
 
 /// Hours with rows that are in their block already: a server was stopped between two steps.
@@ -111,68 +110,48 @@ fn prepare_in(db: &Connection, of: DeviceHour, quiet: i64) -> rusqlite::Result<P
     if rows.len == 0 || (rows.newest() > quiet && rows.oldest() > quiet - PATIENCE_MS) {
         return Ok(Plan::Wait);
     }
-    let mut newest = rows.newest();
     let packed = hour::block(db, device, hour)?;
-    let before = packed.as_ref().map(|bytes| Block::unpack(bytes, |_| true)).transpose()?;
+    if let (Some((_, newest, rollup)), None) = (&known, &packed) {
+        let packed = join(db, of, &rows, &Hour::unpack(rollup)?)?;
+        let newest = rows.newest().max(*newest);
+        return Ok(Plan::Seal(Box::new(Sealing { of, samples: rows.len, sealed_to, newest, packed })));
+    }
+    let newest = known.map_or(rows.newest(), |(_, newest, _)| rows.newest().max(newest));
+    let before = packed.map(|bytes| Block::unpack(&bytes, |_| true)).transpose()?;
     let block = before.map_or_else(|| Ok(rows.clone()), |before| before.merge(&rows))?;
-    if block.len > MAX_SAMPLES {
+    if block.len > MAX_SAMPLES || block.text_bytes() > MAX_TEXT_BYTES {
         return Ok(Plan::Leave);
     }
     let points = Points::of_block(&block);
     let longest = points.longest();
-    let mut sealed = Sealed { minutes: points.minutes(longest), hour: None, longest };
-    if let Some((_, known_newest, rollup)) = known {
-        newest = newest.max(known_newest);
-        if packed.is_none() {
-            sealed.add_to(&Hour::unpack(&rollup)?, hour::minutes(db, device, hour)?)?;
-        }
-    }
-    let (minutes, hour) = sealed.pack();
-    Ok(Plan::Seal(Box::new(Sealing {
-        of,
-        samples: block.len,
-        sealed_to,
-        newest,
-        block: block.pack(),
-        minutes,
-        hour,
-    })))
+    let minutes = points.minutes(longest);
+    let packed_minutes = pack_minutes(&minutes);
+    let whole = minutes.into_iter().reduce(|mut hour, minute| {
+        hour.merge(&minute, longest);
+        hour
+    });
+    let hour = whole.map(|rollup| Hour { rollup, longest }.pack()).unwrap_or_default();
+    let packed = Packed { block: Some(block.pack()), minutes: Some(packed_minutes), hour };
+    Ok(Plan::Seal(Box::new(Sealing { of, samples: block.len, sealed_to, newest, packed })))
 }
 
-/// The roll-ups of an hour.
-struct Sealed {
-    minutes: Vec<Rollup>,
-    /// Where it is not that of the minutes.
-    hour: Option<Rollup>,
-    longest: i64,
+/// The samples that came before are gone, and those that came late join the roll-ups that are left. They are not kept: a
+/// block of them alone would pass for the whole hour.
+fn join(db: &Connection, of: DeviceHour, rows: &Block, left: &Hour) -> rusqlite::Result<Packed> {
+    let late = Points::of_block(rows).minutes(left.longest);
+    let minutes = hour::minutes(db, of.device, of.hour)?
+        .map(|bytes| unpack_minutes(&bytes, &mut Unpacker::default()))
+        .transpose()?
+        .map(|minutes| pack_minutes(&hour::blend(minutes, &late)));
+    Ok(Packed { block: None, minutes, hour: left.with(&late).pack() })
 }
 
-impl Sealed {
-    /// The samples that came before are gone; of them there are the hour's roll-up and perhaps those of the minutes.
-    fn add_to(&mut self, before: &Hour, minutes: Option<Vec<u8>>) -> rusqlite::Result<()> {
-        let mut hour = before.rollup.clone();
-        for late in &self.minutes {
-            hour.blend(late);
-        }
-        if let Some(minutes) = minutes {
-            let before = unpack_minutes(&minutes, &mut Unpacker::default())?;
-            self.minutes = hour::blend(before, std::mem::take(&mut self.minutes));
-        }
-        self.longest = before.longest;
-        self.hour = Some(hour);
-        Ok(())
-    }
-
-    fn pack(self) -> (Vec<u8>, Vec<u8>) {
-        let minutes = pack_minutes(&self.minutes);
-        let whole = self.minutes.into_iter().reduce(|mut hour, minute| {
-            hour.merge(&minute, self.longest);
-            hour
-        });
-        let rollup = self.hour.or(whole);
-        let hour = rollup.map(|rollup| Hour { rollup, longest: self.longest }.pack());
-        (minutes, hour.unwrap_or_default())
-    }
+/// What is written of an hour: nothing of what is gone.
+#[derive(Debug)]
+struct Packed {
+    block: Option<Vec<u8>>,
+    minutes: Option<Vec<u8>>,
+    hour: Vec<u8>,
 }
 
 /// All rows of an hour, and the greatest id; none when they are too large.
@@ -199,22 +178,26 @@ fn rows(db: &Connection, of: DeviceHour) -> rusqlite::Result<Option<(Block, i64)
 
 /// Writes the block and the roll-ups. From this transaction on the rows in them do not count any more.
 pub fn seal(db: &Connection, sealing: &Sealing) -> rusqlite::Result<()> {
-    let Sealing { of: DeviceHour { device, hour }, newest, .. } = sealing;
-    db.prepare_cached(
-        "INSERT INTO blocks (device, hour, newest, samples) VALUES (?1, ?2, ?3, ?4) \
-         ON CONFLICT (device, hour) DO UPDATE SET newest = ?3, samples = ?4",
-    )?
-    .execute(params![device, hour, newest, sealing.block])?;
-    db.prepare_cached(
-        "INSERT INTO minutes (device, hour, newest, rollups) VALUES (?1, ?2, ?3, ?4) \
-         ON CONFLICT (device, hour) DO UPDATE SET newest = ?3, rollups = ?4",
-    )?
-    .execute(params![device, hour, newest, sealing.minutes])?;
+    let Sealing { of: DeviceHour { device, hour }, newest, packed, .. } = sealing;
+    if let Some(block) = &packed.block {
+        db.prepare_cached(
+            "INSERT INTO blocks (device, hour, newest, samples) VALUES (?1, ?2, ?3, ?4) \
+             ON CONFLICT (device, hour) DO UPDATE SET newest = ?3, samples = ?4",
+        )?
+        .execute(params![device, hour, newest, block])?;
+    }
+    if let Some(minutes) = &packed.minutes {
+        db.prepare_cached(
+            "INSERT INTO minutes (device, hour, newest, rollups) VALUES (?1, ?2, ?3, ?4) \
+             ON CONFLICT (device, hour) DO UPDATE SET newest = ?3, rollups = ?4",
+        )?
+        .execute(params![device, hour, newest, minutes])?;
+    }
     db.prepare_cached(
         "INSERT INTO hours (device, hour, newest, sealed_to, rollup) VALUES (?1, ?2, ?3, ?4, ?5) \
          ON CONFLICT (device, hour) DO UPDATE SET newest = ?3, sealed_to = ?4, rollup = ?5",
     )?
-    .execute(params![device, hour, newest, sealing.sealed_to, sealing.hour])?;
+    .execute(params![device, hour, newest, sealing.sealed_to, packed.hour])?;
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use rusqlite::Connection;
 use serde_json::json;
 
 use super::HOUR_MS;
+use super::buckets::Bucket;
 use super::query::{Resolution, Series, Windows, series};
 use super::retention::{self, Keep};
 use super::rollup::{FIELD_COUNT, FIELDS, POWER};
@@ -85,7 +86,9 @@ impl Bench {
     }
 
     fn due(&self) -> Vec<DeviceHour> {
-        sealing::due(&self.db, i64::MAX / 2, None, 100).unwrap()
+        let devices = sealing::devices(&self.db).unwrap();
+        let due = |(device, first)| sealing::due(&self.db, device, first, i64::MAX / 2, 100).unwrap();
+        devices.into_iter().flat_map(due).collect()
     }
 
     /// One step of the sealer, as it would be after a restart; false when there is nothing to do.
@@ -398,6 +401,23 @@ fn a_plot_has_at_most_as_many_points_as_there_is_room_for_and_not_many_less() {
     }
 }
 
+#[test]
+fn a_step_that_is_asked_for_is_widened_to_what_roll_ups_can_do() {
+    let mut bench = Bench::new();
+    bench.insert(&(0..300).map(|seq| sample(seq, seq.cast_signed() * 40_000)).collect::<Vec<_>>());
+    for (asked, step, source) in [
+        (1, 1_000, "raw"),
+        (119_000, 119_000, "raw"),
+        (121_000, 180_000, "minute"),
+        (1_801_000, 1_860_000, "minute"),
+        (2 * HOUR_MS, 2 * HOUR_MS, "hour"),
+        (2 * HOUR_MS + 60_000, 3 * HOUR_MS, "hour"),
+    ] {
+        let found = bench.series(START, START + 10 * HOUR_MS, Resolution::Step(asked));
+        assert_eq!((found.step, found.source.name()), (step, source), "{asked}");
+    }
+}
+
 fn removed(bench: &Bench, keep: &Keep, now: i64) {
     let mut steps = 0;
     while retention::is_due(&bench.db, keep, now).unwrap() {
@@ -444,8 +464,6 @@ fn what_is_too_old_goes_kind_by_kind_and_what_is_left_is_still_right() {
         assert_eq!(hour.samples, by_hour.buckets[0].rollup.samples + 1);
         bench.seal_all();
     }
-    assert_eq!(samples::range(&bench.db, DEVICE, &id(), span.0, span.1, 10).unwrap().samples.len(), 1);
-
     let now = bench.received + 1_000;
     removed(&bench, &Keep { samples: Some(500), minutes: Some(500), hours: None }, now);
     let left = bench.series(span.0, span.1, Resolution::Step(600_000));
@@ -453,6 +471,46 @@ fn what_is_too_old_goes_kind_by_kind_and_what_is_left_is_still_right() {
     assert_eq!(left.buckets.len(), by_hour.buckets.len());
     removed(&bench, &Keep { samples: Some(500), minutes: Some(500), hours: Some(500) }, now);
     assert!(bench.series(span.0, span.1, Resolution::Step(HOUR_MS)).buckets.is_empty());
+}
+
+#[test]
+fn samples_that_come_late_again_and_again_join_what_is_left_of_their_hour() {
+    for (keep, unit) in [
+        (Keep { samples: Some(500), ..Keep::default() }, 60_000),
+        (Keep { samples: Some(500), minutes: Some(500), hours: None }, HOUR_MS),
+    ] {
+        let mut bench = Bench::new();
+        bench.insert(&(0..700).map(|seq| sample(seq, seq.cast_signed() * 5_000)).collect::<Vec<_>>());
+        bench.seal_all();
+        removed(&bench, &keep, bench.received + 1_000);
+        let span = (START, START + HOUR_MS - 1);
+        for late in 1..=4_u64 {
+            let at = late.cast_signed() * 777_777;
+            let fresh = sample(10_000 + late, at);
+            bench.insert(std::slice::from_ref(&fresh));
+            let answers = |bench: &Bench| {
+                let plot = |step| bench.series(span.0, span.1, Resolution::Step(step));
+                [plot(1_000), plot(60_000), plot(HOUR_MS)]
+            };
+            let before = answers(&bench);
+            bench.seal_all();
+            let after = answers(&bench);
+            for (before, after) in before.iter().zip(&after) {
+                let samples: u32 = after.buckets.iter().map(|bucket| bucket.rollup.samples).sum();
+                assert_eq!(u64::from(samples), 700 + late, "step {}", after.step);
+                assert_eq!((before.step, before.source), (after.step, after.source));
+                assert_eq!(before.buckets.len(), after.buckets.len());
+                for (before, after) in before.buckets.iter().zip(&after.buckets) {
+                    let stats = |bucket: &Bucket| format!("{:?}", (bucket.at, bucket.rollup.stats));
+                    // Of a field without values they are NaN, which is not equal to itself.
+                    assert_eq!(stats(before), stats(after));
+                    near(before.rollup.energy.charged, after.rollup.energy.charged);
+                    assert_eq!(before.rollup.energy.covered, after.rollup.energy.covered);
+                }
+            }
+            assert_eq!(after[0].step, unit, "what is gone does not come back with one late sample");
+        }
+    }
 }
 
 #[test]
@@ -494,6 +552,27 @@ fn an_hour_that_is_too_large_stays_as_rows_and_is_removed_as_such() {
 }
 
 #[test]
+fn texts_that_come_late_again_and_again_do_not_grow_a_block_without_bound() {
+    let mut bench = Bench::new();
+    let padded = |seq: u64| {
+        let mut sample = sample(seq, seq.cast_signed() * 1_000);
+        sample.extra.insert("padding".into(), format!("{seq}{}", "x".repeat(200_000)).into());
+        sample
+    };
+    for round in 0..2 {
+        bench.insert(&(round * 50..round * 50 + 50).map(padded).collect::<Vec<_>>());
+        let plan = sealing::prepare(&bench.db, bench.due()[0], i64::MAX).unwrap();
+        assert_eq!(matches!(plan, Plan::Leave), round == 1, "{plan:?}");
+        if round == 0 {
+            bench.seal_all();
+        }
+    }
+    // They are rows, and in every answer.
+    bench.check_pages();
+    bench.check_series((START, START + HOUR_MS), 60_000);
+}
+
+#[test]
 fn an_hour_waits_for_samples_that_are_still_arriving_but_not_for_ever() {
     let mut bench = Bench::new();
     bench.insert(&(0..10).map(|seq| sample(seq, seq.cast_signed() * 1_000)).collect::<Vec<_>>());
@@ -507,9 +586,11 @@ fn an_hour_waits_for_samples_that_are_still_arriving_but_not_for_ever() {
     assert!(matches!(sealing::prepare(&bench.db, hour, bench.received - 1).unwrap(), Plan::Seal(_)));
     // What is not over yet is not due.
     let end = super::hour::end_of(hour.hour);
-    assert_eq!(sealing::due(&bench.db, end, None, 9).unwrap(), []);
-    assert_eq!(sealing::due(&bench.db, end + 1, None, 9).unwrap(), [hour]);
-    assert_eq!(sealing::due(&bench.db, end + 1, Some(hour), 9).unwrap(), []);
+    let due = |before, first, limit| sealing::due(&bench.db, DEVICE, first, before, limit).unwrap();
+    assert_eq!(due(end, 0, 9), []);
+    assert_eq!(due(end + 1, 0, 9), [hour]);
+    assert_eq!(due(end + 1, hour.hour + 1, 9), []);
+    assert_eq!(due(end + 1, 0, 0), []);
 }
 
 #[test]
