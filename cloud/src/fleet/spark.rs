@@ -9,6 +9,7 @@ pub const MINUTES: u8 = 15;
 const MINUTE_MS: i64 = 60_000;
 /// The minute that is going on is kept beside them, and those of a clock that is ahead by as much as is taken.
 const SLOTS: usize = MINUTES as usize + 1 + AHEAD;
+#[expect(clippy::cast_possible_truncation, reason = "a few minutes")]
 const AHEAD: usize = (AHEAD_MS / MINUTE_MS) as usize + 1;
 
 /// Means of each minute; late samples find their place in it.

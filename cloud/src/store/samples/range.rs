@@ -11,6 +11,9 @@ use crate::store::history::HOUR_MS;
 use crate::store::history::block::{Block, Whole};
 use crate::store::history::hour::{self, Kept};
 
+/// What a row has beside its columns, and whose rows are meant.
+const FROM: &str = "(SELECT boot_id FROM boots WHERE key = boot), id FROM samples WHERE device = ?1";
+
 /// A page of history ends when its texts are larger than this, in bytes: unknown fields may fill a frame.
 const PAGE_TEXT_BYTES: usize = 4 << 20;
 
@@ -114,11 +117,9 @@ impl Page<'_> {
         if after.is_some() {
             self.skipped = self.from.skip;
         }
-        const FIELDS: &str =
-            "(SELECT boot_id FROM boots WHERE key = boot), id FROM samples WHERE device = ?1";
         let mut statement = db.prepare_cached(&format!(
-            "SELECT {COLUMNS}, {FIELDS} AND at = ?2 AND id > ?3 UNION ALL \
-             SELECT {COLUMNS}, {FIELDS} AND at > ?2 AND at <= ?4 AND id > ?5 ORDER BY at, id"
+            "SELECT {COLUMNS}, {FROM} AND at = ?2 AND id > ?3 UNION ALL \
+             SELECT {COLUMNS}, {FROM} AND at > ?2 AND at <= ?4 AND id > ?5 ORDER BY at, id"
         ))?;
         let after_id = after.map_or(sealed_to, |(id, _)| id);
         let mut rows = statement.query(params![device, from, after_id, to, sealed_to])?;
