@@ -75,7 +75,7 @@ async fn export(
     }
     let key = device.key;
     let rest = match step(&query)? {
-        None => Rest::Samples(Cursor { at: from, skip: 0 }),
+        None => Rest::Samples(Cursor::before(from)),
         Some(step) => {
             let windows = app.store.read(move |db| Windows::new(db, key, (from, to), Resolution::Step(step)));
             Rest::Buckets(windows.await?)

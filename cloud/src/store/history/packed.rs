@@ -19,6 +19,7 @@ pub struct Hour {
 
 impl Hour {
     /// Its roll-up with those of samples that came when its own were gone.
+    #[must_use]
     pub fn with(&self, late: &[Rollup]) -> Self {
         let mut hour = self.clone();
         for late in late {

@@ -61,24 +61,28 @@ pub fn series(
     // What is sealed meanwhile must be seen either as rows or as a block.
     let snapshot = db.unchecked_transaction()?;
     let step = resolution.on(&snapshot, device, from, to)?;
-    let source = Source::of(step);
+    let buckets = buckets(&snapshot, device, (from, to), step)?;
+    snapshot.finish()?;
+    Ok(Series { step, source: Source::of(step), buckets })
+}
+
+/// The buckets of a step. What is gone for its age is in the bucket in which the roll-up begins that is left of it.
+fn buckets(db: &Connection, device: i64, span: (i64, i64), step: i64) -> rusqlite::Result<Vec<Bucket>> {
     let mut reader = Reading {
-        db: &snapshot,
+        db,
         device,
-        span: (from, to),
-        source,
+        span,
+        source: Source::of(step),
         buckets: Buckets::new(step),
         unpacker: Unpacker::default(),
     };
-    for found in hour::find(&snapshot, device, from, to)? {
+    for found in hour::find(db, device, span.0, span.1)? {
         reader.add(found)?;
     }
-    let buckets = reader.buckets.finish();
-    snapshot.finish()?;
-    Ok(Series { step, source, buckets })
+    Ok(reader.buckets.finish())
 }
 
-/// The buckets of a long time, some hours at once.
+/// The buckets of a long time, some hours at once, all of the same step whatever is removed meanwhile.
 #[derive(Debug)]
 pub struct Windows {
     device: i64,
@@ -109,9 +113,10 @@ impl Windows {
         self.at = end;
         // A bucket includes the energy on the way from and to its neighbours, so these must be seen.
         let seen = (start - hour::LONGEST.1, end.saturating_add(hour::LONGEST.1));
-        let series = series(db, device, (seen.0.max(from), seen.1.min(to)), Resolution::Step(step))?;
-        let inside = series.buckets.into_iter().filter(|bucket| (start..end).contains(&bucket.at));
-        Ok(Some(inside.collect()))
+        let snapshot = db.unchecked_transaction()?;
+        let buckets = buckets(&snapshot, device, (seen.0.max(from), seen.1.min(to)), step)?;
+        snapshot.finish()?;
+        Ok(Some(buckets.into_iter().filter(|bucket| (start..end).contains(&bucket.at)).collect()))
     }
 }
 

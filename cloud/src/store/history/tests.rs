@@ -168,7 +168,7 @@ impl Bench {
     }
 
     fn check_pages(&self) {
-        let (mut found, mut cursor) = (Vec::new(), Cursor { at: START, skip: 0 });
+        let (mut found, mut cursor) = (Vec::new(), Cursor::before(START));
         loop {
             let (page, next) = samples::page(&self.db, DEVICE, &id(), cursor, i64::MAX, 13).unwrap();
             assert!(page.len() <= 13 && (next.is_none() || page.len() == 13));
@@ -510,6 +510,53 @@ fn samples_that_come_late_again_and_again_join_what_is_left_of_their_hour() {
             }
             assert_eq!(after[0].step, unit, "what is gone does not come back with one late sample");
         }
+    }
+}
+
+#[test]
+fn an_export_keeps_its_step_while_samples_are_removed() {
+    let mut bench = Bench::new();
+    bench.insert(&(0..6_000).map(|seq| sample(seq, seq.cast_signed() * 10_000)).collect::<Vec<_>>());
+    bench.seal_all();
+    let span = (START, START + 20 * HOUR_MS);
+    let mut windows = Windows::new(&bench.db, DEVICE, span, Resolution::Step(30_000)).unwrap();
+    let mut found = windows.next(&bench.db).unwrap().unwrap();
+    removed(&bench, &Keep { samples: Some(500), ..Keep::default() }, bench.received + 1_000);
+    while let Some(buckets) = windows.next(&bench.db).unwrap() {
+        found.extend(buckets);
+    }
+    assert!(found.windows(2).all(|pair| pair[0].at < pair[1].at));
+    assert!(found.iter().all(|bucket| bucket.at % 30_000 == 0));
+    assert!(found.windows(2).any(|pair| pair[1].at - pair[0].at == 30_000));
+    assert_eq!(found.iter().map(|bucket| bucket.rollup.samples).sum::<u32>(), 6_000);
+}
+
+#[test]
+fn pages_go_on_where_they_were_whatever_is_packed_between_them_and_however_many_are_of_one_time() {
+    let mut bench = Bench::new();
+    let mut numbers = 0..;
+    let mut insert = |bench: &mut Bench, times: &[i64]| {
+        let samples: Vec<_> = times.iter().zip(&mut numbers).map(|(at, seq)| sample(seq, *at)).collect();
+        bench.insert(&samples);
+    };
+    // A clock that stands still, then goes on, and samples beside those that are packed.
+    insert(&mut bench, &[5_000; 40]);
+    bench.seal_all();
+    insert(&mut bench, &[5_000; 60]);
+    insert(&mut bench, &[4_000, 6_000, 6_000, 4_000_000, 4_000_000]);
+    for steps in [0, 1, 2, 3] {
+        let (mut found, mut cursor) = (Vec::new(), Cursor::before(START));
+        loop {
+            let (page, next) = samples::page(&bench.db, DEVICE, &id(), cursor, i64::MAX, 7).unwrap();
+            found.extend(page);
+            for _ in 0..steps {
+                bench.step();
+            }
+            let Some(next) = next else { break };
+            cursor = next;
+        }
+        assert!(found.iter().eq(bench.model.iter().map(|sample| &sample.stored)), "{steps}");
+        insert(&mut bench, &[5_000; 30]);
     }
 }
 

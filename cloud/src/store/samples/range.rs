@@ -11,6 +11,9 @@ use crate::store::history::HOUR_MS;
 use crate::store::history::block::{Block, Whole};
 use crate::store::history::hour::{self, Kept};
 
+/// What a row has beside its columns, and whose rows are meant.
+const FROM: &str = "(SELECT boot_id FROM boots WHERE key = boot), id FROM samples WHERE device = ?1";
+
 /// A page of history ends when its texts are larger than this, in bytes: unknown fields may fill a frame.
 const PAGE_TEXT_BYTES: usize = 4 << 20;
 
@@ -29,7 +32,17 @@ pub struct Cursor {
     /// ms since 1970.
     pub at: i64,
     /// How many of exactly that time lie before it.
-    pub skip: usize,
+    skip: usize,
+    /// The row before it, if it is one, and how many samples of its hour were packed then. As long as that is so, the place
+    /// is found at once however many are of that time.
+    row: Option<(i64, usize)>,
+}
+
+impl Cursor {
+    /// Before the first sample of that time, ms since 1970.
+    pub fn before(at: i64) -> Self {
+        Self { at, skip: 0, row: None }
+    }
 }
 
 /// The samples of a device with `from <= at <= to`, the oldest `limit` of them, or fewer if they are large.
@@ -41,7 +54,7 @@ pub fn range(
     to: i64,
     limit: usize,
 ) -> rusqlite::Result<History> {
-    let (samples, next) = page(db, device, id, Cursor { at: from, skip: 0 }, to, limit)?;
+    let (samples, next) = page(db, device, id, Cursor::before(from), to, limit)?;
     Ok(History { samples, truncated: next.is_some() })
 }
 
@@ -56,7 +69,7 @@ pub fn page(
 ) -> rusqlite::Result<(Vec<StoredSample>, Option<Cursor>)> {
     // What is sealed meanwhile must be seen either as rows or as a block.
     let snapshot = db.unchecked_transaction()?;
-    let mut page = Page { id, from, to, limit, skipped: 0, bytes: 0, samples: Vec::new() };
+    let mut page = Page { id, from, to, limit, skipped: 0, bytes: 0, samples: Vec::new(), last: None };
     let (mut at, mut full) = (from.at, false);
     while at <= to && !full {
         let Some(hour) = hour::next(&snapshot, device, (at, to), Kept::Samples)? else { break };
@@ -89,6 +102,8 @@ struct Page<'a> {
     skipped: usize,
     bytes: usize,
     samples: Vec<StoredSample>,
+    /// Of the last sample, as in [`Cursor`].
+    last: Option<(i64, usize)>,
 }
 
 impl Page<'_> {
@@ -96,14 +111,23 @@ impl Page<'_> {
     fn add_hour(&mut self, db: &Connection, device: i64, hour: i64) -> rusqlite::Result<bool> {
         let (block, sealed_to) = whole_block(db, device, hour)?;
         let (from, to) = (self.from.at.max(hour::start_of(hour)), self.to.min(hour::end_of(hour)));
+        let count = block.as_ref().map_or(0, |block| block.block.len);
+        let after =
+            self.from.row.filter(|(id, packed)| from == self.from.at && *packed == count && *id > sealed_to);
+        if after.is_some() {
+            self.skipped = self.from.skip;
+        }
         let mut statement = db.prepare_cached(&format!(
-            "SELECT {COLUMNS}, (SELECT boot_id FROM boots WHERE key = boot) FROM samples \
-             WHERE device = ? AND at BETWEEN ? AND ? AND id > ? ORDER BY at, id"
+            "SELECT {COLUMNS}, {FROM} AND at = ?2 AND id > ?3 UNION ALL \
+             SELECT {COLUMNS}, {FROM} AND at > ?2 AND at <= ?4 AND id > ?5 ORDER BY at, id"
         ))?;
-        let mut rows = statement.query(params![device, from, to, sealed_to])?;
+        let after_id = after.map_or(sealed_to, |(id, _)| id);
+        let mut rows = statement.query(params![device, from, after_id, to, sealed_to])?;
         rows.advance()?;
+        // Of the same time, those of the block came before the row.
+        let first = from.saturating_add(i64::from(after.is_some()));
         let mut places = block.iter().flat_map(|block| (0..block.block.len).map(move |place| (block, place)));
-        let mut packed = places.find(|(block, place)| block.block.at(*place) >= from);
+        let mut packed = places.find(|(block, place)| block.block.at(*place) >= first);
         loop {
             let row = rows.get();
             let at = row.map(|row| row.get::<_, i64>(AT)).transpose()?;
@@ -111,12 +135,12 @@ impl Page<'_> {
                 packed.filter(|(block, place)| block.block.at(*place) <= to.min(at.unwrap_or(i64::MAX)));
             let full = match (next, row) {
                 (Some((block, place)), _) => {
-                    let full = self.add(&block.sample(place))?;
+                    let full = self.add(&block.sample(place), None)?;
                     packed = places.next();
                     full
                 }
                 (None, Some(row)) => {
-                    let full = self.add(row)?;
+                    let full = self.add(row, Some((row.get(COLUMN_COUNT + 1)?, count)))?;
                     rows.advance()?;
                     full
                 }
@@ -129,7 +153,7 @@ impl Page<'_> {
     }
 
     /// Adds a sample; true when there is no room for it.
-    fn add(&mut self, sample: &impl Cells) -> rusqlite::Result<bool> {
+    fn add(&mut self, sample: &impl Cells, row: Option<(i64, usize)>) -> rusqlite::Result<bool> {
         if self.skipped < self.from.skip && sample.cell(AT)?.as_i64()? == self.from.at {
             self.skipped += 1;
             return Ok(false);
@@ -143,6 +167,7 @@ impl Page<'_> {
             }
         }
         self.samples.push(read(sample, self.id)?);
+        self.last = row;
         Ok(false)
     }
 
@@ -151,7 +176,7 @@ impl Page<'_> {
         let at = self.samples.last()?.at;
         let same = self.samples.iter().rev().take_while(|sample| sample.at == at).count();
         let before = if at == self.from.at { self.from.skip } else { 0 };
-        Some(Cursor { at, skip: before + same })
+        Some(Cursor { at, skip: before + same, row: self.last })
     }
 }
 
