@@ -70,7 +70,7 @@ impl Fleet {
         self.known.locked().devices.values().find(|device| device.key == key).cloned()
     }
 
-    /// Devices that were all there not long ago: connected, or heard of within [`LATELY_MS`] before the last one that was.
+    /// Devices that were all there not long ago: connected, or heard of within `LATELY_MS` before the last one that was.
     /// After a start that is what the store remembers.
     pub fn active(&self) -> usize {
         let heard: Vec<i64> = self.known.locked().devices.values().filter_map(|d| d.last_heard()).collect();
