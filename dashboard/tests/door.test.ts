@@ -105,6 +105,18 @@ test("a message reaches the listeners of its room only", async () => {
   await vi.waitFor(() => expect(heard.map(({ type }) => type)).toEqual(["device.event", "alarm"]));
 });
 
+test("the room of a device that was removed is joined again, for the next one of its name", async () => {
+  open();
+  listen("device/ems_001");
+  listen("devices");
+  await joined("device/ems_001", "devices");
+  server.send({ type: "device.removed", payload: { device_id: "ems_001" } });
+  server.send({ type: "device.removed", payload: { device_id: "ems_002" } });
+  await joined("device/ems_001", "devices", "device/ems_001");
+  await turn(50);
+  expect(server.said).toHaveLength(3);
+});
+
 test("malformed frames are ignored, and the stream goes on", async () => {
   const warned = vi.spyOn(console, "warn").mockImplementation(() => undefined);
   open();

@@ -58,6 +58,16 @@ test("updates change rows, add new ones, take out removed ones, and keep the min
   await vi.waitFor(() => expect(ids()).toEqual(["a", "c"]));
 });
 
+test("the minutes of a device that has been silent for longer are gone", async () => {
+  const spark = { step_s: 60, soc: [80, null], power: [1, 2] };
+  server.onJoin = () => [snapshot([row("a", { spark })])];
+  leave = store.subscribe(() => undefined);
+  await vi.waitFor(() => expect(store.getSnapshot().rows.get("a")?.spark).toEqual(spark));
+  server.send(update([{ ...row("a", { soc: 81 }), spark: null }]));
+  await vi.waitFor(() => expect(store.getSnapshot().rows.get("a")?.soc).toBe(81));
+  expect(store.getSnapshot().rows.get("a")?.spark).toBeNull();
+});
+
 test("a device that went while the connection was away is gone after it", async () => {
   server.onJoin = () => [snapshot([row("a"), row("b")])];
   leave = store.subscribe(() => undefined);

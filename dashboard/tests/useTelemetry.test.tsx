@@ -80,6 +80,7 @@ test("frames that are no sample of this device are ignored, and the stream goes 
   const { result } = mount();
   await waitFor(() => expect(result.current.status).toBe("OPEN"));
   server.send(sample(1));
+  await waitFor(() => expect(result.current.data?.seq).toBe(1));
   const bad = ["", "{", "null", "[]", "7", `"x"`, JSON.stringify(sample(2, { device_id: "ems_999" })), "[".repeat(50_000)];
   for (const frame of bad) server.send(frame);
   server.send(sample(2, { battery: { voltage: null, soc: 85 } }));

@@ -292,7 +292,7 @@ mod tests {
             (-1.0, -1),
             (0.0, 0),
             (1e9, 0x7FFF),
-            (-1e9, -0x7FFF),
+            (-1e9, -0x8000),
             (f64::NAN, 0),
         ] {
             assert_eq!(below(value), whole, "{value}");

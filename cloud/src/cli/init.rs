@@ -12,7 +12,7 @@ use crate::auth::role::Role;
 use crate::auth::user::{MAX_NAME, is_sound_name};
 use crate::certificates::{self, Certificates};
 use crate::clock;
-use crate::data_dir::{DataDir, give_to_the_owner_of_the_folder, write_new};
+use crate::data_dir::{DataDir, open_own, write_new};
 use crate::store::{open_connection, users};
 
 #[derive(Debug, Args)]
@@ -81,9 +81,9 @@ impl Init {
     fn first_admin(&self, data: &DataDir) -> Result<(), Failure> {
         let path = data.database();
         let existed = path.exists();
+        own(&path)?;
         let db = open_connection(&path)
             .map_err(|error| Failure::config(format!("{}: {error}", path.display())))?;
-        restrict(&path)?;
         let sql = |error| Failure::other(format!("{}: {error}", path.display()));
         say(format_args!(
             "database     {}{}",
@@ -121,11 +121,12 @@ fn jwt_key(data: &DataDir) -> Result<(), Failure> {
     say(format_args!("session key  {}", path.display()))
 }
 
-/// The database is made by SQLite with the usual permissions, and its side files inherit them.
-fn restrict(path: &Path) -> Result<(), Failure> {
+/// Makes the database, empty, unless it is there: SQLite would make it with the usual permissions. The files beside it
+/// inherit those that it has.
+fn own(path: &Path) -> Result<(), Failure> {
     use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600))
-        .and_then(|()| give_to_the_owner_of_the_folder(path))
+    open_own(path)
+        .and_then(|file| file.set_permissions(fs::Permissions::from_mode(0o600)))
         .map_err(|error| Failure::config(format!("{}: {error}", path.display())))
 }
 

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use rusqlite::Connection;
 
-use crate::data_dir::DataDir;
+use crate::data_dir::{DataDir, open_own};
 use crate::store::open_connection;
 use crate::systemd;
 
@@ -131,6 +131,8 @@ fn open_database(data: &DataDir) -> Result<Connection, Failure> {
             path.display()
         )));
     }
+    // As root too, it is the file itself that is written, and not what a link names.
+    open_own(&path).map_err(|error| Failure::config(format!("{}: {error}", path.display())))?;
     open_connection(&path).map_err(|error| Failure::config(format!("{}: {error}", path.display())))
 }
 

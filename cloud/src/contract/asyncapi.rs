@@ -20,7 +20,7 @@ const TO_USERS: &[(&str, &str, &str)] = &[
     ("subscribed", "Room", "A room was joined"),
     ("unsubscribed", "Room", "A room was left"),
     (kind::STATUS, "Status", "In device/{id} and devices: presence"),
-    ("device.removed", "Removed", "In devices: a device was taken off the registry"),
+    ("device.removed", "Removed", "In device/{id} and devices: a device was taken off the registry"),
     (
         kind::TELEMETRY,
         "Telemetry",

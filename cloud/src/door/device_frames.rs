@@ -17,7 +17,7 @@ use super::device::{Connection, End};
 use super::error_frame;
 use crate::clock;
 use crate::commands;
-use crate::fleet::device::Refused;
+use crate::fleet::device::{Late, Refused};
 use crate::metrics::{Door, Outcome};
 use crate::rooms::Topic;
 use crate::socket::{Incoming, Utf8Bytes};
@@ -180,7 +180,6 @@ impl Connection {
         }
         // The backlog may be of earlier boots: it says nothing about the present one.
         self.attach(None).await?;
-        self.device.late(&good);
         self.store(good, true).await
     }
 
@@ -320,6 +319,11 @@ impl Connection {
     ) -> (Arrival, impl FnOnce(Result<Stored, StoreError>) + Send + use<>) {
         let count = samples.len();
         let acks = by_boot(&samples);
+        let mut new: Vec<Late> = if late {
+            samples.iter().map(|sample| Late::of(sample, now.millis())).collect()
+        } else {
+            Vec::new()
+        };
         let (link, device, metrics) = (self.link.clone(), self.device.clone(), self.app.metrics.clone());
         let arrival = Arrival { device: device.key, received_at: now.millis(), samples };
         link.begin();
@@ -331,9 +335,16 @@ impl Connection {
                 return;
             };
             metrics.samples(Outcome::Stored, stored.new);
-            metrics.samples(Outcome::Duplicate, stored.duplicates);
+            metrics.samples(Outcome::Duplicate, stored.duplicates.len());
             metrics.acknowledged(arrived.elapsed());
             link.stored(acks);
+            if late && stored.new > 0 {
+                let mut place = 0..;
+                new.retain(|_| {
+                    place.next().is_some_and(|place| stored.duplicates.binary_search(&place).is_err())
+                });
+                device.late(&new);
+            }
             if let Some((from, to)) = stored.span.filter(|_| late) {
                 device.backfilled(from, to);
             }

@@ -28,6 +28,7 @@ use crate::store::devices::DeviceRow;
 use crate::store::facts::Facts;
 use crate::store::samples::StoredSample;
 use crate::sync::Locked;
+pub use samples::Late;
 pub use shown::RowChange;
 use state::{RowState, State};
 pub use state::{Snapshot, Status};
@@ -169,11 +170,21 @@ impl Device {
         for link in state.claims.all() {
             link.close(CloseCode::Revoked, "this device is no longer registered");
         }
-        for subscriber in &state.subscribers {
-            subscriber.removed();
+        let gone = self.removed_message();
+        // Whoever is in both rooms is told once.
+        for subscriber in state.subscribers.drain(..) {
+            subscriber.removed(self.key, &gone);
         }
-        let gone = encode("device.removed", &serde_json::json!({ "device_id": self.id }));
-        self.hub.event(Topic::Devices, Some(&self.id), &gone.into());
+        self.hub.latest(Topic::Devices, Some(&self.id), (What::Removed, self.key), &gone);
+    }
+
+    fn removed_message(&self) -> Utf8Bytes {
+        encode("device.removed", &serde_json::json!({ "device_id": self.id })).into()
+    }
+
+    /// Whether it is not registered any more; another one may have its name.
+    pub fn is_removed(&self) -> bool {
+        self.state.locked().removed
     }
 
     /// A connection was authenticated. It does not speak for the device before [`Self::attach`].
@@ -256,7 +267,7 @@ impl Device {
             subscriber.telemetry(self.key, latest);
         }
         if state.removed {
-            subscriber.removed();
+            subscriber.removed(self.key, &self.removed_message());
         }
         state.subscribers.push(subscriber);
     }

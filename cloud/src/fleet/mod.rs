@@ -78,7 +78,8 @@ impl Fleet {
         heard.into_iter().filter(|heard| newest - heard <= LATELY_MS).count()
     }
 
-    fn get(&self, id: &DeviceId) -> Option<Arc<Device>> {
+    /// The device of that name, as far as is known at this moment.
+    pub fn get(&self, id: &DeviceId) -> Option<Arc<Device>> {
         self.known.locked().devices.get(id).cloned()
     }
 
@@ -128,7 +129,8 @@ impl Fleet {
         device.filter(|device| matches && device.is_enabled())
     }
 
-    async fn refresh_or_warn(&self) {
+    /// As [`Self::refresh`]; a failure is logged.
+    pub async fn refresh_or_warn(&self) {
         if let Err(error) = self.refresh().await {
             warn!(%error, "the registry of devices could not be read");
         }

@@ -97,7 +97,7 @@ impl Watcher for Subscriber {
         }
     }
 
-    fn removed(&self) {
+    fn removed(&self, _: i64, _: &Utf8Bytes) {
         self.slot.locked().removed = true;
         self.wake.ring();
     }

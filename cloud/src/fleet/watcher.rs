@@ -17,6 +17,6 @@ pub trait Watcher: Send + Sync {
     fn status(&self, device: i64, message: &Utf8Bytes);
     /// A message that must not be missed.
     fn event(&self, message: &Utf8Bytes);
-    /// The device is no longer registered.
-    fn removed(&self);
+    /// The device with this key is no longer registered: a `device.removed`.
+    fn removed(&self, device: i64, message: &Utf8Bytes);
 }

@@ -35,6 +35,8 @@ pub enum What {
     Status,
     /// The span of late samples of a device.
     Backfill,
+    /// That a device is no longer registered. It has no successor: it is never replaced.
+    Removed,
     /// A UWB tag's position.
     Location,
     /// The rows of the room `fleet`.
@@ -322,8 +324,9 @@ impl Watcher for Mailbox {
         Self::event(self, message);
     }
 
-    /// The room of all devices tells it.
-    fn removed(&self) {}
+    fn removed(&self, device: i64, message: &Utf8Bytes) {
+        self.latest((What::Removed, device), Latest::Text(message.clone()));
+    }
 }
 
 #[cfg(test)]

@@ -66,12 +66,12 @@ pub struct Arrival {
 }
 
 /// What became of an [`Arrival`] that is durable now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Stored {
     /// Samples that were new.
     pub new: usize,
-    /// Samples that had been stored before.
-    pub duplicates: usize,
+    /// Samples that had been stored before: their places in the arrival, ascending.
+    pub duplicates: Vec<usize>,
     /// The first and last place of the new ones on the time axis, ms since 1970.
     pub span: Option<(i64, i64)>,
 }

@@ -265,13 +265,13 @@ impl Answer {
 
 fn store(db: &Connection, seen: &mut Seen, arrival: &Arrival) -> rusqlite::Result<Stored> {
     let mut stored = Stored::default();
-    for sample in &arrival.samples {
+    for (place, sample) in arrival.samples.iter().enumerate() {
         if samples::insert(db, seen, arrival.device, arrival.received_at, sample)? {
             stored.new += 1;
             let at = samples::at(sample, arrival.received_at);
             stored.span = Some(stored.span.map_or((at, at), |(from, to)| (from.min(at), to.max(at))));
         } else {
-            stored.duplicates += 1;
+            stored.duplicates.push(place);
         }
     }
     Ok(stored)

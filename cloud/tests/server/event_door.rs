@@ -119,6 +119,28 @@ async fn a_fleet_comes_over_one_socket_with_presence_and_the_last_value_of_each(
 }
 
 #[tokio::test]
+async fn a_page_is_told_that_a_device_was_removed_and_follows_the_next_one_of_its_name() {
+    let site = Site::new();
+    let server = site.serve();
+    let user = User::login(&server).await;
+    site.add("ems_001");
+    let mut socket = user.enter(&server, "/ws").await;
+    let join = json!({"type": "subscribe", "payload": {"room": "device/ems_001"}});
+    socket.say(join.clone()).await;
+    socket.expect("device.status").await;
+    user.http.delete(server.url("/api/devices/ems_001")).send().await.unwrap();
+    assert_eq!(socket.expect("device.removed").await, json!({"device_id": "ems_001"}));
+    socket.say(join.clone()).await;
+    assert_eq!(socket.expect("error").await["code"], "not_found");
+    let token = site.add("ems_001");
+    socket.say(join).await;
+    assert_eq!(socket.expect("device.status").await["status"], "never");
+    let mut device = Client::greeted_device(&site, &server, "ems_001", &token, "boot-a").await;
+    device.say(json!({"type": "telemetry", "payload": sample("ems_001", "boot-a", 1)})).await;
+    assert_eq!(socket.expect("telemetry").await["seq"], 1);
+}
+
+#[tokio::test]
 async fn mistakes_are_answered_and_leave_the_socket_open_until_they_are_too_many() {
     let site = Site::new();
     let server = site.serve();

@@ -105,8 +105,13 @@ async fn a_page_sees_each_device_of_the_fleet_in_a_row_that_follows_its_three_tr
     let status = presence.expect("device.status").await;
     assert_eq!((&status["status"], &status["connected"]), (&json!("online"), &json!(true)));
     // What it still owes.
-    device.say(json!({"type": "device.hello", "payload": {"boot_id": "boot-a", "firmware_version": "1", "backlog": 2}})).await;
-    row(&mut socket, "ems_001", |row| row["backlog"] == 2).await;
+    device.say(json!({"type": "device.hello", "payload": {"boot_id": "boot-a", "firmware_version": "1", "backlog": 3}})).await;
+    row(&mut socket, "ems_001", |row| row["backlog"] == 3).await;
+    // What is there already is not owed.
+    device.store(&[sample("ems_001", 1, now(), 50.0), sample("ems_001", 2, now(), 51.0)]).await;
+    device.store(&[sample("ems_001", 5, now() - 7_000, 42.0)]).await;
+    let owes = row(&mut socket, "ems_001", |row| row["backlog"] != 3).await;
+    assert_eq!(owes["backlog"], 2, "{owes}");
     device
         .store(&[sample("ems_001", 3, now() - 9_000, 40.0), sample("ems_001", 4, now() - 8_000, 41.0)])
         .await;
@@ -264,6 +269,12 @@ async fn a_page_that_opens_gets_the_last_minutes_and_one_that_was_away_what_it_m
     assert_eq!(backfill["from"], json!(Timestamp::from_millis(away - 7_200_000)));
     let (missed, last) = recent(&mut socket, "ems_001").await;
     assert_eq!((missed, &last["complete"]), (vec![650, 701], &json!(true)));
+    // Live samples of a clock that was set back have their place before the page went.
+    let away = now();
+    say(&mut device, sample("ems_001", 702, away - 300_000, 50.0)).await;
+    let subscribe = json!({"room": "device/ems_001", "since": Timestamp::from_millis(away)});
+    socket.say(json!({"type": "subscribe", "payload": subscribe})).await;
+    assert_eq!(recent(&mut socket, "ems_001").await.0, [702]);
     // Whoever was away for longer is told that there is more.
     let subscribe = json!({"room": "device/ems_001", "since": Timestamp::from_millis(start), "recent_s": 60});
     socket.say(json!({"type": "subscribe", "payload": subscribe})).await;
@@ -275,6 +286,32 @@ async fn a_page_that_opens_gets_the_last_minutes_and_one_that_was_away_what_it_m
     ] {
         socket.say(json!({"type": "subscribe", "payload": payload})).await;
         assert_eq!(socket.expect("error").await["details"]["field"], field);
+    }
+}
+
+#[tokio::test]
+async fn nothing_of_a_device_comes_after_its_room_was_left() {
+    let site = Site::new();
+    let server = site.serve();
+    let user = User::login(&server).await;
+    let token = site.add("ems_001");
+    let mut device = Client::greeted_device(&site, &server, "ems_001", &token, "boot-a").await;
+    let start = now() - 800_000;
+    let all: Vec<Value> =
+        (1..=700).map(|seq| sample("ems_001", seq, start + seq.cast_signed() * 1000, 50.0)).collect();
+    for batch in all.chunks(200) {
+        device.store(batch).await;
+    }
+    let mut socket = user.enter(&server, "/ws").await;
+    for n in 0..10 {
+        let room = json!({"room": "device/ems_001", "recent_s": 900});
+        socket.say(json!({"type": "subscribe", "payload": room})).await;
+        socket.say(json!({"type": "unsubscribe", "payload": room})).await;
+        socket.expect("unsubscribed").await;
+        tokio::time::sleep(std::time::Duration::from_millis(n * 10)).await;
+        socket.say(json!({"type": "ping", "payload": {}})).await;
+        let next = socket.json().await;
+        assert_eq!(next["type"], "pong", "{}", next["type"]);
     }
 }
 

@@ -5,7 +5,7 @@ const WIDTH = 96;
 const HEIGHT = 28;
 
 /** The power of the last minutes: above the middle line it charges. Gaps are gaps. */
-export const Sparkline = memo(function Sparkline({ spark }: { spark: Spark | undefined }) {
+export const Sparkline = memo(function Sparkline({ spark }: { spark: Spark | null | undefined }) {
   const values = spark?.power ?? [];
   const largest = Math.max(1, ...values.map((value) => Math.abs(value ?? 0)));
   const x = (i: number) => 2 + (i * (WIDTH - 4)) / Math.max(1, values.length - 1);

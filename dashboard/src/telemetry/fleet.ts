@@ -59,10 +59,7 @@ export class FleetStore extends Store<Fleet> {
   private receivedUpdate({ devices, removed }: Record<string, unknown>): void {
     const rows = new Map(this.rows);
     for (const row of rowsOf(devices)) {
-      // The minutes come with the snapshot and when one ends.
-      const spark = row.spark ?? rows.get(row.device_id)?.spark;
-      rows.set(row.device_id, spark === undefined ? row : { ...row, spark });
-      this.coming?.set(row.device_id, row);
+      for (const known of [rows, this.coming]) known?.set(row.device_id, after(known.get(row.device_id), row));
     }
     for (const id of Array.isArray(removed) ? removed : []) {
       rows.delete(String(id));
@@ -77,6 +74,11 @@ export class FleetStore extends Store<Fleet> {
     this.rows = rows;
     this.set({ ready, rows, generation: same ? generation : generation + 1 });
   }
+}
+
+/** The row in the place of `before`: the minutes come with the snapshot and when one ends. */
+function after(before: FleetRow | undefined, row: FleetRow): FleetRow {
+  return row.spark !== undefined || before?.spark === undefined ? row : { ...row, spark: before.spark };
 }
 
 function rowsOf(devices: unknown): FleetRow[] {

@@ -29,7 +29,8 @@ const FIELDS = {
   ...each(strings, "error_flags groups"),
 };
 
-function toSpark(value: unknown): Spark | undefined {
+function toSpark(value: unknown): Spark | null | undefined {
+  if (value === null) return null;
   if (!isObject(value)) return undefined;
   return { step_s: Number(value["step_s"]) || 60, soc: numbersOf(value["soc"]), power: numbersOf(value["power"]) };
 }

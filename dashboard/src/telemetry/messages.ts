@@ -51,7 +51,8 @@ export interface FleetRow {
   groups: string[];
   /** Two devices use this identity. */
   conflict: boolean;
-  spark?: Spark;
+  /** `null`: there is none any more. In an update, what is left out stays as it was. */
+  spark?: Spark | null;
   /** Samples that the device still has to send. */
   backlog?: number;
 }

@@ -85,6 +85,7 @@ export class Rooms {
 
   /** Gives a message to those it is for: the listeners of its room. */
   dispatch(message: DoorMessage): void {
+    if (message.type === "device.removed") this.removed(`device/${String(message.payload["device_id"])}`);
     for (const room of roomsOf(message)) {
       for (const { listener } of this.wanted.get(room) ?? []) listener(message);
     }
@@ -93,6 +94,11 @@ export class Rooms {
   refused({ payload: { code, message, details } }: DoorMessage): void {
     const room = typeof details === "object" && details !== null && "room" in details ? details.room : undefined;
     for (const { options } of this.wanted.get(String(room)) ?? []) options.onRefused?.(String(code), String(message));
+  }
+
+  /** Joined again, a room is that of the next device of this name, or refused. */
+  private removed(room: string): void {
+    if (this.joined.delete(room)) this.schedule();
   }
 
   private schedule(): void {

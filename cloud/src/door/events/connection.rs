@@ -121,6 +121,7 @@ impl Connection {
     async fn welcome(&mut self, id: &str, room: Option<Room>) -> ControlFlow<End> {
         let rooms: Vec<String> = room.iter().map(Room::to_string).collect();
         // Before the first message: who has read it misses nothing any more.
+        self.conversation.meet(&rooms).await;
         let mut refused = Vec::new();
         for name in &rooms {
             // Its role was looked at before the upgrade.

@@ -68,14 +68,22 @@ impl Conversation {
     /// [`ErrorCode::Forbidden`], also for devices that do not exist if the user does not see all;
     /// [`ErrorCode::NotFound`].
     pub async fn device(&self, id: &str) -> Result<Arc<Device>, ErrorMessage> {
+        match self.known_device(id) {
+            Err(error) if error.code == ErrorCode::NotFound => {
+                self.app.fleet.refresh_or_warn().await;
+                self.known_device(id)
+            }
+            known => known,
+        }
+    }
+
+    /// As [`Self::device`], without a look at what the command line may have registered a moment ago.
+    fn known_device(&self, id: &str) -> Result<Arc<Device>, ErrorMessage> {
         let parsed = id.parse().ok();
         if self.user.devices.is_some() && !parsed.as_ref().is_some_and(|id| self.user.may_see(id)) {
             return Err(forbidden("this user may not see this device"));
         }
-        let device = match parsed {
-            Some(id) => self.app.fleet.find(&id).await,
-            None => None,
-        };
+        let device = parsed.and_then(|id| self.app.fleet.get(&id));
         let name: String = id.chars().take(64).collect();
         device.ok_or_else(|| {
             ErrorMessage::new(ErrorCode::NotFound, format!("there is no device {name:?}"))
@@ -83,7 +91,18 @@ impl Conversation {
         })
     }
 
-    /// Joins a room; what is known already waits in the mailbox.
+    /// Before rooms are joined: reads the registry if one of them is of a device that is not known. Once, however many.
+    pub async fn meet(&self, rooms: &[String]) {
+        let is_strange = |name: &String| match Room::named(name) {
+            Some(Room::Device(id)) => self.user.may_see(&id) && self.app.fleet.get(&id).is_none(),
+            _ => false,
+        };
+        if rooms.iter().any(is_strange) {
+            self.app.fleet.refresh_or_warn().await;
+        }
+    }
+
+    /// Joins a room; what is known already waits in the mailbox. See [`Self::meet`].
     ///
     /// # Errors
     /// Why the user may not.
@@ -92,8 +111,11 @@ impl Conversation {
         if let Some(words) = room.refuses(&self.user) {
             return Err(forbidden(words).with("room", name));
         }
-        if self.membership.rooms.contains_key(&room) {
-            return Ok(room);
+        match self.membership.rooms.get(&room) {
+            // Another device may have its name now.
+            Some(Some(device)) if device.is_removed() => self.exit(&room),
+            Some(_) => return Ok(room),
+            None => {}
         }
         if self.membership.rooms.len() >= MAX_ROOMS {
             let words = format!("a connection is in at most {MAX_ROOMS} rooms");
@@ -101,7 +123,7 @@ impl Conversation {
         }
         let device = match &room {
             Room::Topic(_) => None,
-            Room::Device(id) => Some(self.device(id.as_str()).await?),
+            Room::Device(id) => Some(self.known_device(id.as_str())?),
         };
         if room == Room::Topic(Topic::Fleet) {
             self.app.fleet.bring_up_to_date().await;
@@ -126,11 +148,15 @@ impl Conversation {
     /// There is no such room.
     pub fn leave(&mut self, name: &str) -> Result<Room, ErrorMessage> {
         let room = known(name)?;
-        self.membership.exit(&room);
-        if let Room::Device(id) = &room {
+        self.exit(&room);
+        Ok(room)
+    }
+
+    fn exit(&mut self, room: &Room) {
+        self.membership.exit(room);
+        if let Room::Device(id) = room {
             self.recents.forget(id);
         }
-        Ok(room)
     }
 
     async fn tell_presence(&self) {

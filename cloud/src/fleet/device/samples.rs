@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use ems_protocol::{Telemetry, Timestamp};
+use ems_protocol::{Battery, Telemetry, Timestamp};
 
 use super::Device;
 use super::state::State;
@@ -16,6 +16,25 @@ use crate::socket::Utf8Bytes;
 use crate::store::facts::Facts;
 use crate::store::samples;
 use crate::sync::Locked;
+
+/// What the row in the room `fleet` takes from a late sample.
+#[derive(Debug, Clone, Copy)]
+pub struct Late {
+    /// Its place on the time axis, ms since 1970.
+    at: i64,
+    /// In %.
+    soc: Option<f64>,
+    /// In W.
+    power: Option<f64>,
+}
+
+impl Late {
+    /// Of a sample that arrived then, ms since 1970.
+    pub fn of(sample: &Telemetry, received_at: i64) -> Self {
+        let Battery { soc, power, .. } = sample.battery;
+        Self { at: samples::at(sample, received_at), soc, power }
+    }
+}
 
 impl Device {
     /// Passes a sample on to subscribers, if it is live: of the boot that speaks for the device, and newer than all
@@ -77,14 +96,13 @@ impl Device {
         true
     }
 
-    /// Late samples have come; they are not durable yet.
-    pub fn late(&self, samples: &[Telemetry]) {
+    /// Late samples are stored that were not there before.
+    pub fn late(&self, samples: &[Late]) {
         let now = clock::now().millis();
         let mut state = self.state.locked();
         let state = &mut *state;
-        for sample in samples {
-            let at = samples::at(sample, now);
-            if spark::is_recent(at, now) && state.spark.add(at, sample.battery.soc, sample.battery.power) {
+        for &Late { at, soc, power } in samples {
+            if spark::is_recent(at, now) && state.spark.add(at, soc, power) {
                 state.row.spark_is_news = true;
             }
         }

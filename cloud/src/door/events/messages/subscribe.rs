@@ -59,6 +59,7 @@ impl Past {
 
 async fn handle(conversation: &mut Conversation, envelope: &Envelope<'_>) -> Result<(), ErrorMessage> {
     let (names, past) = (Rooms::of(envelope)?, Past::of(envelope)?);
+    conversation.meet(&names).await;
     let mut refused = None;
     let mut devices = Vec::new();
     for name in names {
