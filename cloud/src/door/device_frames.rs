@@ -22,7 +22,7 @@ use crate::metrics::{Door, Outcome};
 use crate::rooms::Topic;
 use crate::socket::{Incoming, Utf8Bytes};
 use crate::store::facts::{self, Facts};
-use crate::store::webhooks::deliveries;
+use crate::store::webhooks::deliveries::Told;
 use crate::store::{Arrival, StoreError, Stored, commands as table, devices, events};
 use crate::uwb;
 use crate::webhooks;
@@ -199,7 +199,7 @@ impl Connection {
                     data.insert("id".to_owned(), number.into());
                     data.insert("device_id".to_owned(), id.as_str().into());
                 }
-                deliveries::enqueue(db, webhooks::DEVICE_EVENT, &id, &data, now.millis())?;
+                Told::load(db)?.enqueue(db, webhooks::DEVICE_EVENT, &id, &data, now.millis())?;
                 Ok(number)
             })
             .await;

@@ -148,8 +148,8 @@ pub(super) async fn test(
         return Err(Problem::conflict("this webhook is disabled: enable it first"));
     }
     let data = json!({ "webhook": webhook.id, "name": webhook.name, "asked_by": user.username });
-    let (now, row) = (clock::now().millis(), webhook.clone());
-    let queued = app.store.write(move |db| deliveries::push(db, &row, TEST, &data, now)).await?;
+    let (now, id) = (clock::now().millis(), webhook.id);
+    let queued = app.store.write(move |db| deliveries::push(db, id, TEST, &data, now)).await?;
     let delivery = queued.ok_or_else(|| Problem::conflict("too many deliveries wait for this webhook"))?;
     audit::note(&app, &user, "webhook tested", &webhook.name, json!({ "webhook": webhook.id })).await;
     Ok((StatusCode::ACCEPTED, Json(delivery)).into_response())

@@ -19,7 +19,7 @@ use tracing::{info, warn};
 use crate::app::App;
 use crate::clock;
 use crate::store::StoreError;
-use crate::store::webhooks::deliveries::{self, Attempt, Due};
+use crate::store::webhooks::deliveries::{self, Attempt, CHUNK, Due};
 use crate::store::webhooks::disable;
 pub use client::Client;
 pub use signature::{SECRET_PREFIX, text_of};
@@ -41,6 +41,8 @@ pub const TEST: &str = "webhook.test";
 const WATCH: Duration = Duration::from_millis(500);
 /// How often it is looked for what is given up.
 const EXPIRE: Duration = Duration::from_mins(1);
+/// Deliveries that have ended are remembered for so long, and no more than a bounded number.
+const REMEMBERED_MS: i64 = 30 * 24 * 3600 * 1000;
 /// What could not be delivered for so long is given up.
 const LIFE_MS: i64 = 24 * 3600 * 1000;
 /// The pause after the first attempt; each further one is three times as long.
@@ -87,13 +89,30 @@ pub async fn keep_sending(app: Arc<App>, client: Arc<Client>) {
 async fn look(app: &App, expired: &mut Option<Instant>) -> Result<Vec<i64>, StoreError> {
     let now = clock::now().millis();
     if expired.is_none_or(|last| last.elapsed() >= EXPIRE) {
-        let count = app.store.write(move |db| deliveries::expire(db, now - LIFE_MS)).await?;
-        if count > 0 {
-            warn!(count, "deliveries to webhooks are given up: they were not taken for a day");
-        }
+        // Once in a while, also when it fails: what is due must not wait for it.
         *expired = Some(Instant::now());
+        if let Err(error) = clear_out(app, now).await {
+            warn!(%error, "old deliveries to webhooks could not be given up");
+        }
     }
     app.store.read(move |db| deliveries::due(db, now)).await
+}
+
+/// Gives up what nobody takes and forgets what ended long ago, a little in each transaction.
+async fn clear_out(app: &App, now: i64) -> Result<(), StoreError> {
+    let mut count = 0;
+    loop {
+        let expired = app.store.write(move |db| deliveries::expire(db, now - LIFE_MS)).await?;
+        count += expired;
+        if expired < CHUNK {
+            break;
+        }
+    }
+    if count > 0 {
+        warn!(count, "deliveries to webhooks are given up: they were not taken for a day");
+    }
+    while app.store.write(move |db| deliveries::forget(db, now - REMEMBERED_MS)).await? >= CHUNK {}
+    Ok(())
 }
 
 /// Sends what is due to one webhook, one after the other.
@@ -114,7 +133,7 @@ async fn send_all(app: Arc<App>, client: Arc<Client>, webhook: i64) -> i64 {
         );
         let noted = app.store.write(move |db| {
             if attempt.status == Some(GONE) {
-                disable(db, webhook)?;
+                disable(db, webhook, &due.url)?;
             }
             deliveries::note(db, webhook, due.id, &attempt)
         });
