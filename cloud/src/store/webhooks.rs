@@ -77,9 +77,9 @@ pub fn add(db: &Connection, webhook: &Webhook, secret: Secret) -> rusqlite::Resu
     Ok(db.last_insert_rowid())
 }
 
-/// Changes what may be changed; false when there is no such webhook.
-pub fn change(db: &Connection, webhook: &Webhook) -> rusqlite::Result<bool> {
-    let changed = db.execute(
+/// Changes what may be changed.
+pub fn change(db: &Connection, webhook: &Webhook) -> rusqlite::Result<()> {
+    db.execute(
         "UPDATE webhooks SET name = ?2, url = ?3, events = ?4, device_ids = ?5, groups = ?6, enabled = ?7 WHERE key = ?1",
         params![
             webhook.id,
@@ -90,8 +90,8 @@ pub fn change(db: &Connection, webhook: &Webhook) -> rusqlite::Result<bool> {
             webhook.groups.as_ref().map(json),
             webhook.enabled
         ],
-    )?;
-    Ok(changed == 1)
+    )
+    .map(drop)
 }
 
 /// The receiver at this address does not want any more; false when the webhook has another one by now.

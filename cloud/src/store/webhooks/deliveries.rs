@@ -30,7 +30,7 @@ pub struct Delivery {
     pub event: String,
     /// `pending`, `delivered` or `failed`.
     pub state: String,
-    /// How often it was sent.
+    /// How often it was sent, counted when an attempt begins.
     pub attempts: u32,
     /// When it happened.
     pub created_at: Timestamp,
@@ -153,7 +153,17 @@ pub fn next(db: &Connection, webhook: i64, now: i64) -> rusqlite::Result<Option<
     .optional()
 }
 
-/// Notes an attempt; those that ended long ago are forgotten.
+/// Notes that an attempt begins at `now`; nobody else begins one before `again`, should nothing be noted of how it ends.
+pub fn begin(db: &Connection, delivery: i64, now: i64, again: i64) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "UPDATE webhook_deliveries SET attempts = attempts + 1, next_at = ?3, last_at = ?2, \
+         duration_ms = NULL, status = NULL, error = NULL WHERE id = ?1 AND next_at IS NOT NULL",
+    )?
+    .execute([delivery, now, again])?;
+    Ok(())
+}
+
+/// Notes what came of an attempt; those that ended long ago are forgotten.
 pub fn note(db: &Connection, webhook: i64, delivery: i64, attempt: &Attempt) -> rusqlite::Result<()> {
     let state = match (&attempt.error, attempt.next_at) {
         (None, _) => "delivered",
@@ -161,7 +171,7 @@ pub fn note(db: &Connection, webhook: i64, delivery: i64, attempt: &Attempt) -> 
         (Some(_), None) => "failed",
     };
     db.prepare_cached(
-        "UPDATE webhook_deliveries SET state = ?2, attempts = attempts + 1, next_at = ?3, last_at = ?4, \
+        "UPDATE webhook_deliveries SET state = ?2, next_at = ?3, last_at = ?4, \
          duration_ms = ?5, status = ?6, error = ?7, body = iif(?3 IS NULL, '', body) WHERE id = ?1 \
          AND (?3 IS NULL OR next_at IS NOT NULL)",
     )?
@@ -368,8 +378,10 @@ mod tests {
         tell(&db, 10, &json!({"n": 1}));
         assert_eq!(queue(&db, id).0, 10);
         let first = next(&db, id, 100).unwrap().unwrap().id;
+        begin(&db, first, 100, 400).unwrap();
+        assert_ne!(next(&db, id, 399).unwrap().unwrap().id, first, "it is under way");
         note(&db, id, first, &attempt(Some("no"), Some(500))).unwrap();
-        assert_eq!(queue(&db, id).0, 10);
+        assert_eq!((queue(&db, id).0, list_of(&db, id, 10).unwrap()[9].attempts), (10, 1));
         note(&db, id, first, &attempt(None, Some(500))).unwrap();
         assert_eq!(queue(&db, id).2, 1);
         // What was given up meanwhile does not wait again.
