@@ -187,6 +187,7 @@ impl Connection {
         self.attach(None).await?;
         let now = clock::now();
         let key = self.device.key;
+        let pause = self.events.debit(1);
         self.device.heard(now);
         let id = self.device.id.clone();
         let stored = self
@@ -207,7 +208,9 @@ impl Connection {
         let message = forwarded(&self.device.id, text, stored.as_ref().ok().copied(), now);
         self.device.forward(&message);
         self.app.hub.event(Topic::Events, Some(&self.device.id), &message);
-        self.report(stored.is_err()).await
+        self.report(stored.is_err()).await?;
+        tokio::time::sleep(pause).await;
+        ControlFlow::Continue(())
     }
 
     /// What came of a command. What is no answer to one of ours is kept all the same.
@@ -233,8 +236,11 @@ impl Connection {
             })
             .await;
         let failed = stored.is_err();
-        if let Ok(Some(row)) = stored {
-            commands::progressed(&self.app, &self.device, row);
+        match stored {
+            Ok(Some(row)) => commands::progressed(&self.app, &self.device, row),
+            // Kept like an event.
+            Ok(None) => tokio::time::sleep(self.events.debit(1)).await,
+            Err(_) => {}
         }
         self.report(failed).await
     }

@@ -37,3 +37,7 @@ END;
 CREATE INDEX webhook_deliveries_waiting ON webhook_deliveries (created_at) WHERE next_at IS NOT NULL;
 CREATE INDEX webhook_deliveries_ended ON webhook_deliveries (webhook, id) WHERE next_at IS NULL;
 CREATE INDEX webhook_deliveries_past ON webhook_deliveries (created_at) WHERE next_at IS NULL;
+
+-- Events and answers are forgotten by when they came.
+CREATE INDEX events_by_age ON events (received_at);
+CREATE INDEX command_acks_by_age ON command_acks (received_at);
