@@ -15,7 +15,7 @@ use crate::fleet::device::Snapshot;
 use crate::rooms::Topic;
 use crate::store::StoreError;
 use crate::store::alarms::{self as table, Alarm, Kind, NewAlarm, Open, Rule};
-use crate::store::webhooks::deliveries;
+use crate::store::webhooks::deliveries::Told;
 use crate::webhooks;
 
 /// How often the rules are held against the devices.
@@ -107,16 +107,16 @@ async fn look(app: &App, watch: &mut Watch, uptime: Duration) -> Result<(), Stor
     }
     let now = clock::now().millis();
     let changed = app.store.write(move |db| {
-        let mut changed = Vec::new();
+        let (told, mut changed) = (Told::load(db)?, Vec::new());
         for new in &raise {
             if let Some(alarm) = table::raise(db, new, now)? {
-                report(db, webhooks::ALARM_RAISED, &alarm, now)?;
+                report(db, &told, webhooks::ALARM_RAISED, &alarm, now)?;
                 changed.push(alarm);
             }
         }
         for (device, rule) in clear {
             if let Some(alarm) = table::clear(db, device, rule, now)? {
-                report(db, webhooks::ALARM_CLEARED, &alarm, now)?;
+                report(db, &told, webhooks::ALARM_CLEARED, &alarm, now)?;
                 changed.push(alarm);
             }
         }
@@ -146,8 +146,8 @@ fn count(app: &App, watch: &mut Watch, open: &[Open]) {
 }
 
 /// Queues what happened to an alarm for those who are told over HTTP.
-pub fn report(db: &Connection, event: &str, alarm: &Alarm, now: i64) -> rusqlite::Result<()> {
-    deliveries::enqueue(db, event, &alarm.device_id, &json!(alarm), now)
+pub fn report(db: &Connection, told: &Told, event: &str, alarm: &Alarm, now: i64) -> rusqlite::Result<()> {
+    told.enqueue(db, event, &alarm.device_id, &json!(alarm), now)
 }
 
 /// Tells an alarm to those who are in the room.

@@ -22,6 +22,12 @@ impl Budget {
         Self::new(20_000.0, 5_000.0)
     }
 
+    /// Events: what a device has kept while there was no connection passes at once (128), then one a second. Each is
+    /// kept and told to others; one too many waits and is not lost, and samples with it for a second at most.
+    pub fn of_events() -> Self {
+        Self::new(150.0, 1.0)
+    }
+
     /// A full bucket of `capacity` that gains `per_second`.
     pub fn new(capacity: f64, per_second: f64) -> Self {
         Self { left: capacity, capacity, per_second, filled: Instant::now() }
@@ -65,6 +71,9 @@ mod tests {
         let mut samples = Budget::of_samples();
         assert_eq!(samples.debit(20_000), Duration::ZERO);
         assert!(samples.debit(500) > Duration::from_millis(1));
+        let mut events = Budget::of_events();
+        assert!((0..150).all(|_| events.debit(1).is_zero()));
+        assert!(!events.debit(1).is_zero());
         let mut errors = Budget::of_errors();
         assert!((0..100).all(|_| errors.spend()));
         errors.left = 0.0;

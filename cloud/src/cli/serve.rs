@@ -74,6 +74,9 @@ pub(super) struct Serve {
     /// How long the roll-ups of hours are kept, in days; 0 keeps them for ever
     #[arg(long, env = "EMS_CLOUD_KEEP_HOURS", value_name = "DAYS", default_value_t = 0, value_parser = clap::value_parser!(i64).range(0..=36_500))]
     keep_hours: i64,
+    /// How long events are kept, in days; 0 keeps them for ever
+    #[arg(long, env = "EMS_CLOUD_KEEP_EVENTS", value_name = "DAYS", default_value_t = 730, value_parser = clap::value_parser!(i64).range(0..=36_500))]
+    keep_events: i64,
     /// How long after the end of an hour its samples are packed, in seconds
     #[arg(long, env = "EMS_CLOUD_SEAL_AFTER", value_name = "SECONDS", default_value_t = 1_200, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     seal_after: u64,
@@ -154,6 +157,7 @@ impl Serve {
                 samples: limit(self.keep_samples),
                 minutes: limit(self.keep_minutes),
                 hours: limit(self.keep_hours),
+                events: limit(self.keep_events),
             },
         })
     }

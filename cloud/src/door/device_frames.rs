@@ -22,7 +22,7 @@ use crate::metrics::{Door, Outcome};
 use crate::rooms::Topic;
 use crate::socket::{Incoming, Utf8Bytes};
 use crate::store::facts::{self, Facts};
-use crate::store::webhooks::deliveries;
+use crate::store::webhooks::deliveries::Told;
 use crate::store::{Arrival, StoreError, Stored, commands as table, devices, events};
 use crate::uwb;
 use crate::webhooks;
@@ -187,6 +187,7 @@ impl Connection {
         self.attach(None).await?;
         let now = clock::now();
         let key = self.device.key;
+        let pause = self.events.debit(1);
         self.device.heard(now);
         let id = self.device.id.clone();
         let stored = self
@@ -199,7 +200,7 @@ impl Connection {
                     data.insert("id".to_owned(), number.into());
                     data.insert("device_id".to_owned(), id.as_str().into());
                 }
-                deliveries::enqueue(db, webhooks::DEVICE_EVENT, &id, &data, now.millis())?;
+                Told::load(db)?.enqueue(db, webhooks::DEVICE_EVENT, &id, &data, now.millis())?;
                 Ok(number)
             })
             .await;
@@ -207,7 +208,9 @@ impl Connection {
         let message = forwarded(&self.device.id, text, stored.as_ref().ok().copied(), now);
         self.device.forward(&message);
         self.app.hub.event(Topic::Events, Some(&self.device.id), &message);
-        self.report(stored.is_err()).await
+        self.report(stored.is_err()).await?;
+        tokio::time::sleep(pause).await;
+        ControlFlow::Continue(())
     }
 
     /// What came of a command. What is no answer to one of ours is kept all the same.
@@ -233,8 +236,11 @@ impl Connection {
             })
             .await;
         let failed = stored.is_err();
-        if let Ok(Some(row)) = stored {
-            commands::progressed(&self.app, &self.device, row);
+        match stored {
+            Ok(Some(row)) => commands::progressed(&self.app, &self.device, row),
+            // Kept like an event.
+            Ok(None) => tokio::time::sleep(self.events.debit(1)).await,
+            Err(_) => {}
         }
         self.report(failed).await
     }

@@ -18,6 +18,7 @@ use crate::app::App;
 use crate::audit;
 use crate::clock;
 use crate::store::alarms::{self as table, Kind, Rule};
+use crate::store::webhooks::deliveries::Told;
 use crate::webhooks::{ALARM_ACKNOWLEDGED, ALARM_CLEARED};
 
 const DEFAULT_LISTED: usize = 100;
@@ -59,7 +60,7 @@ pub(super) async fn acknowledge(
         if let Some(alarm) =
             alarm.as_ref().filter(|alarm| alarm.acknowledged_at.is_some_and(|at| at.millis() == now))
         {
-            alarms::report(db, ALARM_ACKNOWLEDGED, alarm, now)?;
+            alarms::report(db, &Told::load(db)?, ALARM_ACKNOWLEDGED, alarm, now)?;
         }
         Ok(alarm)
     });
@@ -105,8 +106,9 @@ pub(super) async fn remove_rule(
     let now = clock::now().millis();
     let cleared = app.store.write(move |db| {
         let cleared = table::remove_rule(db, key, now)?;
+        let told = Told::load(db)?;
         for alarm in cleared.iter().flatten() {
-            alarms::report(db, ALARM_CLEARED, alarm, now)?;
+            alarms::report(db, &told, ALARM_CLEARED, alarm, now)?;
         }
         Ok(cleared)
     });

@@ -54,6 +54,22 @@ pub(super) struct Change {
     enabled: Option<bool>,
 }
 
+impl Change {
+    fn apply(self, webhook: &mut Webhook) {
+        fn set<T>(place: &mut T, new: Option<T>) {
+            if let Some(new) = new {
+                *place = new;
+            }
+        }
+        set(&mut webhook.name, self.name);
+        set(&mut webhook.url, self.url);
+        set(&mut webhook.events, self.events);
+        set(&mut webhook.device_ids, self.device_ids);
+        set(&mut webhook.groups, self.groups);
+        set(&mut webhook.enabled, self.enabled);
+    }
+}
+
 /// The only time that a secret leaves the server.
 #[derive(Serialize)]
 struct Made {
@@ -107,19 +123,19 @@ pub(super) async fn change(
     RawId(id): RawId,
     JsonBody(change): JsonBody<Change>,
 ) -> Result<Response, Problem> {
-    let mut webhook = find(&app, &id).await?;
-    let Change { name, url, events, device_ids, groups, enabled } = change;
-    webhook.name = name.unwrap_or(webhook.name);
-    webhook.url = url.unwrap_or(webhook.url);
-    webhook.events = events.unwrap_or(webhook.events);
-    webhook.device_ids = device_ids.unwrap_or(webhook.device_ids);
-    webhook.groups = groups.unwrap_or(webhook.groups);
-    webhook.enabled = enabled.unwrap_or(webhook.enabled);
-    check(&app, &webhook)?;
-    let row = webhook.clone();
-    if !app.store.write(move |db| table::change(db, &row)).await? {
-        return Err(missing());
-    }
+    let id: i64 = id.parse().map_err(|_| missing())?;
+    let checker = app.clone();
+    // Read and written in one transaction: what happens meanwhile, such as a 410, is not undone.
+    let changed = app.store.write(move |db| {
+        let Some(mut webhook) = table::find(db, id)? else { return Ok(Err(missing())) };
+        change.apply(&mut webhook);
+        if let Err(problem) = check(&checker, &webhook) {
+            return Ok(Err(problem));
+        }
+        table::change(db, &webhook)?;
+        Ok(Ok(webhook))
+    });
+    let webhook = changed.await??;
     let details = json!({ "webhook": webhook.id, "enabled": webhook.enabled, "events": webhook.events });
     audit::note(&app, &user, "webhook changed", &webhook.name, details).await;
     Ok(Json(webhook).into_response())
@@ -148,8 +164,8 @@ pub(super) async fn test(
         return Err(Problem::conflict("this webhook is disabled: enable it first"));
     }
     let data = json!({ "webhook": webhook.id, "name": webhook.name, "asked_by": user.username });
-    let (now, row) = (clock::now().millis(), webhook.clone());
-    let queued = app.store.write(move |db| deliveries::push(db, &row, TEST, &data, now)).await?;
+    let (now, id) = (clock::now().millis(), webhook.id);
+    let queued = app.store.write(move |db| deliveries::push(db, id, TEST, &data, now)).await?;
     let delivery = queued.ok_or_else(|| Problem::conflict("too many deliveries wait for this webhook"))?;
     audit::note(&app, &user, "webhook tested", &webhook.name, json!({ "webhook": webhook.id })).await;
     Ok((StatusCode::ACCEPTED, Json(delivery)).into_response())

@@ -47,6 +47,11 @@ pub fn list(db: &Connection) -> rusqlite::Result<Vec<Webhook>> {
     db.prepare_cached(&format!("{SELECT} ORDER BY key"))?.query_map([], read)?.collect()
 }
 
+/// Those that are told anything.
+fn list_enabled(db: &Connection) -> rusqlite::Result<Vec<Webhook>> {
+    db.prepare_cached(&format!("{SELECT} WHERE enabled ORDER BY key"))?.query_map([], read)?.collect()
+}
+
 /// One of them.
 pub fn find(db: &Connection, id: i64) -> rusqlite::Result<Option<Webhook>> {
     db.prepare_cached(&format!("{SELECT} WHERE key = ?"))?.query_row([id], read).optional()
@@ -72,9 +77,9 @@ pub fn add(db: &Connection, webhook: &Webhook, secret: Secret) -> rusqlite::Resu
     Ok(db.last_insert_rowid())
 }
 
-/// Changes what may be changed; false when there is no such webhook.
-pub fn change(db: &Connection, webhook: &Webhook) -> rusqlite::Result<bool> {
-    let changed = db.execute(
+/// Changes what may be changed.
+pub fn change(db: &Connection, webhook: &Webhook) -> rusqlite::Result<()> {
+    db.execute(
         "UPDATE webhooks SET name = ?2, url = ?3, events = ?4, device_ids = ?5, groups = ?6, enabled = ?7 WHERE key = ?1",
         params![
             webhook.id,
@@ -85,13 +90,13 @@ pub fn change(db: &Connection, webhook: &Webhook) -> rusqlite::Result<bool> {
             webhook.groups.as_ref().map(json),
             webhook.enabled
         ],
-    )?;
-    Ok(changed == 1)
+    )
+    .map(drop)
 }
 
-/// The receiver does not want any more.
-pub fn disable(db: &Connection, id: i64) -> rusqlite::Result<()> {
-    db.execute("UPDATE webhooks SET enabled = 0 WHERE key = ?", [id]).map(drop)
+/// The receiver at this address does not want any more; false when the webhook has another one by now.
+pub fn disable(db: &Connection, id: i64, url: &str) -> rusqlite::Result<bool> {
+    Ok(db.execute("UPDATE webhooks SET enabled = 0 WHERE key = ? AND url = ?", params![id, url])? == 1)
 }
 
 /// Removes one with its deliveries; false when there is none.
@@ -100,7 +105,7 @@ pub fn remove(db: &Connection, id: i64) -> rusqlite::Result<bool> {
 }
 
 const SELECT: &str = "SELECT key, name, url, events, device_ids, groups, enabled, created_at, created_by, dropped, \
-     (SELECT count(*) FROM webhook_deliveries WHERE webhook = key AND next_at IS NOT NULL) FROM webhooks";
+     pending FROM webhooks JOIN webhook_queues ON webhook = key";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Webhook> {
     Ok(Webhook {

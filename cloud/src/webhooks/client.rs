@@ -14,7 +14,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 
 use super::reach::Reach;
@@ -84,16 +84,7 @@ impl Client {
         body: String,
     ) -> Result<u16, Failed> {
         let target = Target::parse(url).map_err(Failed::Target)?;
-        timeout(LIMIT, self.exchange(&target, headers, body)).await.unwrap_or(Err(Failed::Timeout))
-    }
-
-    async fn exchange(
-        &self,
-        target: &Target,
-        headers: [(&'static str, String); 3],
-        body: String,
-    ) -> Result<u16, Failed> {
-        let stream = self.connect(target).await?;
+        let deadline = Instant::now() + LIMIT;
         let mut request = Request::builder()
             .method(Method::POST)
             .uri(&target.path)
@@ -107,8 +98,15 @@ impl Client {
         let request = request
             .body(Full::new(Bytes::from(body)))
             .map_err(|_| Failed::Target("the address cannot be put into a request"))?;
+        let stream = timeout_at(deadline, self.open(&target)).await.unwrap_or(Err(Failed::Timeout))?;
+        talk(stream, request, deadline).await
+    }
+
+    /// A connection, with TLS where the address says so.
+    async fn open(&self, target: &Target) -> Result<Box<dyn Stream>, Failed> {
+        let stream = self.connect(target).await?;
         if !target.tls {
-            return talk(stream, request).await;
+            return Ok(Box::new(stream));
         }
         let tls = self.tls.as_ref().ok_or_else(|| {
             Failed::Tls("this system has no certificate authorities: apt install ca-certificates".to_owned())
@@ -116,7 +114,7 @@ impl Client {
         let name =
             ServerName::try_from(target.host.clone()).map_err(|error| Failed::Tls(error.to_string()))?;
         let stream = tls.connect(name, stream).await.map_err(|error| Failed::Tls(error.to_string()))?;
-        talk(stream, request).await
+        Ok(Box::new(stream))
     }
 
     async fn connect(&self, target: &Target) -> Result<TcpStream, Failed> {
@@ -135,25 +133,30 @@ impl Client {
     }
 }
 
-async fn talk<S>(stream: S, request: Request<Full<Bytes>>) -> Result<u16, Failed>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+async fn talk(
+    stream: Box<dyn Stream>,
+    request: Request<Full<Bytes>>,
+    deadline: Instant,
+) -> Result<u16, Failed> {
     let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
         .max_buf_size(MAX_ANSWER)
         .handshake(TokioIo::new(stream))
         .await?;
     let exchange = async {
-        let answer = sender.send_request(request).await?;
+        let answer = timeout_at(deadline, sender.send_request(request)).await;
+        let answer = answer.map_err(|_| Failed::Timeout)??;
         let status = answer.status().as_u16();
-        // What it says beside the status is of no interest.
+        // What it says beside the status is of no interest, and past the deadline it has answered all the same.
         let _ = timeout(ANSWER_LIMIT, Limited::new(answer.into_body(), MAX_ANSWER).collect()).await;
-        Ok::<_, hyper::Error>(status)
+        Ok(status)
     };
     tokio::pin!(exchange);
     tokio::select! {
-        status = &mut exchange => Ok(status?),
+        status = &mut exchange => status,
         // The connection has ended; the exchange knows how.
-        _ = connection => Ok(exchange.await?),
+        _ = connection => exchange.await,
     }
 }

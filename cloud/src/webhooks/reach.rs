@@ -9,13 +9,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-/// Networks of IPv4 that are not the public internet (IANA's special-purpose registry).
-const SPECIAL_V4: [(Ipv4Addr, u8); 15] = [
+/// Networks of IPv4 that are not the public internet (IANA's special-purpose registry), and one cloud's metadata
+/// service that hides among public addresses.
+const SPECIAL_V4: [(Ipv4Addr, u8); 16] = [
     (Ipv4Addr::UNSPECIFIED, 8),
     (Ipv4Addr::new(10, 0, 0, 0), 8),
     (Ipv4Addr::new(100, 64, 0, 0), 10),
     (Ipv4Addr::new(127, 0, 0, 0), 8),
     (Ipv4Addr::new(169, 254, 0, 0), 16),
+    (Ipv4Addr::new(168, 63, 129, 16), 32),
     (Ipv4Addr::new(172, 16, 0, 0), 12),
     (Ipv4Addr::new(192, 0, 0, 0), 24),
     (Ipv4Addr::new(192, 0, 2, 0), 24),
@@ -78,9 +80,15 @@ mod tests {
     fn only_the_public_internet_is_reached_and_what_was_allowed() {
         let none = Reach::default();
         let allows = |address: &str| none.allows(address.parse().unwrap());
-        for address in
-            ["1.1.1.1", "8.8.8.8", "93.184.216.34", "172.32.0.1", "2606:4700::1111", "2a00:1450::1"]
-        {
+        for address in [
+            "1.1.1.1",
+            "8.8.8.8",
+            "93.184.216.34",
+            "168.63.129.17",
+            "172.32.0.1",
+            "2606:4700::1111",
+            "2a00:1450::1",
+        ] {
             assert!(allows(address), "{address}");
         }
         for address in [
@@ -89,6 +97,7 @@ mod tests {
             "100.64.0.1",
             "127.0.0.1",
             "127.9.9.9",
+            "168.63.129.16",
             "169.254.169.254",
             "172.16.0.1",
             "172.31.255.255",

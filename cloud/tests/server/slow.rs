@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::support::client::{Client, User, sample};
-use crate::support::{PATIENCE, Site};
+use crate::support::{PATIENCE, Site, eventually};
 use futures_util::StreamExt;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
@@ -92,19 +92,30 @@ async fn one_who_stops_reading_costs_no_memory_and_the_others_go_on() {
 async fn events_that_are_not_read_end_the_connection_instead_of_being_lost() {
     let site = Site::new();
     let server = site.serve();
-    let token = site.add("ems_001");
     let user = User::login(&server).await;
-    let mut device = Client::greeted_device(&site, &server, "ems_001", &token, "boot-a").await;
     let origin = format!("http://{}", server.http);
     let headers = [("cookie", user.cookie.as_str()), ("origin", origin.as_str())];
     let mut slow = Client::open_plain(&server, "/ws/events", &headers, Some(4096)).await.unwrap();
     slow.expect("system.connection").await;
-    let message = "x".repeat(1000);
-    // More than the kernels and the mailbox hold together.
-    for n in 0..12_000 {
-        let event = json!({"timestamp": "2026-02-03T12:00:00Z", "severity": "info", "code": "A", "message": message, "details": {"n": n}});
-        device.say(json!({"type": "device.event", "payload": event})).await;
-        if n % 500 == 0 && server.log().contains("faster than they were read") {
+    let filler = "x".repeat(15_000);
+    // More than the kernels and the mailbox hold together, of several devices: each has a budget of events. They speak
+    // one after the other, so that all is in order.
+    for number in 0..10 {
+        let id = format!("ems_{number:03}");
+        let token = site.add(&id);
+        let mut device = Client::greeted_device(&site, &server, &id, &token, "boot-a").await;
+        for n in number * 120..(number + 1) * 120 {
+            let details = json!({"n": n, "filler": filler});
+            let event = json!({"timestamp": "2026-02-03T12:00:00Z", "severity": "info", "code": "A", "message": "b", "details": details});
+            device.say(json!({"type": "device.event", "payload": event})).await;
+        }
+        let path = format!("/api/devices/{id}/events?limit=1");
+        let last = json!((number + 1) * 120 - 1);
+        eventually("the last one is stored", async || {
+            user.get(&server, &path).await["events"][0]["details"]["n"] == last
+        })
+        .await;
+        if server.log().contains("faster than they were read") {
             break;
         }
     }

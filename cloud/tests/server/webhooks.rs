@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crate::support::client::{Client, User, sample};
 use crate::support::{Server, Site, contents, eventually};
@@ -30,10 +31,14 @@ struct Answers(Vec<Answer>);
 #[derive(Clone, Copy)]
 enum Answer {
     Status(u16),
+    /// After a while.
+    Slow(u16),
     /// Nothing at all.
     Hang,
     /// A head, and then bytes for ever.
     Endless,
+    /// A head shortly before the time is up, and then not all of what it promises.
+    Late,
 }
 
 impl Receiver {
@@ -127,14 +132,22 @@ async fn serve(mut stream: TcpStream, got: Arc<Mutex<Vec<Got>>>, answer: Answer)
     }
     let body = String::from_utf8(bytes[head.len() + 4..].to_vec()).unwrap();
     got.lock().unwrap().push(Got { head, body });
+    if let Answer::Slow(_) = answer {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    }
     match answer {
-        Answer::Status(status) => {
+        Answer::Status(status) | Answer::Slow(status) => {
             let answer = format!(
                 "HTTP/1.1 {status} X\r\nlocation: http://127.0.0.1:1/elsewhere\r\ncontent-length: 0\r\n\r\n"
             );
             let _ = stream.write_all(answer.as_bytes()).await;
         }
-        Answer::Hang => tokio::time::sleep(std::time::Duration::from_secs(60)).await,
+        Answer::Hang => tokio::time::sleep(Duration::from_secs(60)).await,
+        Answer::Late => {
+            tokio::time::sleep(Duration::from_millis(8500)).await;
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nx").await;
+            tokio::time::sleep(Duration::from_secs(60)).await;
+        }
         Answer::Endless => {
             let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n").await;
             while stream.write_all(&[b'x'; 4096]).await.is_ok() {}
@@ -277,7 +290,8 @@ async fn what_is_not_taken_is_sent_again_also_by_the_server_after_a_restart() {
     let receiver = Receiver::new(&[Answer::Status(500), Answer::Status(302), Answer::Status(200)]).await;
     let (id, secret) = add(&user, &server, &receiver.url("/"), &["device.event"], json!({})).await;
     test(&user, &server, id).await;
-    let failed = delivery(&user, &server, id, |newest| newest["attempts"] == 1).await;
+    let failed =
+        delivery(&user, &server, id, |newest| newest["attempts"] == 1 && newest["error"].is_string()).await;
     assert_eq!(
         (&failed["state"], &failed["response_status"], &failed["event"]),
         (&json!("pending"), &json!(500), &json!("webhook.test"))
@@ -289,7 +303,8 @@ async fn what_is_not_taken_is_sent_again_also_by_the_server_after_a_restart() {
     server.kill();
     let server = site.serve_as(ALLOW);
     let user = User::login(&server).await;
-    let moved = delivery(&user, &server, id, |newest| newest["attempts"] == 2).await;
+    let moved =
+        delivery(&user, &server, id, |newest| newest["attempts"] == 2 && newest["error"].is_string()).await;
     assert!(moved["error"].as_str().unwrap().contains("redirects are not followed"), "{moved}");
     // The third attempt comes after a quarter of a minute.
     let done = delivery(&user, &server, id, |newest| newest["state"] == "delivered").await;
@@ -313,6 +328,7 @@ async fn bad_receivers_hold_up_nobody_and_say_what_is_wrong() {
     let endless = Receiver::new(&[Answer::Endless]).await;
     let gone = Receiver::new(&[Answer::Status(410)]).await;
     let good = Receiver::new(&[Answer::Status(200)]).await;
+    let late = Receiver::new(&[Answer::Late]).await;
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     let url = |receiver: &Receiver| receiver.url("/");
     let urls = [
@@ -324,6 +340,7 @@ async fn bad_receivers_hold_up_nobody_and_say_what_is_wrong() {
         // A certificate of an authority that nobody knows.
         format!("https://{}/", server.tls),
         "http://[::1]:1/".to_owned(),
+        url(&late),
         url(&good),
     ];
     let mut ids = Vec::new();
@@ -343,8 +360,9 @@ async fn bad_receivers_hold_up_nobody_and_say_what_is_wrong() {
     // The good one is told while the first one hangs.
     good.wait_for(1).await;
     let hangs = deliveries(&user, &server, ids[0]).await.remove(0);
-    assert_eq!(hangs["attempts"], 0, "{hangs}");
-    let tried = async |n: usize| delivery(&user, &server, ids[n], |newest| newest["attempts"] != 0).await;
+    assert_eq!((&hangs["attempts"], &hangs["duration_ms"]), (&json!(1), &Value::Null), "{hangs}");
+    let tried =
+        async |n: usize| delivery(&user, &server, ids[n], |newest| newest["duration_ms"].is_number()).await;
     let (answered, ended) = (tried(1).await, tried(2).await);
     assert_eq!((&answered["state"], &answered["response_status"]), (&json!("delivered"), &json!(200)));
     assert_eq!((&ended["state"], &ended["next_attempt_at"]), (&json!("failed"), &Value::Null));
@@ -355,6 +373,8 @@ async fn bad_receivers_hold_up_nobody_and_say_what_is_wrong() {
         assert!(failed["error"].as_str().unwrap().contains(words), "{words}: {failed}");
         assert_eq!(failed["state"], "pending", "{failed}");
     }
+    let taken = tried(7).await;
+    assert_eq!((&taken["state"], &taken["response_status"]), (&json!("delivered"), &json!(200)), "{taken}");
     let listed = user.get(&server, "/api/webhooks").await;
     let gone = listed["webhooks"].as_array().unwrap().iter().find(|hook| hook["id"] == ids[2]).unwrap();
     assert_eq!(gone["enabled"], false, "410 says that it is not wanted any more");
@@ -384,7 +404,7 @@ async fn without_leave_a_webhook_reaches_the_public_internet_alone() {
             add(&user, &server, &format!("http://{host}:{}/", receiver.port), &["device.event"], json!({}))
                 .await;
         test(&user, &server, id).await;
-        let refused = delivery(&user, &server, id, |newest| newest["attempts"] == 1).await;
+        let refused = delivery(&user, &server, id, |newest| newest["error"].is_string()).await;
         let error = refused["error"].as_str().unwrap();
         assert!(
             error.contains("no address that may be reached") || error.contains("cannot be resolved"),
@@ -392,4 +412,23 @@ async fn without_leave_a_webhook_reaches_the_public_internet_alone() {
         );
     }
     assert!(receiver.got().is_empty());
+}
+
+#[tokio::test]
+async fn an_address_that_was_left_does_not_disable_the_new_one() {
+    let site = Site::new();
+    let server = site.serve_as(ALLOW);
+    let user = User::login(&server).await;
+    let old = Receiver::new(&[Answer::Slow(410)]).await;
+    let new = Receiver::new(&[Answer::Status(200)]).await;
+    let (id, _) = add(&user, &server, &old.url("/"), &["device.event"], json!({})).await;
+    test(&user, &server, id).await;
+    old.wait_for(1).await;
+    let change = json!({"url": new.url("/")});
+    let path = server.url(&format!("/api/webhooks/{id}"));
+    assert_eq!(user.http.patch(path).json(&change).send().await.unwrap().status(), 200);
+    let done = delivery(&user, &server, id, |newest| newest["state"] != "pending").await;
+    assert_eq!((&done["state"], &done["attempts"]), (&json!("delivered"), &json!(2)));
+    assert_eq!((old.got().len(), new.got().len()), (1, 1));
+    assert_eq!(user.get(&server, "/api/webhooks").await["webhooks"][0]["enabled"], true);
 }

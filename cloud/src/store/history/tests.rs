@@ -465,11 +465,15 @@ fn what_is_too_old_goes_kind_by_kind_and_what_is_left_is_still_right() {
         bench.seal_all();
     }
     let now = bench.received + 1_000;
-    removed(&bench, &Keep { samples: Some(500), minutes: Some(500), hours: None }, now);
+    removed(&bench, &Keep { samples: Some(500), minutes: Some(500), ..Keep::default() }, now);
     let left = bench.series(span.0, span.1, Resolution::Step(600_000));
     assert_eq!((left.step, left.source.name()), (HOUR_MS, "hour"));
     assert_eq!(left.buckets.len(), by_hour.buckets.len());
-    removed(&bench, &Keep { samples: Some(500), minutes: Some(500), hours: Some(500) }, now);
+    removed(
+        &bench,
+        &Keep { samples: Some(500), minutes: Some(500), hours: Some(500), ..Keep::default() },
+        now,
+    );
     assert!(bench.series(span.0, span.1, Resolution::Step(HOUR_MS)).buckets.is_empty());
 }
 
@@ -477,7 +481,7 @@ fn what_is_too_old_goes_kind_by_kind_and_what_is_left_is_still_right() {
 fn samples_that_come_late_again_and_again_join_what_is_left_of_their_hour() {
     for (keep, unit) in [
         (Keep { samples: Some(500), ..Keep::default() }, 60_000),
-        (Keep { samples: Some(500), minutes: Some(500), hours: None }, HOUR_MS),
+        (Keep { samples: Some(500), minutes: Some(500), ..Keep::default() }, HOUR_MS),
     ] {
         let mut bench = Bench::new();
         bench.insert(&(0..700).map(|seq| sample(seq, seq.cast_signed() * 5_000)).collect::<Vec<_>>());
@@ -574,7 +578,11 @@ fn the_room_of_what_was_removed_is_used_again() {
         };
         bench.insert(&(first..first + 4_000).map(day).collect::<Vec<_>>());
         bench.seal_all();
-        removed(&bench, &Keep { samples: Some(0), minutes: Some(0), hours: Some(0) }, bench.received + 1);
+        removed(
+            &bench,
+            &Keep { samples: Some(0), minutes: Some(0), hours: Some(0), ..Keep::default() },
+            bench.received + 1,
+        );
         sizes.push(pages(&bench));
     }
     assert!(sizes[3] <= sizes[0] + 8, "{sizes:?}");
