@@ -3,7 +3,6 @@
 //! The runtime's own timers wake the event loop twice for each interval of more than 64 ms (its wheel has coarse slots), and
 //! once more when one is set; a timerfd wakes it once.
 
-use std::future::pending;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -20,8 +19,8 @@ use tracing::warn;
 /// stays missed.
 #[derive(Debug)]
 pub enum Beat {
-    /// Kept by the kernel.
-    Kernel(AsyncFd<OwnedFd>),
+    /// Kept by the kernel, with this period.
+    Kernel(AsyncFd<OwnedFd>, Duration),
     /// Kept by the runtime, whose time a test may let jump.
     Runtime(Interval),
 }
@@ -30,7 +29,7 @@ impl Beat {
     /// Every `period`, which is not 0, kept by the kernel; by the runtime if that refuses.
     pub fn of_kernel(period: Duration) -> Self {
         match timer(period) {
-            Ok(timer) => Self::Kernel(timer),
+            Ok(timer) => Self::Kernel(timer, period),
             Err(error) => {
                 warn!("the system refuses a timer: {error}; samples are taken by the runtime's");
                 Self::of_runtime(period)
@@ -45,17 +44,15 @@ impl Beat {
         Self::Runtime(beats)
     }
 
-    /// Waits for the next one. Cancel safe.
+    /// Waits for the next one. Cancel safe. Should the kernel's timer fail, the runtime goes on with the beat.
     pub async fn tick(&mut self) {
-        match self {
-            Self::Kernel(timer) => {
-                // Neither can fail while the runtime and the timer are there.
-                if let Err(error) = expired(timer).await {
-                    warn!("the timer of the samples has failed: {error}");
-                    pending::<()>().await;
-                }
-            }
-            Self::Runtime(beats) => drop(beats.tick().await),
+        if let Self::Kernel(timer, period) = self {
+            let Err(error) = expired(timer).await else { return };
+            warn!("the system's timer has failed: {error}; samples are taken by the runtime's");
+            *self = Self::of_runtime(*period);
+        }
+        if let Self::Runtime(beats) = self {
+            beats.tick().await;
         }
     }
 }
@@ -86,6 +83,7 @@ async fn expired(timer: &AsyncFd<OwnedFd>) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::net::UnixStream;
     use std::time::Instant;
 
     use super::*;
@@ -101,6 +99,22 @@ mod tests {
             }
             assert!(begun.elapsed() >= 9 * PERIOD, "{beat:?} {:?}", begun.elapsed());
         }
+    }
+
+    #[tokio::test]
+    async fn a_timer_of_the_kernel_that_fails_is_replaced_and_the_beat_goes_on() {
+        // What is read from it is an error: its peer has reset the connection.
+        let (socket, peer) = UnixStream::pair().unwrap();
+        socket.set_nonblocking(true).unwrap();
+        rustix::io::write(&socket, b"never read").unwrap();
+        drop(peer);
+        #[expect(deprecated, reason = "as in `timer`")]
+        let broken = AsyncFd::with_interest(OwnedFd::from(socket), Interest::READABLE).unwrap();
+        let mut beat = Beat::Kernel(broken, PERIOD);
+        for _ in 0..3 {
+            tokio::time::timeout(Duration::from_secs(60), beat.tick()).await.unwrap();
+        }
+        assert!(matches!(beat, Beat::Runtime(_)), "{beat:?}");
     }
 
     #[tokio::test]

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ems_protocol::Timestamp;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -12,6 +11,7 @@ use crate::audit::Refusals;
 use crate::auth::limiter::LoginLimiter;
 use crate::auth::sessions::Sessions;
 use crate::commands::Secrets;
+use crate::door::events::places::Places;
 use crate::drain::Drain;
 use crate::fleet::Fleet;
 use crate::http::proxy::Proxies;
@@ -54,7 +54,7 @@ pub struct App {
     /// The same by the wall clock, for what happened before.
     pub started_at: Timestamp,
     /// How many devices' last minutes may be in memory, on their way to pages.
-    pub recents: Arc<Semaphore>,
+    pub recents: Places,
     /// How many connections there may be.
     pub limits: Limits,
     /// Tells open sockets when it is their turn to be closed.

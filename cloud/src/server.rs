@@ -15,7 +15,6 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -33,6 +32,7 @@ use crate::auth::sessions::{Lifetimes, Sessions};
 use crate::clock;
 use crate::commands::{self, Secrets};
 use crate::data_dir::DataDir;
+use crate::door::events::places::Places;
 use crate::drain::Drain;
 use crate::fleet::Fleet;
 use crate::http::proxy::Proxies;
@@ -58,8 +58,6 @@ const DRAIN: Duration = Duration::from_secs(5);
 const HEADERS: usize = 16 * 1024;
 /// What was sent may wait so long to be taken by the peer, in ms: as long as a dead WebSocket is given.
 const UNREAD_MS: u32 = 60_000;
-/// Devices whose last minutes may be in memory at once, at most 1 MiB each.
-const RECENTS: usize = 64;
 /// While the store is in trouble it is tried this often.
 const PROBE: Duration = Duration::from_secs(1);
 
@@ -189,7 +187,7 @@ impl Server {
             proxies: config.proxies,
             started: Instant::now(),
             started_at: clock::now(),
-            recents: Arc::new(Semaphore::new(RECENTS)),
+            recents: Places::default(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };

@@ -119,21 +119,29 @@ where
 impl Socket {
     async fn new(upgraded: Upgraded, seat: Option<Arc<Seat<()>>>, retry: Arc<RetryWindow>) -> Option<Self> {
         let (stream, read) = Stream::of(upgraded)?;
+        // Copied: hyper's buffer, which is larger, would stay for as long as the connection.
+        Some(Self::over(stream, read.to_vec(), seat, retry).await)
+    }
+
+    async fn over(
+        stream: Stream,
+        read: Vec<u8>,
+        seat: Option<Arc<Seat<()>>>,
+        retry: Arc<RetryWindow>,
+    ) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(BUFFER)
             .write_buffer_size(0)
             .max_write_buffer_size(2 * limits::MAX_FRAME_BYTES)
             .max_frame_size(Some(limits::MAX_FRAME_BYTES))
             .max_message_size(Some(limits::MAX_FRAME_BYTES));
-        // Copied: hyper's buffer, which is larger, would stay for as long as the connection.
-        let stream =
-            WebSocketStream::from_partially_read(stream, read.to_vec(), Role::Server, Some(config)).await;
+        let stream = WebSocketStream::from_partially_read(stream, read, Role::Server, Some(config)).await;
         let mut id = [0; 8];
         // Only a label: should the kernel have no random bits, it is zero.
         let _ = getrandom::fill(&mut id);
         let id = u64::from_be_bytes(id);
         let reading = OnCall::default();
-        Some(Self {
+        Self {
             stream,
             reading,
             last_frame: Instant::now(),
@@ -142,7 +150,7 @@ impl Socket {
             closing: false,
             retry,
             _seat: seat,
-        })
+        }
     }
 
     /// Names it in logs.
@@ -192,20 +200,20 @@ impl Socket {
         }
     }
 
-    /// Sends a text frame.
+    /// Sends a text frame of any length. tungstenite does not see it: it would check the text once more for each
+    /// receiver, and its buffer, which a peer fills that sends Pings and reads no Pongs, must stay small.
     pub async fn send(&mut self, text: Utf8Bytes) -> Result<(), Gone> {
-        let frame = Bytes::from(text);
-        if !self.closing && self.stream.get_mut().send_at_once(&frame).map_err(|_| Gone)? {
-            if self.stream.get_ref().is_through() {
-                return Ok(());
-            }
-            return match timeout(DEAD_PEER, self.stream.get_mut().flush()).await {
-                Ok(Ok(())) => Ok(()),
-                _ => Err(Gone),
-            };
+        if self.closing {
+            return Err(Gone);
         }
-        let text = Utf8Bytes::try_from(frame).map_err(|_| Gone)?;
-        self.write(Message::Text(text), DEAD_PEER).await
+        if !self.stream.get_ref().is_between_frames() {
+            within(DEAD_PEER, self.stream.flush()).await?;
+        }
+        self.stream.get_mut().begin(&text.into()).map_err(|_| Gone)?;
+        if self.stream.get_ref().is_through() {
+            return Ok(());
+        }
+        within(DEAD_PEER, self.stream.get_mut().flush()).await
     }
 
     /// Asks the peer for a sign of life.
@@ -261,12 +269,87 @@ impl Socket {
     }
 
     async fn write(&mut self, message: Message, limit: Duration) -> Result<(), Gone> {
-        let mut sending = pin!(self.stream.send(message));
-        // Mostly the kernel takes it at once, and no time has to be looked at.
-        let sent = match poll_fn(|context| Poll::Ready(sending.as_mut().poll(context))).await {
-            Poll::Ready(sent) => sent.is_ok(),
-            Poll::Pending => matches!(timeout(limit, sending).await, Ok(Ok(()))),
-        };
-        if sent { Ok(()) } else { Err(Gone) }
+        within(limit, self.stream.send(message)).await
+    }
+}
+
+/// The end of `sending`, if it comes in time.
+async fn within<E>(limit: Duration, sending: impl Future<Output = Result<(), E>>) -> Result<(), Gone> {
+    let mut sending = pin!(sending);
+    // Mostly the kernel takes it at once, and no time has to be looked at.
+    let sent = match poll_fn(|context| Poll::Ready(sending.as_mut().poll(context))).await {
+        Poll::Ready(sent) => sent.is_ok(),
+        Poll::Pending => matches!(timeout(limit, sending).await, Ok(Ok(()))),
+    };
+    if sent { Ok(()) } else { Err(Gone) }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::pki_types::pem::PemObject;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+    use rustls::{ClientConfig, RootCertStore, ServerConfig};
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn texts_far_larger_than_any_that_is_taken_are_sent_over_tls_whole_and_in_order() {
+        let (mut server, client) = pair().await;
+        let lengths = [1, 3_000_000, 125, 126, 1_100_000, 0xffff, 0x1_0000, 2];
+        let reader = tokio::spawn(async move {
+            let mut client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
+            // The kernels are full before anything is read, and a Pong is wanted between the frames.
+            client.send(Message::Ping(Bytes::new())).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            for length in lengths {
+                let text = loop {
+                    match client.next().await.unwrap().unwrap() {
+                        Message::Text(text) => break text,
+                        other => assert!(other.is_pong(), "{other:?}"),
+                    }
+                };
+                assert_eq!(text.len(), length);
+                assert!(text.bytes().all(|byte| byte == b'x'));
+            }
+            client.close(None).await.unwrap();
+        });
+        for length in lengths {
+            server.send("x".repeat(length).into()).await.unwrap();
+        }
+        assert!(matches!(server.receive().await, Incoming::Closed));
+        reader.await.unwrap();
+    }
+
+    async fn pair() -> (Socket, tokio_rustls::client::TlsStream<TcpStream>) {
+        let made = crate::certificates::generate(&["localhost".to_owned()]).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let chain =
+            CertificateDer::pem_slice_iter(made.server_certificate.as_bytes()).map(Result::unwrap).collect();
+        let key = PrivateKeyDer::from_pem_slice(made.server_key.as_bytes()).unwrap();
+        let server = ServerConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(made.ca_certificate.as_bytes()).unwrap()).unwrap();
+        let client = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (peer, accepted) =
+            tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+        let (server, client) = tokio::join!(
+            TlsAcceptor::from(Arc::new(server)).accept(accepted.unwrap().0),
+            TlsConnector::from(Arc::new(client))
+                .connect(ServerName::try_from("localhost").unwrap(), peer.unwrap()),
+        );
+        let stream = Stream::over_tls(server.unwrap());
+        (Socket::over(stream, Vec::new(), None, Arc::default()).await, client.unwrap())
     }
 }

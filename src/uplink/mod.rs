@@ -10,6 +10,7 @@ mod probe;
 mod proxy;
 mod report;
 mod session;
+mod spread;
 mod tls;
 mod unread;
 mod upgrade;
@@ -17,8 +18,8 @@ mod wire;
 
 use std::time::{Duration, Instant};
 
+use ems_protocol::CloseCode;
 use ems_protocol::limits::MAX_BATCH_SAMPLES;
-use ems_protocol::{CloseCode, retry_window};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tracing::{debug, info, warn};
@@ -55,7 +56,7 @@ pub struct Uplink {
     backoff: Backoff,
     /// The most samples in a batch: halved each time the server finds a frame too big.
     batch_limit: usize,
-    /// Over this time the next attempt is spread, at the wish of the server whose connection has just ended.
+    /// Over this time the next attempt is spread, as the server wishes whose connection has just ended.
     spread: Duration,
     /// Failures since the last stable connection.
     failures: u32,
@@ -83,8 +84,6 @@ const REFUSED_FLOOR: Duration = Duration::from_secs(60);
 const REFUSED_CAP: Duration = Duration::from_secs(15 * 60);
 /// The longest wait that a server may ask for with `Retry-After`.
 const RETRY_AFTER_CAP: Duration = Duration::from_secs(15 * 60);
-/// The longest time over which a server may ask an attempt to be spread.
-const SPREAD_CAP: Duration = Duration::from_secs(5 * 60);
 /// What is added to the wait after "try again later".
 const BUSY_FLOOR: Duration = Duration::from_secs(5);
 /// The longest pause after the network came up.
@@ -258,7 +257,7 @@ impl Uplink {
     ) -> Option<Failure> {
         let since = Instant::now();
         let (end, window) = self.session(wire, mode, samples).await;
-        self.spread = window;
+        self.spread = spread::after(&end, window);
         self.backoff.connection_ended(since, Instant::now());
         if since.elapsed() >= PROGRESS_TICK {
             self.failures = 0;
@@ -307,9 +306,6 @@ impl Uplink {
     fn closed_by_server(&mut self, code: u16, reason: &str) -> (String, Failure) {
         let reason = printable(reason);
         let known = CloseCode::from_code(code);
-        if let Some(seconds) = retry_window(&reason) {
-            self.spread = Duration::from_secs(seconds.into());
-        }
         if let Some(
             CloseCode::PolicyViolation | CloseCode::Revoked | CloseCode::Superseded | CloseCode::Conflict,
         ) = known
@@ -351,7 +347,7 @@ impl Uplink {
 
     fn next_wait(&mut self, failure: Failure) -> Duration {
         let usual = self.backoff.next_wait();
-        let window = std::mem::take(&mut self.spread).min(SPREAD_CAP);
+        let window = std::mem::take(&mut self.spread);
         match failure {
             Failure::Transient => usual + part_of(window, usual),
             Failure::LeftBehind => return_jitter(usual),

@@ -33,14 +33,24 @@ impl LoginLimiter {
     /// # Errors
     /// How long to wait when there is none left.
     pub fn attempt(&self, address: IpAddr, username: &str, now: Instant) -> Result<(), Duration> {
+        let network = network(address);
+        self.take([(network, None), (network, Some(folded(username)))], now)
+    }
+
+    /// Takes one attempt of somebody who is logged in, wherever they are: nobody else's count.
+    ///
+    /// # Errors
+    /// As [`Self::attempt`].
+    pub fn attempt_of(&self, username: &str) -> Result<(), Duration> {
+        self.take([(IpAddr::V4(Ipv4Addr::UNSPECIFIED), Some(folded(username)))], Instant::now())
+    }
+
+    fn take(&self, keys: impl IntoIterator<Item = Key>, now: Instant) -> Result<(), Duration> {
         let mut buckets = self.0.locked();
         if buckets.len() >= REMEMBERED {
             make_room(&mut buckets, now);
         }
-        // Case does not tell users apart, and a long name needs no memory.
-        let name = username.chars().take(64).flat_map(char::to_lowercase).collect();
-        let network = network(address);
-        for key in [(network, None), (network, Some(name))] {
+        for key in keys {
             let capacity = capacity(&key);
             buckets.entry(key).or_insert(Bucket { left: capacity, filled: now }).take(capacity, now)?;
         }
@@ -48,14 +58,9 @@ impl LoginLimiter {
     }
 }
 
-impl LoginLimiter {
-    /// Takes one attempt of somebody who is logged in.
-    ///
-    /// # Errors
-    /// As [`Self::attempt`].
-    pub fn attempt_of(&self, username: &str) -> Result<(), Duration> {
-        self.attempt(IpAddr::V4(Ipv4Addr::UNSPECIFIED), username, Instant::now())
-    }
+/// Case does not tell users apart, and a long name needs no memory.
+fn folded(username: &str) -> String {
+    username.chars().take(64).flat_map(char::to_lowercase).collect()
 }
 
 /// Forgets full buckets, and then a tenth of the others: those with most attempts left. To be forgotten is worth an
@@ -121,6 +126,14 @@ mod tests {
         limiter.attempt(address, "bob", start).unwrap();
         limiter.attempt(address, "ada", start + REFILL).unwrap();
         assert!(limiter.attempt(address, "ada", start + REFILL).is_err());
+    }
+
+    #[test]
+    fn a_user_who_guesses_the_own_password_stops_no_other_user() {
+        let limiter = LoginLimiter::default();
+        let tried = (0..100).filter(|_| limiter.attempt_of("ada").is_ok()).count();
+        assert!(tried < 100, "guesses of a user who is logged in are not limited");
+        limiter.attempt_of("bob").unwrap();
     }
 
     #[test]

@@ -101,12 +101,24 @@ impl Connection {
         ControlFlow::Continue(())
     }
 
-    /// Keeps what the device says of itself; that changes with its software only.
+    /// Keeps what the device says of itself; that changes with its software only. What could not be stored is not known:
+    /// the next hello brings it again.
     async fn note_facts(&mut self, hello: &Hello) {
         let (facts, now, key) = (Facts::of(hello), clock::now(), self.device.key);
-        if self.device.says(&facts, now) {
-            let noted = self.app.store.write(move |db| facts::set(db, key, &facts, now.millis())).await;
-            if let Err(error) = noted {
+        if self.device.has_said(&facts) {
+            return;
+        }
+        let stored = self
+            .app
+            .store
+            .write(move |db| {
+                facts::set(db, key, &facts, now.millis())?;
+                Ok(facts)
+            })
+            .await;
+        match stored {
+            Ok(facts) => self.device.said(facts, now),
+            Err(error) => {
                 warn!(device_id = %self.device.id, %error, "what the device says of itself could not be kept");
             }
         }

@@ -32,36 +32,48 @@ const TEXT: u8 = 0x81;
 impl Stream {
     /// The stream that hyper gives up, and what it has read beyond the handshake.
     pub(super) fn of(upgraded: Upgraded) -> Option<(Self, Bytes)> {
-        let new = |io| Self { io, rest: Bytes::new(), held_up: false };
         let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
-            Ok(parts) => return Some((new(Io::Plain(parts.io.into_inner())), parts.read_buf)),
+            Ok(parts) => return Some((Self::new(Io::Plain(parts.io.into_inner())), parts.read_buf)),
             Err(upgraded) => upgraded,
         };
         let parts = upgraded.downcast::<TokioIo<TlsStream<TcpStream>>>().ok()?;
-        Some((new(Io::Tls(Box::new(parts.io.into_inner()))), parts.read_buf))
+        Some((Self::new(Io::Tls(Box::new(parts.io.into_inner()))), parts.read_buf))
     }
 
-    /// Hands a text frame to the kernel at once and from where it is: one text goes to thousands, and a copy for each
-    /// costs more than all else that we do about it. False: nothing was sent, and it has to go the usual way. What the
-    /// kernel does not take at once goes before whatever is written or flushed next.
-    pub(super) fn send_at_once(&mut self, text: &Bytes) -> io::Result<bool> {
-        let Io::Plain(tcp) = &self.io else { return Ok(false) };
-        if self.held_up || !self.rest.is_empty() {
-            return Ok(false);
-        }
+    #[cfg(test)]
+    pub(super) fn over_tls(stream: TlsStream<TcpStream>) -> Self {
+        Self::new(Io::Tls(Box::new(stream)))
+    }
+
+    fn new(io: Io) -> Self {
+        Self { io, rest: Bytes::new(), held_up: false }
+    }
+
+    /// Whether a frame may begin here: none is held by whoever wrote it, and none has still to be taken.
+    pub(super) fn is_between_frames(&self) -> bool {
+        !self.held_up && self.rest.is_empty()
+    }
+
+    /// Begins a text frame where [`Self::is_between_frames`], at once and from where it is if that is possible: one
+    /// text goes to thousands, and a copy for each costs more than all else that we do about it. What the kernel does
+    /// not take, and with TLS all of it, goes before whatever is written or flushed next.
+    pub(super) fn begin(&mut self, text: &Bytes) -> io::Result<()> {
         let (header, length) = header(text.len());
         let header = header.get(..length).unwrap_or_default();
-        let sent = match tcp.try_write_vectored(&[IoSlice::new(header), IoSlice::new(text)]) {
-            Ok(sent) => sent,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-            Err(error) => return Err(error),
+        let sent = match &self.io {
+            Io::Plain(tcp) => match tcp.try_write_vectored(&[IoSlice::new(header), IoSlice::new(text)]) {
+                Ok(sent) => sent,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+                Err(error) => return Err(error),
+            },
+            Io::Tls(_) => 0,
         };
         if sent < length {
             self.rest = [header.get(sent..).unwrap_or_default(), text].concat().into();
         } else if sent < length + text.len() {
             self.rest = text.slice(sent - length..);
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Whether the kernel has all that was handed to it.
@@ -181,14 +193,13 @@ mod tests {
                 assert_eq!(got.len(), text.len());
             }
         });
-        let mut stream = Stream { io: Io::Plain(accepted.unwrap().0), rest: Bytes::new(), held_up: false };
+        let mut stream = Stream::new(Io::Plain(accepted.unwrap().0));
         let mut short = 0;
         for text in &texts {
-            while !stream.send_at_once(text).unwrap() {
+            if !stream.is_between_frames() {
                 stream.flush().await.unwrap();
-                let Io::Plain(tcp) = &stream.io else { unreachable!() };
-                tcp.writable().await.unwrap();
             }
+            stream.begin(text).unwrap();
             short += usize::from(!stream.is_through());
         }
         assert!(short > 0, "the kernel took everything at once: nothing was tested");

@@ -44,7 +44,7 @@ impl Conversation {
     pub(super) fn new(app: Arc<App>, user: User) -> Self {
         let mailbox = app.hub.mailbox(user.devices.clone());
         let membership = Membership { hub: app.hub.clone(), mailbox: mailbox.clone(), rooms: HashMap::new() };
-        let recents = Recents::new(app.clone(), mailbox.clone());
+        let recents = Recents::new(app.clone(), mailbox.clone(), &user.username);
         Self { app, user, tracking: Tracking::default(), recents, mailbox, membership, answers: Vec::new() }
     }
 

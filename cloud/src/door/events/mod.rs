@@ -4,6 +4,7 @@ mod authentication;
 mod connection;
 mod conversation;
 pub mod messages;
+pub mod places;
 mod recent;
 mod tracking;
 

@@ -6,14 +6,16 @@
 use std::collections::{HashSet, VecDeque};
 use std::fmt::Write;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ems_protocol::{DeviceId, Timestamp, encode, kind};
-use tokio::sync::{OnceCell, OwnedSemaphorePermit};
+use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::warn;
 
+use super::places::Place;
 use crate::app::App;
 use crate::clock;
 use crate::fleet::device::Device;
@@ -37,13 +39,16 @@ const SAMPLES_LEAST: usize = 60;
 const BYTES_EACH: usize = 1 << 20;
 /// A frame ends with the sample that makes it larger than this.
 const FRAME: usize = 64 * 1024;
-/// How long it is waited for room in the server's memory. Then the page is told to fetch them over HTTP.
+/// How long it is waited for room in the server's memory, once for all that was asked for together. Then the page is
+/// told to fetch them over HTTP.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What one connection still has to be sent.
 pub struct Recents {
     app: Arc<App>,
     mailbox: Arc<Mailbox>,
+    /// Whose connection it is.
+    username: Arc<str>,
     /// In the order in which they were asked for. The first one is always wanted; others may have been forgotten.
     queue: VecDeque<Wanted>,
     /// The devices of `queue` that are still wanted.
@@ -58,7 +63,7 @@ pub struct Recents {
 #[derive(Default)]
 struct Ready {
     frames: VecDeque<Utf8Bytes>,
-    room: Option<OwnedSemaphorePermit>,
+    room: Option<Place>,
 }
 
 struct Wanted {
@@ -66,8 +71,16 @@ struct Wanted {
     /// What waited for the connection when it was asked for goes first: presence and the latest sample.
     mark: u64,
     query: Query,
-    /// Of all that were asked for together: what was shown before then is durable.
-    settled: Arc<OnceCell<()>>,
+    request: Arc<Request>,
+}
+
+/// What is the same for all that were asked for together.
+#[derive(Default)]
+struct Request {
+    /// What was shown before then is durable.
+    settled: OnceCell<()>,
+    /// There was no room in the server's memory for one of them: the others do not wait for it.
+    crowded: AtomicBool,
 }
 
 /// All times in ms since 1970.
@@ -83,10 +96,11 @@ struct Query {
 }
 
 impl Recents {
-    pub(super) fn new(app: Arc<App>, mailbox: Arc<Mailbox>) -> Self {
+    pub(super) fn new(app: Arc<App>, mailbox: Arc<Mailbox>, username: &str) -> Self {
         Self {
             app,
             mailbox,
+            username: username.into(),
             queue: VecDeque::new(),
             wanted: HashSet::new(),
             current: None,
@@ -111,12 +125,12 @@ impl Recents {
         // Each is in the queue once, so that it is never longer than the list of rooms.
         self.queue.retain(|old| self.wanted.contains(&old.device.id) && !asked.contains(&old.device.id));
         self.wanted.extend(asked.into_iter().cloned());
-        let settled = Arc::<OnceCell<()>>::default();
+        let request = Arc::<Request>::default();
         self.queue.extend(devices.into_iter().map(|device| Wanted {
             device,
             mark,
             query,
-            settled: settled.clone(),
+            request: request.clone(),
         }));
     }
 
@@ -160,7 +174,7 @@ impl Recents {
                 self.wanted.remove(&wanted.device.id);
                 self.drop_forgotten();
                 self.current = Some(wanted.device.id.clone());
-                self.reading = Some(tokio::spawn(read(self.app.clone(), wanted)));
+                self.reading = Some(tokio::spawn(read(self.app.clone(), self.username.clone(), wanted)));
             }
             if let Some(reading) = &mut self.reading {
                 // A panic of it has been reported by the panic hook.
@@ -181,7 +195,7 @@ impl Ready {
     }
 }
 
-async fn read(app: Arc<App>, Wanted { device, query, settled, .. }: Wanted) -> Ready {
+async fn read(app: Arc<App>, user: Arc<str>, Wanted { device, query, request, .. }: Wanted) -> Ready {
     let Query { mut from, since, cut, samples } = query;
     let mut frames = VecDeque::new();
     let mut complete = !cut;
@@ -196,10 +210,12 @@ async fn read(app: Arc<App>, Wanted { device, query, settled, .. }: Wanted) -> R
             }
         }
     }
-    let room = timeout(PATIENCE, app.recents.clone().acquire_owned()).await.ok().and_then(Result::ok);
+    let patience = if request.crowded.load(Ordering::Relaxed) { Duration::ZERO } else { PATIENCE };
+    let room = timeout(patience, app.recents.take(&user)).await.ok().flatten();
+    request.crowded.store(room.is_none(), Ordering::Relaxed);
     let found = if room.is_some() {
         // A sample is shown before it is durable: what was shown before the page came must be found.
-        settled.get_or_init(|| async { drop(app.store.write(|_| Ok(())).await) }).await;
+        request.settled.get_or_init(|| async { drop(app.store.write(|_| Ok(())).await) }).await;
         // The device's clock may lag: what it said since then may have its place before.
         let begin = if since.is_some() { from.min(query.from - LATE_MS) } else { from };
         samples_of(&app, &device, begin, since, samples).await

@@ -110,14 +110,14 @@ impl Device {
         state.row.is_news = true;
     }
 
-    /// Takes over what the device says of itself; whether that is news.
-    pub fn says(&self, facts: &Facts, now: Timestamp) -> bool {
-        let mut state = self.state.locked();
-        if state.facts.as_ref().is_some_and(|(known, _)| known == facts) {
-            return false;
-        }
-        state.facts = Some((facts.clone(), now));
-        true
+    /// Whether the device has said this before, and it is stored.
+    pub fn has_said(&self, facts: &Facts) -> bool {
+        self.state.locked().facts.as_ref().is_some_and(|(known, _)| known == facts)
+    }
+
+    /// What the device says of itself is stored.
+    pub fn said(&self, facts: Facts, now: Timestamp) {
+        self.state.locked().facts = Some((facts, now));
     }
 
     /// The device has said how many samples it still has to send.

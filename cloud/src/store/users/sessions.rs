@@ -69,8 +69,9 @@ pub fn open_session(
 pub(crate) const GRACE_MS: i64 = 20_000;
 
 /// Prolongs a session for whoever has its refresh token of this generation; or of the one before, if that was exchanged
-/// a moment ago and the new one was not. A copy of a token is still found out: of two who have the same one, only one
-/// can exchange it twice.
+/// a moment ago and the new one was not. A copy of a token is still found out: when a token that was handed out twice is
+/// exchanged, that answer is not repeated. Of two who use the same tokens, the slower one ends the session with its
+/// second exchange.
 pub fn extend_session(
     db: &Connection,
     id: &str,
@@ -79,15 +80,15 @@ pub fn extend_session(
 ) -> rusqlite::Result<Extended> {
     let Some(row) = session(db, id, period.now)? else { return Ok(Extended::Ended) };
     let changed = db.execute(
-        "UPDATE sessions SET generation = generation + 1, expires_at = ?3, access_expires_at = ?4, refreshed_at = ?5 \
-         WHERE id = ?1 AND generation = ?2",
+        "UPDATE sessions SET generation = generation + 1, expires_at = ?3, access_expires_at = ?4, \
+         refreshed_at = iif(repeated, 0, ?5), repeated = 0 WHERE id = ?1 AND generation = ?2",
         params![id, generation, period.session_until, period.access_until, period.now],
     )?;
     if changed == 1 {
         return Ok(Extended::Done(row, generation.saturating_add(1)));
     }
     let repeated = db.execute(
-        "UPDATE sessions SET expires_at = ?3, access_expires_at = ?4 \
+        "UPDATE sessions SET expires_at = ?3, access_expires_at = ?4, repeated = 1 \
          WHERE id = ?1 AND generation = ?2 + 1 AND ?5 BETWEEN refreshed_at AND refreshed_at + ?6",
         params![id, generation, period.session_until, period.access_until, period.now, GRACE_MS],
     )?;
@@ -193,6 +194,36 @@ mod tests {
         assert_eq!(extend("copied", 1, 2_000), Some(2));
         assert_eq!(extend("copied", 0, 3_000), None);
         assert_eq!(session(&db, "copied", 4_000).unwrap(), None);
+    }
+
+    #[test]
+    fn of_two_who_use_the_same_token_seconds_apart_neither_goes_on() {
+        const START: i64 = 1_000_000;
+        let dir = tempfile::tempdir().unwrap();
+        let db = crate::store::open_connection(&dir.path().join("ems.db")).unwrap();
+        assert!(add(&db, "ada", "hash", Role::Viewer, 0).unwrap());
+        let key = find(&db, "ada").unwrap().unwrap().key;
+        let at = |now: i64| Period { now, access_until: now + 1_000_000, session_until: now + 9_000_000 };
+        assert!(open_session(&db, "copied", (key, "hash"), &at(START)).unwrap());
+        let mut ends = Vec::new();
+        for generation in 0..3 {
+            for holder in 0..2 {
+                let now = START + 60_000 * i64::from(u8::try_from(generation).unwrap()) + 5_000 * holder;
+                ends.push(match extend_session(&db, "copied", generation, &at(now)).unwrap() {
+                    Extended::Done(_, next) => format!("{next}"),
+                    other => format!("{other:?}"),
+                });
+            }
+        }
+        assert_eq!(ends, ["1", "1", "2", "Reused", "Ended", "Ended"]);
+        assert_eq!(session(&db, "copied", START + 200_000).unwrap(), None);
+
+        // An answer that is lost later on can be repeated again.
+        assert!(open_session(&db, "lost", (key, "hash"), &at(START)).unwrap());
+        for (generation, next) in [(0, 1), (0, 1), (1, 2), (2, 3), (2, 3), (3, 4)] {
+            let extended = extend_session(&db, "lost", generation, &at(START + 1_000)).unwrap();
+            assert!(matches!(extended, Extended::Done(_, got) if got == next), "{generation} {extended:?}");
+        }
     }
 
     #[test]
