@@ -67,9 +67,12 @@ test("without its energy a view still shows its curves, and says why", async () 
   expect(shown.energy).toBe("The disk is slow.");
 });
 
+function Session({ children }: { children: ReactNode }) {
+  return <SessionProvider>{children}</SessionProvider>;
+}
+
 async function show(view: View) {
-  const wrapper = ({ children }: { children: ReactNode }) => <SessionProvider>{children}</SessionProvider>;
-  const { result, unmount } = renderHook(() => useHistories("ems_001", view, 800), { wrapper });
+  const { result, unmount } = renderHook(() => useHistories("ems_001", view, 800), { wrapper: Session });
   await waitFor(() => expect(result.current.failure ?? result.current.data).not.toBeNull());
   const { data, failure } = result.current;
   unmount();
