@@ -89,10 +89,13 @@ interface CallOptions {
   query?: Record<string, string>;
   signal?: AbortSignal;
   clock?: ServerClock;
+  /** An answer that takes longer counts as none. Default 10,000. */
+  timeoutMs?: number;
 }
 
-async function call(method: Method, path: string, { body, query, signal, clock }: CallOptions = {}): Promise<unknown> {
-  const timeout = AbortSignal.timeout(TIMEOUT_MS);
+async function call(method: Method, path: string, options: CallOptions = {}): Promise<unknown> {
+  const { body, query, signal, clock, timeoutMs = TIMEOUT_MS } = options;
+  const timeout = AbortSignal.timeout(timeoutMs);
   const init: RequestInit = {
     method,
     headers: { accept: "application/json", ...(body !== undefined && { "content-type": "application/json" }) },
@@ -101,12 +104,12 @@ async function call(method: Method, path: string, { body, query, signal, clock }
   };
   const url = new URL(path, location.href);
   for (const [name, value] of Object.entries(query ?? {})) url.searchParams.set(name, value);
-  let response = await reach(url, init);
+  let response = await reach(url, init, signal);
   // The access cookie lives for minutes: a page that slept has outlived it, but not its session.
-  if (response.status === 401 && !UNREFRESHED.has(path) && (await renew().catch(() => false))) response = await reach(url, init);
+  if (response.status === 401 && !UNREFRESHED.has(path) && (await renew().catch(() => false))) response = await reach(url, init, signal);
   clock?.observeResponse(response);
-  const text = await response.text().catch(() => "");
-  if (!response.ok) throw new ApiError(response.status, problem(response, text));
+  if (!response.ok) throw new ApiError(response.status, problem(response, await response.text().catch(() => "")));
+  const text = await wholeText(response, signal);
   if (text === "") return null;
   try {
     return JSON.parse(text);
@@ -115,12 +118,22 @@ async function call(method: Method, path: string, { body, query, signal, clock }
   }
 }
 
-async function reach(url: URL, init: RequestInit): Promise<Response> {
+/** `signal` is the caller's: who ended the request is told just that. */
+async function reach(url: URL, init: RequestInit, signal: AbortSignal | undefined): Promise<Response> {
   try {
     return await fetch(url, init);
   } catch (error) {
-    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    if (signal?.aborted === true) throw error;
     throw new ApiError(0, "The server cannot be reached. Check your network connection.");
+  }
+}
+
+async function wholeText(response: Response, signal: AbortSignal | undefined): Promise<string> {
+  try {
+    return await response.text();
+  } catch (error) {
+    if (signal?.aborted === true) throw error;
+    throw new ApiError(0, "The server's answer broke off or took too long. Try again, or check your network connection.");
   }
 }
 

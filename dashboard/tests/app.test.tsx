@@ -143,6 +143,22 @@ test("logging out closes the socket and shows the login", async () => {
   await waitFor(() => expect(server.open).toHaveLength(0));
 });
 
+test("without a connection the fleet is shown as it was, and says so", async () => {
+  loggedIn = true;
+  open();
+  await waitFor(() => expect(screen.getAllByTestId("device-online").map(({ textContent }) => textContent)).toEqual(["online", "offline"]));
+  server.refuse = true;
+  server.last.terminate();
+  await waitFor(() => expect(screen.getAllByTestId("device-online").map(({ textContent }) => textContent)).toEqual(["last online", "last offline"]));
+  expect(screen.getByTestId("fleet-summary").textContent).toMatch(/^As of .*\d:\d.*: 1 of 2 online$/);
+  const rows = screen.getAllByTestId("device-row");
+  expect(rows.every((row) => row.classList.contains("is-stale") && row.querySelector(".dot-idle") !== null)).toBe(true);
+  server.refuse = false;
+  fireEvent.click(await screen.findByText("Try now"));
+  await waitFor(() => expect(screen.getByTestId("fleet-summary").textContent).toBe("1 of 2 online"));
+  expect(screen.getAllByTestId("device-online").map(({ textContent }) => textContent)).toEqual(["online", "offline"]);
+});
+
 test("the fleet's names are links to the Live view, over the same socket", async () => {
   loggedIn = true;
   open();

@@ -202,6 +202,21 @@ test("a page that was asleep for longer than its token renews it and goes on", a
   expect(onSessionEnded).not.toHaveBeenCalled();
 }, 20_000);
 
+test.each([
+  ["the cookies are good", () => Promise.resolve(true)],
+  ["the cookies cannot be renewed at present", () => Promise.reject(new Error("no network"))],
+  ["nobody renews cookies", undefined],
+])("a socket that opens and is never greeted is replaced, though %s", async (_, answer) => {
+  server.greets = false;
+  const renew = answer === undefined ? undefined : vi.fn(answer);
+  open({ ...(renew !== undefined && { renew }) });
+  listen("fleet");
+  await vi.waitFor(() => expect(server.peers).toHaveLength(3), { timeout: 20_000 });
+  server.greets = true;
+  await vi.waitFor(() => expect(door.getState().status).toBe("OPEN"), { timeout: 15_000 });
+  expect(server.open).toHaveLength(1);
+}, 40_000);
+
 test("a session that cannot be renewed is over: the page is told once, and nothing is tried again", async () => {
   server.refuse = true;
   const onSessionEnded = vi.fn();

@@ -132,6 +132,17 @@ test("events are the stored ones and those that come, each once, newest first", 
   await waitFor(() => expect(result.current.events.map(({ timestamp }) => timestamp.at(-2))).toEqual(["3", "2", "1"]));
 });
 
+test("the log of frames is bounded in its size, too: of a long frame the beginning is kept", async () => {
+  const { result } = renderHook(() => useMessages(1_000), { wrapper: Provider });
+  await waitFor(() => expect(server.open).toHaveLength(1));
+  const long = JSON.stringify({ type: "long", payload: { text: "x".repeat(100_000) } });
+  for (let i = 0; i < 200; i += 1) server.send(long);
+  await waitFor(() => expect(result.current.total).toBe(201));
+  const { frames } = result.current;
+  expect(frames.reduce((sum, { text }) => sum + text.length, 0)).toBe(8 * 1_024 * 1_024);
+  expect(frames.at(-1)).toMatchObject({ number: 201, text: long.slice(0, 65_536), cutFrom: long.length });
+});
+
 test("the log of frames is bounded", async () => {
   const { result } = renderHook(() => useMessages(5), { wrapper: Provider });
   await waitFor(() => expect(server.open).toHaveLength(1));

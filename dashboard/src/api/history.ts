@@ -36,13 +36,16 @@ interface HistoryQuery {
   step?: string;
 }
 
+/** A year of a busy device over a slow line takes its time. */
+const TIMEOUT_MS = 30_000;
+
 export async function fetchHistory(
   deviceId: string,
   { fromMs, toMs, fields, width, step }: HistoryQuery,
   signal: AbortSignal,
 ): Promise<History> {
   const query = { from: iso(fromMs), to: iso(toMs), width, step, fields: fields.join(",") };
-  return toHistory(await request("GET", withQuery(devicePath(deviceId, "/history"), query), { signal }));
+  return toHistory(await request("GET", withQuery(devicePath(deviceId, "/history"), query), { signal, timeoutMs: TIMEOUT_MS }));
 }
 
 /** Where the samples of a span can be downloaded: raw, or in buckets of `step` (seconds, `minute`, `hour`, `day`). */

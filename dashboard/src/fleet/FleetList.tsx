@@ -21,11 +21,13 @@ interface FleetListProps {
   rows: readonly FleetRow[];
   view: View;
   nowMs: number;
+  /** The page is connected: the rows are what the server knows. */
+  live: boolean;
   onSort: (sort: SortKey) => void;
 }
 
 /** The devices as a table of which only the rows in sight exist; the arrow keys walk through all of it. */
-export function FleetList({ rows, view, nowMs, onSort }: FleetListProps) {
+export function FleetList({ rows, view, nowMs, live, onSort }: FleetListProps) {
   const body = useRef<HTMLDivElement>(null);
   const rowHeight = useRowHeight();
   const { first, end } = useVirtualRows(body, rows.length, rowHeight);
@@ -61,7 +63,7 @@ export function FleetList({ rows, view, nowMs, onSort }: FleetListProps) {
   });
 
   return (
-    <div className="card fleet" role="table" aria-label="Devices" aria-rowcount={rows.length + 1}>
+    <div className={`card fleet ${live ? "" : "is-stale"}`} role="table" aria-label="Devices" aria-rowcount={rows.length + 1}>
       <div role="rowgroup" className="fleet-head">
         <div role="row" aria-rowindex={1} className="fleet-head-row">
           {COLUMNS.map(({ title, sort, className }) => (
@@ -87,6 +89,7 @@ export function FleetList({ rows, view, nowMs, onSort }: FleetListProps) {
             top={(first + i) * rowHeight}
             reachable={first + i === (current < first || current >= end ? first : current)}
             nowMs={nowMs}
+            live={live}
             onKeyDown={onKeyDown}
             onFocus={setReachable}
           />

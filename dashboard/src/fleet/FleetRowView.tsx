@@ -18,16 +18,18 @@ export interface FleetRowProps {
   reachable: boolean;
   /** Server time in whole seconds, Unix ms: the row is rendered again when an age changes. */
   nowMs: number;
+  /** The page is connected; otherwise this is what was heard last. */
+  live: boolean;
   onKeyDown: (event: KeyboardEvent, index: number) => void;
   onFocus: (index: number) => void;
 }
 
 /** One device of the fleet: its name is a link, and the whole row with it. */
 export const FleetRowView = memo(function FleetRowView(props: FleetRowProps) {
-  const { row, index, top, reachable, nowMs, onKeyDown, onFocus } = props;
+  const { row, index, top, reachable, nowMs, live, onKeyDown, onFocus } = props;
   const { device_id: id, status, soc } = row;
   const watts = power(powerOf(row));
-  const old = status !== "online";
+  const old = !live || status !== "online";
   return (
     <div
       role="row"
@@ -54,8 +56,8 @@ export const FleetRowView = memo(function FleetRowView(props: FleetRowProps) {
       </div>
       <div role="cell" className="fleet-link-state">
         <span className="fleet-status">
-          <Dot tone={TONES[status]} />
-          <span data-testid="device-online">{status}</span>
+          <Dot tone={live ? TONES[status] : "idle"} />
+          <span data-testid="device-online">{live || status === "never" ? status : `last ${status}`}</span>
         </span>
         <span className="fleet-sub">{sinceWords(row, nowMs)}</span>
       </div>

@@ -3,12 +3,12 @@ import { FleetControls } from "../fleet/FleetControls";
 import { FleetList } from "../fleet/FleetList";
 import { useOrder } from "../fleet/useOrder";
 import { count, FILTERS, groupsOf, SORTS, totals, type FilterKey, type SortKey, type View } from "../fleet/view";
-import { power } from "../format";
+import { clockTime, power } from "../format";
 import { isFullAdmin } from "../roles";
 import { Link, setQuery, useLocation } from "../router";
 import { exists, paths } from "../routes";
 import { useUser } from "../session";
-import { useDoor, useFleet, type FleetRow } from "../telemetry";
+import { useConnection, useDoor, useFleet, type FleetRow } from "../telemetry";
 import { useTitle } from "../title";
 import { useTick } from "../useTick";
 import "../styles/fleet.css";
@@ -22,6 +22,7 @@ export default function FleetPage() {
   const rows = useOrder(fleet, view, area);
   const counts = useMemo(() => count(fleet.rows.values()), [fleet]);
   const groups = useMemo(() => groupsOf(fleet.rows.values()), [fleet]);
+  const live = useConnection().status === "OPEN";
   useTick(1_000);
   useTitle("Fleet");
   const sort = (key: SortKey) => change({ sort: key, descending: view.sort === key && !view.descending });
@@ -29,12 +30,12 @@ export default function FleetPage() {
     <>
       <div className="page-head">
         <h1>Fleet</h1>
-        {fleet.rows.size > 0 && <Summary rows={rows} online={counts.online} all={counts.all} />}
+        {fleet.rows.size > 0 && <Summary rows={rows} online={counts.online} all={counts.all} asOfMs={live ? null : fleet.toldAtMs} />}
       </div>
       {fleet.rows.size > 0 && <FleetControls view={view} counts={counts} groups={groups} onChange={change} />}
       <div ref={area}>
         {rows.length > 0 && (
-          <FleetList rows={rows} view={view} nowMs={Math.floor(door.clock.now() / 1_000) * 1_000} onSort={sort} />
+          <FleetList rows={rows} view={view} nowMs={Math.floor(door.clock.now() / 1_000) * 1_000} live={live} onSort={sort} />
         )}
         {rows.length === 0 && fleet.rows.size > 0 && <p className="card empty">No device is like that.</p>}
         {fleet.rows.size === 0 && (fleet.ready ? <NoDevices /> : <p className="card empty">Loading the devices…</p>)}
@@ -43,10 +44,19 @@ export default function FleetPage() {
   );
 }
 
-function Summary({ rows, online, all }: { rows: readonly FleetRow[]; online: number; all: number }) {
+interface SummaryProps {
+  rows: readonly FleetRow[];
+  online: number;
+  all: number;
+  /** Without a connection, when it was so, Unix ms. */
+  asOfMs: number | null;
+}
+
+function Summary({ rows, online, all, asOfMs }: SummaryProps) {
   const { charging, discharging } = totals(rows);
   return (
     <p className="page-note" data-testid="fleet-summary">
+      {asOfMs !== null && `As of ${clockTime(asOfMs)}, no connection since: `}
       {online} of {all} online
       {charging > 0 && `, charging ${watts(charging)}`}
       {discharging > 0 && `, discharging ${watts(discharging)}`}

@@ -1,5 +1,5 @@
 import type { DoorMessage, EventDoor } from "./door";
-import { getJson } from "./http";
+import { Listing } from "./listing";
 import { isObject } from "./parse";
 import type { Alarm, Severity } from "./messages";
 import { Store } from "./store";
@@ -22,47 +22,48 @@ const LIMIT = 1_000;
  */
 export class AlarmStore extends Store<Alarms> {
   private readonly alarms = new Map<number, Alarm>();
-  private running = new AbortController();
+  /** What was told since the room was joined: newer than a list that was read meanwhile. */
+  private readonly heard = new Map<number, Alarm>();
+  private readonly listing: Listing;
   private leave: (() => void) | null = null;
 
   constructor(private readonly door: EventDoor) {
     super({ ready: false, active: [], unacknowledged: 0 });
+    const query = { limit: String(LIMIT) };
+    this.listing = new Listing({ door, path: "/api/alarms", query, onBody: (body) => this.listed(body) });
   }
 
   protected start(): void {
-    this.running = new AbortController();
     this.leave = this.door.listen("alarms", (message) => this.received(message), { whenHidden: true });
   }
 
   protected stop(): void {
-    this.running.abort();
+    this.listing.stop();
     this.leave?.();
   }
 
   private received({ type, payload }: DoorMessage): void {
-    if (type === "subscribed") void this.fetch();
+    if (type === "subscribed") {
+      this.heard.clear();
+      this.listing.fetch();
+    }
     const alarm = type === "alarm" ? toAlarm(payload) : null;
     if (alarm === null) return;
+    if (this.listing.isRunning) this.heard.set(alarm.id, alarm);
     this.put(alarm);
     this.publish(this.getSnapshot().ready);
   }
 
-  private async fetch(): Promise<void> {
-    const { signal } = this.running;
-    try {
-      const body = await getJson("/api/alarms", { limit: String(LIMIT) }, this.door.request(signal));
-      if (signal.aborted) return;
-      const listed = isObject(body) && Array.isArray(body["alarms"]) ? body["alarms"] : [];
-      this.alarms.clear();
-      for (const value of listed) {
-        const alarm = toAlarm(value);
-        if (alarm !== null) this.put(alarm);
-      }
-      this.publish(true);
-    } catch (error) {
-      if (signal.aborted || this.door.endedBy(error)) return;
-      console.warn(`The alarms could not be read: ${String(error)}`);
+  private listed(body: unknown): void {
+    const listed = isObject(body) && Array.isArray(body["alarms"]) ? body["alarms"] : [];
+    this.alarms.clear();
+    for (const value of listed) {
+      const alarm = toAlarm(value);
+      if (alarm !== null) this.put(alarm);
     }
+    for (const alarm of this.heard.values()) this.put(alarm);
+    this.heard.clear();
+    this.publish(true);
   }
 
   private put(alarm: Alarm): void {

@@ -1,4 +1,4 @@
-import { Backoff } from "./backoff";
+import { Backoff, sleep } from "./backoff";
 import { fetchHistory, type Span } from "./history";
 import type { RequestOptions } from "./http";
 import type { TelemetryPayload } from "./types";
@@ -52,18 +52,4 @@ export class Backfill {
 
 function join(a: Span | null, b: Span): Span {
   return a === null ? b : { fromMs: Math.min(a.fromMs, b.fromMs), toMs: Math.max(a.toMs, b.toMs) };
-}
-
-/** Resolves after `ms`, or at once when `signal` aborts. */
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done);
-  });
 }

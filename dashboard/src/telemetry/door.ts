@@ -181,7 +181,7 @@ export class EventDoor {
     if (state.status === "OPEN") {
       this.liveness.heard();
       // Not yet told as OPEN: that is the greeting's to say.
-      this.greeting = setTimeout(() => void this.renew(), GREETING_MS);
+      this.greeting = setTimeout(() => this.notGreeted(), GREETING_MS);
       return;
     }
     this.greeted = false;
@@ -222,6 +222,12 @@ export class EventDoor {
     this.liveness.greeted();
   }
 
+  /** The cookie may be what is wrong. If it is not, only a new socket can be better than one that says nothing. */
+  private notGreeted(): void {
+    if (this.renewed || this.options.renew === undefined) this.connection?.restart();
+    else void this.renew();
+  }
+
   private observeClock(payload: Record<string, unknown>): void {
     const time = payload["server_time"];
     if (typeof time === "string") this.clock.observe(Date.parse(time), 100);
@@ -245,13 +251,18 @@ export class EventDoor {
     try {
       this.renewed = await renew();
       if (!this.renewed) this.endSession();
-      else if (this.connection?.isOpen === true && !this.greeted) this.connection.restart();
+      else if (this.isUngreeted) this.connection?.restart();
       else this.retryNow();
     } catch {
       // The server cannot be reached: the connection's own waits go on.
+      if (this.isUngreeted) this.connection?.restart();
     } finally {
       this.renewing = false;
     }
+  }
+
+  private get isUngreeted(): boolean {
+    return this.connection?.isOpen === true && !this.greeted;
   }
 
   private endSession(): void {

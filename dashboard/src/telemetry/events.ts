@@ -1,5 +1,5 @@
 import type { DoorMessage, EventDoor } from "./door";
-import { getJson } from "./http";
+import { Listing } from "./listing";
 import { toSeverity } from "./alarms";
 import { isObject } from "./parse";
 import type { DeviceEvent } from "./messages";
@@ -17,7 +17,8 @@ const LIMIT = 500;
 
 /** The events of one device with those stored before, or of all devices from now on. */
 export class EventStore extends Store<Events> {
-  private running = new AbortController();
+  /** `null` for all devices. */
+  private readonly listing: Listing | null;
   private leave: (() => void) | null = null;
 
   constructor(
@@ -25,37 +26,30 @@ export class EventStore extends Store<Events> {
     private readonly deviceId: string | null,
   ) {
     super({ ready: deviceId === null, events: [] });
+    const path = `/api/devices/${encodeURIComponent(deviceId ?? "")}/events`;
+    const query = { limit: String(LIMIT) };
+    this.listing = deviceId === null ? null : new Listing({ door, path, query, onBody: (body) => this.listed(body) });
   }
 
   protected start(): void {
-    this.running = new AbortController();
     const room = this.deviceId === null ? "events" : `device/${this.deviceId}`;
     this.leave = this.door.listen(room, (message) => this.received(message));
   }
 
   protected stop(): void {
-    this.running.abort();
+    this.listing?.stop();
     this.leave?.();
   }
 
   private received({ type, payload }: DoorMessage): void {
-    if (type === "subscribed" && this.deviceId !== null) void this.fetch(this.deviceId);
+    if (type === "subscribed") this.listing?.fetch();
     const event = type === "device.event" ? toDeviceEvent(payload) : null;
     if (event !== null) this.add([event], this.getSnapshot().ready);
   }
 
-  private async fetch(deviceId: string): Promise<void> {
-    const { signal } = this.running;
-    try {
-      const path = `/api/devices/${encodeURIComponent(deviceId)}/events`;
-      const body = await getJson(path, { limit: String(LIMIT) }, this.door.request(signal));
-      if (signal.aborted) return;
-      const listed = isObject(body) && Array.isArray(body["events"]) ? body["events"] : [];
-      this.add(listed.flatMap((value) => toDeviceEvent(value, deviceId) ?? []), true);
-    } catch (error) {
-      if (signal.aborted || this.door.endedBy(error)) return;
-      console.warn(`The events could not be read: ${String(error)}`);
-    }
+  private listed(body: unknown): void {
+    const listed = isObject(body) && Array.isArray(body["events"]) ? body["events"] : [];
+    this.add(listed.flatMap((value) => toDeviceEvent(value, this.deviceId ?? undefined) ?? []), true);
   }
 
   /** Adds what is not there yet. */

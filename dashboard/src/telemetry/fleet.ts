@@ -10,6 +10,8 @@ export interface Fleet {
   rows: ReadonlyMap<string, FleetRow>;
   /** Grows whenever devices come or go. */
   generation: number;
+  /** When the server told it last, by its clock, Unix ms. */
+  toldAtMs: number;
 }
 
 /** The fleet as the room `fleet` tells it: all rows at first, then those that change. */
@@ -20,7 +22,7 @@ export class FleetStore extends Store<Fleet> {
   private leave: (() => void) | null = null;
 
   constructor(private readonly door: EventDoor) {
-    super({ ready: false, rows: new Map(), generation: 0 });
+    super({ ready: false, rows: new Map(), generation: 0, toldAtMs: 0 });
   }
 
   protected start(): void {
@@ -72,7 +74,7 @@ export class FleetStore extends Store<Fleet> {
     const { generation } = this.getSnapshot();
     const same = rows.size === this.rows.size && [...rows.keys()].every((id) => this.rows.has(id));
     this.rows = rows;
-    this.set({ ready, rows, generation: same ? generation : generation + 1 });
+    this.set({ ready, rows, generation: same ? generation : generation + 1, toldAtMs: this.door.clock.now() });
   }
 }
 

@@ -126,7 +126,7 @@ function Control({ field, common }: { field: SchemaField; common: { className: s
   switch (field.kind) {
     case "choice":
     case "boolean": {
-      const choices = field.kind === "choice" ? field.choices.map((choice) => [choice, choice]) : BOOLEANS;
+      const choices = field.kind === "choice" ? field.choices.map((choice) => [String(choice), String(choice)]) : BOOLEANS;
       return (
         <select {...common} defaultValue={field.fallback}>
           {(!field.required || field.fallback === "") && <option value="">{field.required ? "choose" : "as it is"}</option>}

@@ -8,11 +8,12 @@ export interface SchemaField {
   hint: string;
   kind: "text" | "number" | "integer" | "boolean" | "choice" | "json";
   required: boolean;
-  /** Of a choice. */
-  choices: string[];
+  /** Of a choice: texts or numbers. */
+  choices: (string | number)[];
   min?: number;
   max?: number;
-  pattern?: string;
+  /** Of a text: what it has to match, unanchored as JSON Schema has it. */
+  pattern?: RegExp;
   /** What the device takes if it is left empty. */
   fallback: string;
   /** For example. */
@@ -61,16 +62,17 @@ function valueOf(field: SchemaField, raw: string): unknown {
       return raw === "true";
     case "number":
     case "integer": {
-      const value = Number(raw.replace(",", "."));
-      if (!Number.isFinite(value)) throw new BadValue(`${title} has to be a number.`);
+      const value = numberOf(title, raw);
       if (field.kind === "integer" && !Number.isInteger(value)) throw new BadValue(`${title} has to be a whole number.`);
       if (min !== undefined && value < min) throw new BadValue(`${title} is at least ${min}.`);
       if (max !== undefined && value > max) throw new BadValue(`${title} is at most ${max}.`);
       return value;
     }
-    case "choice":
-      if (!field.choices.includes(raw)) throw new BadValue(`${title} has to be one of ${field.choices.join(", ")}.`);
-      return raw;
+    case "choice": {
+      const choice = field.choices.find((value) => String(value) === raw);
+      if (choice === undefined) throw new BadValue(`${title} has to be one of ${field.choices.join(", ")}.`);
+      return choice;
+    }
     case "json":
       try {
         return JSON.parse(raw) as unknown;
@@ -78,15 +80,29 @@ function valueOf(field: SchemaField, raw: string): unknown {
         throw new BadValue(`${title} has to be JSON.`);
       }
     case "text":
+      if (field.pattern?.test(raw) === false) throw new BadValue(`${title} has to match ${field.pattern.source}.`);
       return raw;
   }
 }
 
+/** A comma is a decimal one, unless it may as well part the thousands: then nobody but the writer knows. */
+function numberOf(title: string, raw: string): number {
+  const [, whole = "", separator = "", decimals = ""] = NUMBER.exec(raw) ?? [];
+  const value = Number(`${whole}.${decimals}`);
+  if (whole === "" || !Number.isFinite(value)) throw new BadValue(`${title} has to be a number, such as 1500 or 2.5.`);
+  if (separator === "," && decimals.length === 3) {
+    throw new BadValue(`${title} can be read in two ways: write ${whole}${decimals} or ${whole}.${decimals}.`);
+  }
+  return value;
+}
+
+const NUMBER = /^(-?\d+)(?:([.,])(\d+))?$/;
+
 function toField(name: string, property: Json, required: boolean): SchemaField {
-  const choices = Array.isArray(property["enum"]) ? property["enum"].filter((value) => typeof value === "string") : [];
+  const choices = Array.isArray(property["enum"]) ? property["enum"].filter(isChoice) : [];
   const min = number(property["minimum"]);
   const max = number(property["maximum"]);
-  const pattern = text(property["pattern"]);
+  const pattern = patternOf(text(property["pattern"]));
   const nullable = typesOf(property).includes("null");
   const examples = Array.isArray(property["examples"]) ? property["examples"] : [];
   return {
@@ -105,7 +121,20 @@ function toField(name: string, property: Json, required: boolean): SchemaField {
   };
 }
 
-function kindOf(property: Json, choices: readonly string[]): SchemaField["kind"] {
+function isChoice(value: unknown): value is string | number {
+  return typeof value === "string" || typeof value === "number";
+}
+
+/** `null` if there is none, or none that this browser can read: the device checks it, too. */
+function patternOf(source: string | null): RegExp | null {
+  try {
+    return source === null ? null : new RegExp(source, "u");
+  } catch {
+    return null;
+  }
+}
+
+function kindOf(property: Json, choices: readonly unknown[]): SchemaField["kind"] {
   if (choices.length > 0) return "choice";
   const type = typesOf(property).find((entry) => entry !== "null");
   if (type === "boolean" || type === "number" || type === "integer") return type;

@@ -116,7 +116,13 @@ function Charts({ shown, width, fields, onSelect, onZoomOut }: ChartsProps) {
         <TimeSlider histories={histories} fields={fields} span={span} cursor={cursor} onCursor={setCursor} />
       </section>
       <section className="card history-charts" aria-label="Energy">
-        <EnergyPanel histories={energy} theme={theme} width={width} />
+        {typeof energy === "string" ? (
+          <p className="history-none" role="status">
+            The energy could not be read. {energy}
+          </p>
+        ) : (
+          <EnergyPanel histories={energy} theme={theme} width={width} />
+        )}
       </section>
       <MarkList marks={marks} selected={selected} onSelect={setSelected} />
     </>

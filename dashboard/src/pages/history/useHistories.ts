@@ -1,9 +1,11 @@
 import { useCallback, useEffect } from "react";
+import { ApiError, isLoggedOut } from "../../api";
 import { fetchAlarms } from "../../api/alarms";
 import { fetchCommands } from "../../api/commands";
 import { fetchEvents } from "../../api/events";
 import { fetchHistory, type History } from "../../api/history";
 import { useRemote, type Remote } from "../shared/useRemote";
+import { fetchEnergy } from "./energy";
 import { toMarks, type Mark } from "./marks";
 import { boundsOf, type View } from "./view";
 
@@ -13,8 +15,8 @@ export interface Shown {
   fromMs: number;
   toMs: number;
   histories: History[];
-  /** In buckets of an hour or less, for the energy of each day. */
-  energy: History[];
+  /** In buckets of an hour or less, for the energy of each day; else why there is none, in a sentence. */
+  energy: History[] | string;
   marks: Mark[];
 }
 
@@ -32,14 +34,11 @@ export function useHistories(deviceId: string, { span, fields, compare }: View, 
       const bounds = boundsOf(span, Date.now());
       const ids = compare === null || compare === deviceId ? [deviceId] : [deviceId, compare];
       const asked = fieldList.split(",");
-      // A zone with half an hour needs half an hour to find its midnight.
-      const step = bounds.toMs - bounds.fromMs > 48 * HOUR_MS ? energyStep() : undefined;
+      const long = bounds.toMs - bounds.fromMs > 48 * HOUR_MS;
       const each = <T>(get: (id: string) => Promise<T>) => Promise.all(ids.map(get));
       const [histories, energy, events, alarms, commands] = await Promise.all([
         each((id) => fetchHistory(id, { ...bounds, fields: asked, width }, signal)),
-        step === undefined
-          ? null
-          : each((id) => fetchHistory(id, { ...bounds, fields: ["battery.power"], step }, signal)),
+        long ? each((id) => fetchEnergy(id, bounds, signal)).catch(whyNot) : null,
         fetchEvents(deviceId, { ...bounds, limit: MARKS }, signal),
         fetchAlarms(signal),
         fetchCommands(deviceId, MARKS, signal),
@@ -65,6 +64,8 @@ export function useHistories(deviceId: string, { span, fields, compare }: View, 
   return remote;
 }
 
-function energyStep(): string {
-  return new Date().getTimezoneOffset() % 60 === 0 ? "hour" : "900";
+/** The curves are worth showing without it; the end of the session or of the waiting concerns them too. */
+function whyNot(error: unknown): string {
+  if (error instanceof ApiError && !isLoggedOut(error)) return error.message;
+  throw error;
 }

@@ -15,7 +15,7 @@ const READ = new WeakMap<NumberedFrame, Described>();
 export function describe(frame: NumberedFrame): Described {
   const known = READ.get(frame);
   if (known !== undefined) return known;
-  const described = { frame, ...typeOf(frame.text) };
+  const described = { frame, ...(frame.cutFrom === undefined ? typeOf(frame.text) : beginningOf(frame.text)) };
   READ.set(frame, described);
   return described;
 }
@@ -33,6 +33,12 @@ export function pretty(text: string): string {
   } catch {
     return text;
   }
+}
+
+/** Of a frame that is cut: the server writes the type first. */
+function beginningOf(text: string): { type: string; about: string } {
+  const [, type = "(cut)"] = /^\s*\{\s*"type"\s*:\s*"([^"\\]{1,60})"/.exec(text) ?? [];
+  return { type, about: "" };
 }
 
 function typeOf(text: string): { type: string; about: string } {
