@@ -35,7 +35,8 @@ impl Integrator {
         let Some((before, v, a)) = self.last.replace((at, volts, amps)) else { return };
         let time = at.saturating_duration_since(before);
         if time > LONGEST_HOLE {
-            self.restarted = true;
+            // What was covered before it is too old for the means of the next report.
+            (self.sums, self.restarted) = ((0.0, 0.0, 0.0), true);
             return;
         }
         let seconds = time.as_secs_f64();
@@ -134,6 +135,17 @@ mod tests {
         sum.discard();
         let after = sum.report(begin + ms(1900), reading(52.0, -10.0));
         assert!(after.charge.unwrap().restarted && after.current == Some(-10.0), "{after:?}");
+    }
+
+    #[test]
+    fn what_was_covered_before_a_hole_is_not_in_the_means_of_the_next_report() {
+        let (begin, ms) = (Instant::now(), Duration::from_millis);
+        let mut sum = Integrator::new();
+        sum.report(begin, reading(52.0, -40.0));
+        sum.note(begin + ms(100), &reading(52.0, -40.0));
+        let after = sum.report(begin + ms(20_000), reading(54.0, 5.0));
+        assert_eq!(Reading { charge: None, ..after }, reading(54.0, 5.0));
+        assert!(after.charge.unwrap().restarted, "{after:?}");
     }
 
     #[test]
