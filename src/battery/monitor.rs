@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::charge::ChargeCount;
 use super::forecast::Forecast;
 use super::meter::Meter;
-use super::protection::{Beyond, Flags, Limits, Observation, Protection, Verdict};
+use super::protection::{Beyond, Kept, Limits, Observation, Protection, Verdict};
 use super::saved::{self, Beside, SavedError};
 use super::voltage_only::{VoltageOnly, plausible_cell_volts};
 use super::{Estimate, Response, Setup, StateOfCharge, StepResponse};
@@ -191,6 +191,19 @@ impl Battery {
         self.protection.has_judged()
     }
 
+    /// Takes note that the chip has lost its count, before it tells so with its next: what was counted last is not of
+    /// that count.
+    pub fn lose_count(&mut self) {
+        (self.count, self.soc_count) = (None, None);
+        self.count_restarts = self.count_restarts.saturating_add(1);
+    }
+
+    /// Which of the chip's counts [`Self::save`] writes down: another number after each of its restarts; `None` without
+    /// one that outlives the daemon.
+    pub fn count_epoch(&self) -> Option<u32> {
+        self.soc_count.filter(|count| count.by_chip).map(|_| self.count_restarts)
+    }
+
     /// What is known now.
     pub fn estimate(&self) -> Estimate {
         if self.counts { self.soc.estimate() } else { self.blind.estimate() }
@@ -232,9 +245,9 @@ impl Battery {
         self.verdict
     }
 
-    /// The faults that stay until they are reset, and outlive a restart.
-    pub fn latched(&self) -> Flags {
-        self.protection.kept().latched
+    /// What the protection has tripped and outlives a restart.
+    pub fn kept(&self) -> Kept {
+        self.protection.kept()
     }
 
     /// Appends what must outlive a restart.

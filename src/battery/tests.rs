@@ -129,7 +129,7 @@ fn a_reading_no_such_pack_gives_is_a_gap() {
 
 /// What a chip of 1 mAh a step has counted.
 fn counted(steps: i64) -> ChargeCount {
-    ChargeCount { steps, step_ah: 1e-3, restarted: false }
+    ChargeCount { steps, step_ah: 1e-3, restarted: false, by_chip: true }
 }
 
 #[test]

@@ -77,7 +77,7 @@ impl Integrator {
     fn count(&self, restarted: bool) -> ChargeCount {
         #[expect(clippy::cast_possible_truncation, reason = "saturates after 29 million years at 1 kA")]
         let steps = (self.total / 3600.0 / STEP_AH).round() as i64;
-        ChargeCount { steps, step_ah: STEP_AH, restarted }
+        ChargeCount { steps, step_ah: STEP_AH, restarted, by_chip: false }
     }
 }
 
@@ -152,7 +152,7 @@ mod tests {
     fn a_chip_that_counts_and_one_that_measures_no_current_are_left_as_they_are() {
         let begin = Instant::now();
         let mut sum = Integrator::new();
-        let own = Some(ChargeCount { steps: 5, step_ah: 1.0, restarted: false });
+        let own = Some(ChargeCount { steps: 5, step_ah: 1.0, restarted: false, by_chip: true });
         assert_eq!(sum.report(begin, Reading { charge: own, ..reading(52.0, 1.0) }).charge, own);
         let blind = Reading { voltage: 12.0, current: None, temperature: None, charge: None };
         assert_eq!(sum.report(begin, blind), blind);
