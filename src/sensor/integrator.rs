@@ -64,14 +64,10 @@ impl Integrator {
         reading
     }
 
-    /// Takes note that the readings since the last report cannot be believed.
+    /// Takes note that the readings since the last report cannot be believed, or that one cannot be had: the count begins
+    /// anew.
     pub(super) fn discard(&mut self) {
         (self.last, self.sums, self.restarted) = (None, (0.0, 0.0, 0.0), true);
-    }
-
-    /// Takes note of a report that had no reading: what was covered counts all the same.
-    pub(super) fn skip(&mut self) {
-        self.sums = (0.0, 0.0, 0.0);
     }
 
     fn count(&self, restarted: bool) -> ChargeCount {
@@ -108,19 +104,6 @@ mod tests {
         assert!((second.current.unwrap() + 16.0).abs() < 1e-9 && (second.voltage - 50.4).abs() < 1e-9);
         assert!((ah(second, first) + 16.0 / 3600.0).abs() < 1e-7);
         assert_eq!(second.temperature, Some(21.0));
-    }
-
-    #[test]
-    fn a_report_without_a_reading_loses_nothing_that_was_covered() {
-        let (begin, ms) = (Instant::now(), Duration::from_millis);
-        let mut sum = Integrator::new();
-        let first = sum.report(begin, reading(52.0, -10.0));
-        sum.note(begin + ms(500), &reading(52.0, -10.0));
-        sum.skip();
-        sum.note(begin + ms(1500), &reading(52.0, -10.0));
-        let last = sum.report(begin + ms(2000), reading(52.0, -30.0));
-        assert!((ah(last, first) + (15.0 + 10.0) / 3600.0).abs() < 1e-7);
-        assert!((last.current.unwrap() + 40.0 / 3.0).abs() < 1e-9, "{last:?}");
     }
 
     #[test]
