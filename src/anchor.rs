@@ -2,9 +2,10 @@
 //!
 //! It is written into a file on the runtime directory (RAM) every ten seconds, and at once when a total that is shown or
 //! anything that is judged has changed: a stop loses nothing and a crash seconds, which count as time off. The card gets an
-//! anchor when the battery was full or empty, when the daemon stops, when a fault is latched or reset, each time that another percent
-//! has flowed, and otherwise every half hour at most: so a power cut loses one percent of counting, less than the narrowest interval
-//! leaves, and the time without power widens the interval like any gap.
+//! anchor when the battery was full or empty, when the daemon stops, when what the protection has tripped changes, each time that
+//! another percent has flowed, and otherwise every half hour at most: so a power cut loses one percent of counting, less than the
+//! narrowest interval leaves, and the time without power widens the interval like any gap. Both get a chip's count as soon as it
+//! begins: from an older one of the same chip nothing that has flowed could be told.
 
 mod slots;
 
@@ -16,7 +17,7 @@ use ems_protocol::ClockQuality;
 use tracing::{info, warn};
 
 use crate::battery::Battery;
-use crate::battery::protection::Flags;
+use crate::battery::protection::Kept;
 use crate::clock::{BootTime, Clock};
 use crate::sample::shown_total;
 use slots::Slots;
@@ -30,6 +31,8 @@ const RAM_PERCENT: f64 = 0.05;
 const CARD_MS: u64 = 30 * 60 * 1000;
 /// How soon after the start it is written first, in ms.
 const FIRST_CARD_MS: u64 = 5 * 60 * 1000;
+/// How soon after another it is written for a new count of the chip, in ms: one on a loose plug begins anew all the time.
+const CARD_COUNT_MS: u64 = 60_000;
 /// A change in % that is written before that.
 const CARD_PERCENT: f64 = 1.0;
 /// Version of the layout.
@@ -50,8 +53,10 @@ pub struct Anchor {
     card_due: BootTime,
     syncs: u32,
     soc: f64,
-    /// The latched faults that it has.
-    latched: Flags,
+    /// What it has of the protection.
+    kept: Kept,
+    /// Which of the chip's counts it has, and from when on another is written.
+    count: (Option<u32>, BootTime),
     /// What the file in RAM has: when it is written next, and what else makes it due.
     ram: (BootTime, Option<Shown>),
     /// What an earlier boot left, while nobody knows how long ago.
@@ -59,14 +64,17 @@ pub struct Anchor {
     bytes: Vec<u8>,
 }
 
-/// What must not be older in the file than on the wire: totals must not go back, nor a fault be forgotten.
+/// What must not be older in the file than on the wire: totals must not go back, nor a fault be forgotten, nor a count be
+/// compared with one from before the chip restarted.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Shown {
     soc: f64,
     totals: [u32; 2],
     syncs: u32,
-    latched: Flags,
+    kept: Kept,
     allowed: (bool, bool),
+    /// [`Battery::count_epoch`].
+    count: Option<u32>,
 }
 
 /// A saved state and when it was saved.
@@ -95,7 +103,8 @@ impl Anchor {
             card_due,
             syncs: 0,
             soc: f64::NAN,
-            latched: Flags::NONE,
+            kept: Kept::default(),
+            count: (None, BootTime(0)),
             ram: (BootTime(0), None),
             waiting: None,
             bytes: Vec::new(),
@@ -118,6 +127,7 @@ impl Anchor {
             }
             Err(error) => warn!("{error}; it starts anew"),
         }
+        self.count.0 = battery.count_epoch();
     }
 
     /// A sample has been taken.
@@ -145,8 +155,10 @@ impl Anchor {
             self.soc = soc;
         }
         let has_moved = (soc - self.soc).abs() >= CARD_PERCENT;
-        let has_tripped = battery.latched() != self.latched;
-        let due = has_moved || has_tripped || battery.syncs() != self.syncs || now >= self.card_due;
+        let has_tripped = shown.kept != self.kept;
+        let has_restarted = shown.count != self.count.0 && now >= self.count.1;
+        let due =
+            has_moved || has_tripped || has_restarted || shown.syncs != self.syncs || now >= self.card_due;
         if due && self.waiting.is_none() {
             self.write_down(battery, now);
             self.keep_on_card(battery, now);
@@ -180,7 +192,8 @@ impl Anchor {
 
     fn keep_on_card(&mut self, battery: &Battery, now: BootTime) {
         self.card_due = BootTime(now.0.saturating_add(CARD_MS));
-        (self.syncs, self.soc, self.latched) = (battery.syncs(), battery.estimate().soc, battery.latched());
+        (self.syncs, self.soc, self.kept) = (battery.syncs(), battery.estimate().soc, battery.kept());
+        self.count = (battery.count_epoch(), BootTime(now.0.saturating_add(CARD_COUNT_MS)));
         if let Some(card) = &self.card {
             card(self.bytes.clone());
         }
@@ -221,8 +234,9 @@ impl Shown {
             soc: battery.estimate().soc,
             totals: [meter.energy_in, meter.energy_out].map(shown_total),
             syncs: battery.syncs(),
-            latched: battery.latched(),
+            kept: battery.kept(),
             allowed: (verdict.charge_allowed, verdict.load_allowed),
+            count: battery.count_epoch(),
         }
     }
 
@@ -230,8 +244,8 @@ impl Shown {
     fn is_stale(&self, now: &Self) -> bool {
         let moved = (self.soc - now.soc).abs() >= RAM_PERCENT;
         moved
-            || (self.totals, self.syncs, self.latched, self.allowed)
-                != (now.totals, now.syncs, now.latched, now.allowed)
+            || (self.totals, self.syncs, self.kept, self.allowed, self.count)
+                != (now.totals, now.syncs, now.kept, now.allowed, now.count)
     }
 }
 
@@ -257,3 +271,6 @@ impl Saved {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

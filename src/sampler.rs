@@ -183,6 +183,9 @@ impl Sampler {
                 Outcome::Measured { reading, estimate, state, totals: Some(totals) }
             }
             Err(error) => {
+                if matches!(error, SensorError::ConfigurationLost { .. }) {
+                    self.battery.lose_count();
+                }
                 match error.kind() {
                     SHUNT_OUT_OF_RANGE => self.battery.beyond_range(Beyond::Current, elapsed),
                     BUS_OUT_OF_RANGE => self.battery.beyond_range(Beyond::Voltage, elapsed),

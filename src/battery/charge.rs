@@ -10,6 +10,8 @@ pub struct ChargeCount {
     pub step_ah: f64,
     /// Whether the chip has begun to count anew since the last reading.
     pub restarted: bool,
+    /// Whether the chip itself counts, also while nobody reads it; otherwise the count ends with the daemon.
+    pub by_chip: bool,
 }
 
 /// Bits of the counter (INA228 datasheet SLYS021A, section 7.6.1.11).
@@ -32,7 +34,7 @@ mod tests {
 
     #[test]
     fn a_count_goes_on_over_its_end_and_not_over_a_restart_or_another_shunt() {
-        let count = |steps| ChargeCount { steps, step_ah: 1e-3, restarted: false };
+        let count = |steps| ChargeCount { steps, step_ah: 1e-3, restarted: false, by_chip: true };
         assert_eq!(count(1500).since(&count(500)), Some(1.0));
         assert_eq!(count(-1_000).since(&count(1_000)), Some(-2.0));
         let last = (1 << 39) - 1;

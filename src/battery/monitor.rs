@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::charge::ChargeCount;
 use super::forecast::Forecast;
 use super::meter::Meter;
-use super::protection::{Beyond, Flags, Limits, Observation, Protection, Verdict};
+use super::protection::{Beyond, Kept, Limits, Observation, Protection, Verdict};
 use super::saved::{self, Beside, SavedError};
 use super::voltage_only::{VoltageOnly, plausible_cell_volts};
 use super::{Estimate, Response, Setup, StateOfCharge, StepResponse};
@@ -52,10 +52,13 @@ pub struct Battery {
     forecast: Forecast,
     protection: Protection,
     response: StepResponse,
-    /// What the chip had counted at the last reading, if it counts.
+    /// What had been counted at the last reading that is in the totals, if anything counts.
     count: Option<ChargeCount>,
-    /// Whether it has begun to count anew since this battery is watched: then no saved count is one of its.
-    chip_restarted: bool,
+    /// And at the last that is in the state of charge: another one while that goes on from what was kept and the totals
+    /// do not.
+    soc_count: Option<ChargeCount>,
+    /// How often it has begun to count anew since this battery is watched: once, and no saved count is one of its.
+    count_restarts: u32,
     /// What an earlier run left has been taken up.
     is_restored: bool,
     last: Option<(f64, f64)>,
@@ -79,7 +82,8 @@ impl Battery {
             protection,
             response: StepResponse::default(),
             count: None,
-            chip_restarted: false,
+            soc_count: None,
+            count_restarts: 0,
             is_restored: false,
             last: None,
             verdict,
@@ -95,12 +99,13 @@ impl Battery {
         self.save(&mut known);
         let unseen = self.soc.unseen();
         let protection = self.protection.clone().with_limits(limits);
-        let (count, chip_restarted) = (self.count, self.chip_restarted);
+        let (meter, counts) = (self.meter, (self.count, self.soc_count, self.count_restarts));
         // The protection is past what was kept.
         *self = Self { protection, is_restored: true, ..Self::new(setup, limits) };
         self.verdict = self.protection.gap(0.0);
         self.restore(&known, Some(unseen))?;
-        (self.count, self.chip_restarted) = (count, chip_restarted);
+        // It is the same pack.
+        (self.meter, (self.count, self.soc_count, self.count_restarts)) = (meter, counts);
         Ok(())
     }
 
@@ -126,10 +131,11 @@ impl Battery {
         let cell_volts =
             plausible_cell_volts(&pack, voltage).filter(|_| current.is_none_or(|amps| pack.can_give(amps)));
         let is_used = cell_volts.is_some() && current.is_some();
-        let flowed = self.flowed(count, is_used).filter(|ah| self.soc.believes(*ah, seconds));
+        let (for_soc, for_totals) = self.flowed(count, is_used);
+        let flowed = for_totals.filter(|ah| self.soc.believes(*ah, seconds));
         self.counts |= current.is_some();
         let estimate = match current {
-            Some(amps) => self.soc.update_counted(voltage, amps, flowed, dt),
+            Some(amps) => self.soc.update_counted(voltage, amps, for_soc, dt),
             None if self.counts => self.soc.gap(dt),
             None => self.blind.update(voltage, dt),
         };
@@ -185,6 +191,19 @@ impl Battery {
         self.protection.has_judged()
     }
 
+    /// Takes note that the chip has lost its count, before it tells so with its next: what was counted last is not of
+    /// that count.
+    pub fn lose_count(&mut self) {
+        (self.count, self.soc_count) = (None, None);
+        self.count_restarts = self.count_restarts.saturating_add(1);
+    }
+
+    /// Which of the chip's counts [`Self::save`] writes down: another number after each of its restarts; `None` without
+    /// one that outlives the daemon.
+    pub fn count_epoch(&self) -> Option<u32> {
+        self.soc_count.filter(|count| count.by_chip).map(|_| self.count_restarts)
+    }
+
     /// What is known now.
     pub fn estimate(&self) -> Estimate {
         if self.counts { self.soc.estimate() } else { self.blind.estimate() }
@@ -226,29 +245,28 @@ impl Battery {
         self.verdict
     }
 
-    /// The faults that stay until they are reset, and outlive a restart.
-    pub fn latched(&self) -> Flags {
-        self.protection.kept().latched
+    /// What the protection has tripped and outlives a restart.
+    pub fn kept(&self) -> Kept {
+        self.protection.kept()
     }
 
     /// Appends what must outlive a restart.
     pub fn save(&self, out: &mut Vec<u8>) {
-        let Self { meter, count, counts, .. } = *self;
+        let Self { meter, soc_count: count, counts, .. } = *self;
         saved::save(&self.soc, &Beside { meter, kept: self.protection.kept(), count, counts }, out);
     }
 
     /// Takes up what [`Self::save`] wrote, `off` ago; `None` if nobody knows how long ago. May be told again when that is
-    /// known: what the protection and the chip's count have seen since the first time is newer, and stays.
+    /// known: then only the state of charge goes back to what was kept, and on from there. The totals and what the
+    /// protection has seen since the first time are newer, and stay.
     ///
     /// # Errors
     /// If it is not the saved state of this pack; nothing is changed.
     pub fn restore(&mut self, bytes: &[u8], off: Option<Duration>) -> Result<(), SavedError> {
         let Beside { meter, kept, count, counts } = saved::restore(&mut self.soc, bytes)?;
-        if !self.chip_restarted {
-            self.count = count;
-        }
-        self.meter = meter;
+        self.soc_count = count.filter(|_| self.count_restarts == 0);
         if !std::mem::replace(&mut self.is_restored, true) {
+            (self.meter, self.count) = (meter, self.soc_count);
             self.protection.restore(kept);
         }
         self.counts |= counts;
@@ -256,15 +274,19 @@ impl Battery {
         Ok(())
     }
 
-    /// Ah since the last reading that was used, as the chip has counted them. What flowed up to one that is not used is
-    /// left for the next; only a restart is noted at once, for it is told once.
-    fn flowed(&mut self, count: Option<ChargeCount>, is_used: bool) -> Option<f64> {
-        if !is_used && count.is_none_or(|count| !count.restarted) {
-            return None;
+    /// Ah since the last reading that was used, as they were counted: for the state of charge and for the totals. What
+    /// flowed up to one that is not used is left for the next; only a restart is noted at once, for it is told once.
+    fn flowed(&mut self, count: Option<ChargeCount>, is_used: bool) -> (Option<f64>, Option<f64>) {
+        let restarted = count.is_some_and(|count| count.restarted);
+        if !is_used && !restarted {
+            return (None, None);
         }
-        self.chip_restarted |= count.is_some_and(|count| count.restarted);
-        let earlier = std::mem::replace(&mut self.count, count);
-        count?.since(&earlier?)
+        self.count_restarts = self.count_restarts.saturating_add(restarted.into());
+        let since = |earlier: &mut Option<ChargeCount>| {
+            let earlier = std::mem::replace(earlier, count);
+            count?.since(&earlier?)
+        };
+        (since(&mut self.soc_count), since(&mut self.count))
     }
 
     fn lose_current(&mut self) {

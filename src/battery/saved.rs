@@ -85,7 +85,8 @@ pub(super) fn save(soc: &StateOfCharge, beside: &Beside, out: &mut Vec<u8>) {
         out.extend_from_slice(&total.to_le_bytes());
     }
     // No step is 0 Ah.
-    let (steps, step_ah) = count.map_or((0, 0.0), |count| (count.steps, count.step_ah));
+    let (steps, step_ah) =
+        count.filter(|count| count.by_chip).map_or((0, 0.0), |count| (count.steps, count.step_ah));
     out.extend_from_slice(&steps.to_le_bytes());
     out.extend_from_slice(&step_ah.to_le_bytes());
 }
@@ -163,7 +164,7 @@ pub(super) fn restore(soc: &mut StateOfCharge, bytes: &[u8]) -> Result<Beside, S
     }
     let (steps, step_ah) = (i64::from_le_bytes(input.take()?), f64::from_le_bytes(input.take()?));
     let counts = step_ah.is_finite() && step_ah.abs() > 0.0;
-    let count = counts.then_some(ChargeCount { steps, step_ah, restarted: false });
+    let count = counts.then_some(ChargeCount { steps, step_ah, restarted: false, by_chip: true });
     if !input.0.is_empty() {
         return Err(SavedError::Damaged);
     }
@@ -240,7 +241,7 @@ mod tests {
     use crate::battery::{Chemistry, SensorErrors, Setup, sensing};
 
     const COUNT: Option<ChargeCount> =
-        Some(ChargeCount { steps: -123_456_789_012, step_ah: -2.5e-8, restarted: false });
+        Some(ChargeCount { steps: -123_456_789_012, step_ah: -2.5e-8, restarted: false, by_chip: true });
 
     static NMC: LazyLock<StateOfCharge> = LazyLock::new(|| estimator(Chemistry::Nmc));
 

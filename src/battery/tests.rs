@@ -129,7 +129,7 @@ fn a_reading_no_such_pack_gives_is_a_gap() {
 
 /// What a chip of 1 mAh a step has counted.
 fn counted(steps: i64) -> ChargeCount {
-    ChargeCount { steps, step_ah: 1e-3, restarted: false }
+    ChargeCount { steps, step_ah: 1e-3, restarted: false, by_chip: true }
 }
 
 #[test]
@@ -189,6 +189,40 @@ fn a_count_that_began_anew_at_boot_is_no_charge_when_the_clock_tells_how_long_th
     let after = again.update_counted(idle, Some(counted(0)), SECOND);
     assert!((after.soc - 60.0).abs() < 1.0, "{after:?}");
     assert!(again.details().meter.energy_in - before.energy_in < 1e-3, "{:?}", again.details().meter);
+}
+
+#[test]
+fn totals_counted_since_the_boot_stay_when_the_clock_tells_how_long_the_power_was_off() {
+    let setup = setup(Chemistry::Lfp, 16, 100.0);
+    let limits = protection::Limits::usual(&setup.pack, 3.5);
+    let load = Measured { voltage: 52.5, current: Some(-20.0), temperature: None };
+    let mut battery = Battery::new(setup, limits);
+    battery.start_at(60.0);
+    battery.update_counted(load, Some(counted(0)), SECOND);
+    let mut bytes = Vec::new();
+    battery.save(&mut bytes);
+    // 20 A for half an hour; by a chip that counts, one that has begun anew, and readings alone.
+    for (counts, restarted) in [(true, false), (true, true), (false, false)] {
+        let mut again = Battery::new(setup, limits);
+        again.restore(&bytes, None).unwrap();
+        let count = |second: i64| {
+            let restarted = restarted && second == 0;
+            counts.then_some(ChargeCount { restarted, ..counted(-second * 10_000 / 1800) })
+        };
+        for second in 0..=1800 {
+            again.update_counted(load, count(second), SECOND);
+        }
+        let before = again.meter();
+        assert!((before.energy_out - 0.525).abs() < 0.005, "{before:?}");
+        again.restore(&bytes, Some(HOUR)).unwrap();
+        assert_eq!(again.meter(), before);
+        let after = again.update_counted(load, count(1801), SECOND);
+        assert!((again.meter().energy_out - before.energy_out) * 1000.0 < 1.0, "{:?}", again.meter());
+        // The chip that counted on tells the state of charge all of it; otherwise nobody knows what flowed.
+        let is_known = counts && !restarted;
+        assert_eq!((after.soc - 50.0).abs() < 0.5 && width(after) < 35.0, is_known, "{after:?}");
+        assert!(is_known || after.low < 50.0 && after.high > 50.0, "{after:?}");
+    }
 }
 
 #[test]

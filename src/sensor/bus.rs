@@ -144,12 +144,9 @@ fn serve_sensing(
                 let answer = match reader.read() {
                     Ok(reading) => Ok(sum.report(now(), reading)),
                     Err(error) => {
-                        // Since the last look at its configuration the chip may have measured anything.
-                        if matches!(error, SensorError::ConfigurationLost { .. }) {
-                            sum.discard();
-                        } else {
-                            sum.skip();
-                        }
+                        // Since the last look at its configuration the chip may have measured anything; opened anew,
+                        // it looks as if it never had.
+                        sum.discard();
                         Err(error)
                     }
                 };
@@ -163,8 +160,16 @@ fn serve_sensing(
                     sum.note(now(), &reading);
                     pace.step(now());
                 }
-                Some(Err(SensorError::OutOfRange { .. })) => pace.step(now()),
-                Some(Err(_)) | None => pace.back_off(now()),
+                Some(Err(SensorError::OutOfRange { .. })) => {
+                    // How much it was nobody knows.
+                    sum.discard();
+                    pace.step(now());
+                }
+                Some(Err(_)) => {
+                    sum.discard();
+                    pace.back_off(now());
+                }
+                None => pace.back_off(now()),
             },
             Err(RecvTimeoutError::Disconnected) => return,
         }

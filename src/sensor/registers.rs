@@ -77,7 +77,7 @@ where
             CurrentSign::Inverted => -1.0,
         };
         let step_ah = sign * self.scale.shunt_lsb / self.wiring.shunt.ohms / 3600.0;
-        Ok(Some(ChargeCount { steps, step_ah, restarted: !self.counts_on }))
+        Ok(Some(ChargeCount { steps, step_ah, restarted: !self.counts_on, by_chip: true }))
     }
 
     fn configure(&mut self) -> Result<(), SensorError> {

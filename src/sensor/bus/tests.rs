@@ -273,6 +273,49 @@ async fn what_a_chip_that_restarted_has_measured_before_it_was_found_out_is_not_
 }
 
 #[tokio::test]
+async fn nor_is_it_if_an_error_of_the_bus_comes_before_it_is_found_out() {
+    for is_asked in [true, false] {
+        let mut bench = Bench::sensing(Some(SENSE));
+        bench.sensor.read(AMPLE).await.unwrap();
+        bench.faults.brown_out();
+        bench.pins.set(12.0, -0.02);
+        tokio::time::sleep(5 * SENSE).await;
+        bench.faults.nak_after(0);
+        if is_asked {
+            assert_eq!(bench.sensor.read(AMPLE).await.unwrap_err().errno(), Some(121));
+        } else {
+            tokio::time::sleep(3 * SENSE).await;
+        }
+        bench.faults.heal();
+        bench.pins.set(12.0, 0.0);
+        let after = bench.sensor.read(AMPLE).await.unwrap();
+        assert!(after.charge.unwrap().restarted && after.current.unwrap().abs() < 1e-9, "{after:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_current_beyond_the_range_between_two_readings_is_not_counted_as_if_it_had_been_within_it() {
+    let mut bench = Bench::sensing(Some(SENSE));
+    bench.sensor.read(AMPLE).await.unwrap();
+    bench.sensor.read(AMPLE).await.unwrap();
+    // -45 A through 2 mΩ; the range ends at -41 A.
+    bench.pins.set(11.0, -0.09);
+    tokio::time::sleep(5 * SENSE).await;
+    bench.pins.set(12.0, 0.0);
+    tokio::time::sleep(3 * SENSE).await;
+    let after = bench.sensor.read(AMPLE).await.unwrap();
+    assert!(after.charge.unwrap().restarted, "{after:?}");
+    // The same, and gone only once it has been asked for.
+    bench.pins.set(11.0, -0.09);
+    tokio::time::sleep(SENSE / 2).await;
+    assert!(matches!(bench.sensor.read(AMPLE).await, Err(SensorError::OutOfRange { .. })));
+    bench.pins.set(12.0, 0.0);
+    tokio::time::sleep(3 * SENSE).await;
+    let after = bench.sensor.read(AMPLE).await.unwrap();
+    assert!(after.charge.unwrap().restarted, "{after:?}");
+}
+
+#[tokio::test]
 async fn a_chip_that_is_gone_between_two_readings_is_left_alone_until_it_is_asked_for() {
     let mut bench = Bench::sensing(Some(SENSE));
     bench.sensor.read(AMPLE).await.unwrap();
