@@ -11,8 +11,9 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::{Command, Output};
+use std::time::Instant;
 
-use ems_test_harness::{Bench, Bus, Cloud, Process, Sample, Settings, program};
+use ems_test_harness::{Bench, Bus, Cloud, Edge, Process, Sample, Settings, program};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -37,6 +38,47 @@ fn an_ina228_and_its_relatives_read_53_2_v_and_minus_40_a_to_their_resolution() 
         bench.measures((53.2, volts), Some((-40.0, amps)));
         bench.bus.set(&format!("chip 0x40 {chip} volts=57.6 shunt_mv=37.5"));
         bench.measures((57.6, volts), Some((50.0, amps)));
+    }
+}
+
+/// How long [`Edge::kill_on_bus`] leaves the daemon dead.
+const DEAD_SECONDS: f64 = 3.0;
+
+#[test]
+fn what_flows_while_the_daemon_is_dead_is_in_an_ina228s_count_unless_the_chip_restarts() {
+    let cloud = Cloud::start();
+    let energy = |sample: &Sample| sample.0["battery"]["energy_out"].as_f64().unwrap() * 1000.0;
+    for (dead, restarts) in [("", false), ("\nreset 0x40 1", true)] {
+        let bus = Bus::new("chip 0x40 ina228 volts=53.2 shunt_mv=0");
+        let settings = Settings::of(cloud.device()).to(cloud.tls(), &cloud.ca_file());
+        let settings =
+            at_48_v("ina228").iter().fold(settings, |settings, (key, value)| settings.with(key, value));
+        let settings = settings.with("SAMPLE_INTERVAL", "400ms").with("CAPACITY_AH", "100");
+        let node = bus.node();
+        let mut edge = Edge::start_on_lasting(&bus, &settings.with("I2C_BUS", node.to_str().unwrap()));
+        let before = cloud.api().samples("ems_001").len();
+        let enough = |samples: &[Sample]| samples.len() >= before + 5;
+        let before = cloud.api().wait_for("ems_001", "five samples", enough);
+        let begun = Instant::now();
+        edge.kill_on_bus(|| bus.set(&format!("chip 0x40 ina228 volts=53.2 shunt_mv=-60{dead}")));
+        // The bus sees the control file with the next transfer.
+        let flows = |sample: &Sample| sample.current().is_some_and(|amps| amps < -79.0);
+        cloud.api().wait_for("ems_001", "a sample of -80 A", |samples| samples.last().is_some_and(flows));
+        bus.set(&format!("chip 0x40 ina228 volts=53.2 shunt_mv=0{dead}"));
+        let lasted = begun.elapsed().as_secs_f64();
+        let last = before.last().unwrap();
+        let count = cloud.api().samples("ems_001").len();
+        let more = |samples: &[Sample]| samples.len() >= count + 5 && !samples[samples.len() - 1].is_gap();
+        let after = cloud.api().wait_for("ems_001", "five samples of the next run", more);
+        let flowed = energy(after.last().unwrap()) - energy(last);
+        assert!(edge.log().contains("goes on from what was kept"), "{}", edge.log());
+        let watt_hours = |seconds: f64| 53.2 * 80.0 / 3600.0 * seconds;
+        if restarts {
+            assert!(flowed <= watt_hours(lasted - DEAD_SECONDS + 0.7), "{flowed} Wh in {lasted} s");
+        } else {
+            assert!(flowed >= watt_hours(lasted - 1.0), "{flowed} Wh in {lasted} s");
+        }
+        edge.kill();
     }
 }
 

@@ -52,10 +52,24 @@ impl Bus {
 
     /// The same command with this bus behind it.
     pub fn around(&self, command: &Command) -> Command {
+        self.around_script("exec \"$@\"", command)
+    }
+
+    /// The same, and again a few seconds after each end: the chips live on meanwhile, as on a real bus.
+    pub(crate) fn around_each_run(&self, command: &Command) -> Command {
+        // The daemon ends with this shell, which ends with the bus.
+        self.around_script(
+            "while :; do /usr/bin/setpriv --pdeathsig KILL \"$@\"; /bin/sleep 3; done",
+            command,
+        )
+    }
+
+    fn around_script(&self, script: &str, command: &Command) -> Command {
         let mut wrapped = Command::new(program("i2c-bus"));
         wrapped.env_clear();
         wrapped.envs(command.get_envs().filter_map(|(key, value)| Some((key, value?))));
         wrapped.arg("--bus").arg::<&Path>(&self.control()).arg("--");
+        wrapped.args(["/bin/sh", "-c", script, "sh"]);
         wrapped.arg(command.get_program()).args(command.get_args());
         wrapped
     }

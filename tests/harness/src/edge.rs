@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -50,6 +51,25 @@ impl Edge {
     pub fn start_on(bus: &Bus, settings: &Settings) -> Self {
         let dir = TempDir::new().expect("a temporary folder");
         Self::launch(dir, Wrapper::default(), settings, |command| bus.around(&command))
+    }
+
+    /// As [`Self::start_on`], on a bus whose chips outlive the daemon: [`Self::kill_on_bus`] starts it anew.
+    #[track_caller]
+    pub fn start_on_lasting(bus: &Bus, settings: &Settings) -> Self {
+        let dir = TempDir::new().expect("a temporary folder");
+        Self::launch(dir, Wrapper::default(), settings, |command| bus.around_each_run(&command))
+    }
+
+    /// Ends the daemon of [`Self::start_on_lasting`] without asking, does something `meanwhile`, and waits for the next
+    /// one's READY a few seconds later.
+    #[track_caller]
+    pub fn kill_on_bus(&mut self, meanwhile: impl FnOnce()) {
+        let shell = only_child(self.process.id());
+        let daemon = i32::try_from(only_child(shell)).ok().and_then(Pid::from_raw).expect("a process");
+        self.notify.clear();
+        kill_process(daemon, Signal::KILL).expect("the daemon runs");
+        meanwhile();
+        self.wait_ready();
     }
 
     #[track_caller]
@@ -206,6 +226,19 @@ impl Edge {
     pub fn log(&self) -> String {
         self.process.log()
     }
+}
+
+#[track_caller]
+fn only_child(process: u32) -> u32 {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).expect("a process");
+    let children = tasks.flat_map(|task| {
+        let children = task.expect("a thread").path().join("children");
+        let list = std::fs::read_to_string(children).unwrap_or_default();
+        list.split_whitespace().map(|id| id.parse().expect("a number")).collect::<Vec<u32>>()
+    });
+    let children: Vec<u32> = children.collect();
+    assert_eq!(children.len(), 1, "{process} has {children:?}");
+    children.first().copied().expect("one")
 }
 
 /// As an installed configuration is: readable by its owner alone.
