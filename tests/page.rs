@@ -8,55 +8,23 @@
     reason = "a test fails by panicking, and says its figures"
 )]
 
-use std::fs;
-use std::process::Command;
-
-use ems_test_harness::{
-    ADMIN, Cloud, Cut, Device, Edge, Process, Proxy, Settings, chromium, repository, target_dir,
-};
+use ems_test_harness::{Browser, Cloud, Cut, Device, Edge, Proxy, Settings};
 use serde_json::{Value, json};
 
-/// A script that drives the page.
-struct Browser {
-    process: Process,
+/// Runs `script` of `tests/browser` against the page at `origin`.
+fn drive(cloud: &Cloud, origin: &str, script: &str, devices: &[Device]) -> Browser {
+    let devices: Vec<Value> =
+        devices.iter().map(|device| json!({"id": device.id, "token": device.token})).collect();
+    // A proxy may stand before the cloud.
+    let variables = [("PAGE_URL", origin), ("DEVICES", &Value::from(devices).to_string())];
+    Browser::start(script, cloud, &variables)
 }
 
-impl Browser {
-    /// Runs `script` of `tests/browser` against the page at `origin`.
-    fn start(cloud: &Cloud, origin: &str, script: &str, devices: &[Device]) -> Self {
-        let script = repository().join("tests/browser").join(script);
-        let installed = script.with_file_name("node_modules/playwright-core/package.json");
-        assert!(installed.is_file(), "{} is missing: run `scripts/test-browser`", installed.display());
-        // Beside the profile's folder: target/screenshots.
-        let screenshots = target_dir().with_file_name("screenshots");
-        fs::create_dir_all(&screenshots).unwrap();
-        let devices: Vec<Value> =
-            devices.iter().map(|device| json!({"id": device.id, "token": device.token})).collect();
-        let mut node = Command::new("node");
-        node.arg(script)
-            .env("PAGE_URL", origin)
-            .env("PAGE_USER", ADMIN)
-            .env("PAGE_PASSWORD", cloud.password())
-            .env("CHROMIUM", chromium())
-            .env("SCREENSHOTS", screenshots)
-            .env("DEVICES", Value::from(devices).to_string());
-        let process =
-            Process::start("the browser's script", node, &cloud.data_dir().with_file_name("browser.log"));
-        Self { process }
-    }
-
-    /// Waits until the script tells `word` and gives what came with it.
-    #[track_caller]
-    fn tells(&mut self, word: &str) -> Value {
-        serde_json::from_str(&self.process.line_after(&format!("{word} "))).unwrap()
-    }
-
-    /// As [`Self::tells`]: a list in which there should be nothing.
-    #[track_caller]
-    fn tells_nothing(&mut self, word: &str) {
-        let found = self.tells(word);
-        assert_eq!(found, json!([]), "{word}");
-    }
+/// Waits until the script tells `word` with a list in which there should be nothing.
+#[track_caller]
+fn tells_nothing(browser: &mut Browser, word: &str) {
+    let found = browser.tells(word);
+    assert_eq!(found, json!([]), "{word}");
 }
 
 #[test]
@@ -67,9 +35,9 @@ fn the_live_page_shows_a_voltage_that_changes_each_second_and_recovers_from_loss
     let mut edge = Edge::start(&settings);
     // The page's own way to the server, which can be cut without the device's.
     let network = Proxy::start(cloud.plain());
-    let mut browser = Browser::start(&cloud, &format!("http://{}", network.address()), "live.mjs", &[]);
+    let mut browser = drive(&cloud, &format!("http://{}", network.address()), "live.mjs", &[]);
 
-    browser.tells_nothing("serious-login");
+    tells_nothing(&mut browser, "serious-login");
     println!("the first value after the login: {} ms", browser.tells("first-value-ms"));
     assert_eq!(browser.tells("devices"), 1);
     let voltages = browser.tells("voltages");
@@ -88,10 +56,10 @@ fn the_live_page_shows_a_voltage_that_changes_each_second_and_recovers_from_loss
     let cursors = cursors.as_array().unwrap();
     assert!(cursors.len() >= 3 && cursors.iter().all(|shown| shown == true), "one cursor: {cursors:?}");
     assert_eq!(browser.tells("overflow"), 0, "the page is wider than the screen");
-    browser.tells_nothing("serious");
+    tells_nothing(&mut browser, "serious");
     let hidden = browser.tells("hidden");
     assert_eq!(hidden, json!({"strokes": 0, "since": "string"}), "a hidden page rests and catches up");
-    browser.tells_nothing("complaints");
+    tells_nothing(&mut browser, "complaints");
 
     browser.tells("stop-the-device");
     edge.stop();
@@ -122,9 +90,9 @@ fn the_live_page_shows_a_voltage_that_changes_each_second_and_recovers_from_loss
     cloud.start_again();
     browser.tells("recovered");
     browser.tells("keyboard");
-    browser.tells_nothing("broken");
+    tells_nothing(&mut browser, "broken");
     assert_eq!(browser.tells("after-logout"), 401);
-    assert!(browser.process.wait().success());
+    assert!(browser.wait().success());
     drop(edge);
 }
 
@@ -146,12 +114,12 @@ fn fifty_devices_that_come_and_go_and_hostile_strings_leave_the_page_right_and_s
             Device { id, token: answer.body["token"].as_str().unwrap().to_owned() }
         })
         .collect();
-    let mut browser = Browser::start(&cloud, &cloud.origin(), "hostile.mjs", &devices);
+    let mut browser = drive(&cloud, &cloud.origin(), "hostile.mjs", &devices);
     assert_eq!(browser.tells("overflow"), 0, "the page is wider than the screen");
-    browser.tells_nothing("serious");
-    browser.tells_nothing("wrong");
+    tells_nothing(&mut browser, "serious");
+    tells_nothing(&mut browser, "wrong");
     assert_eq!(browser.tells("hacked"), Value::Null);
     assert_eq!(browser.tells("foreign-elements"), 0);
-    browser.tells_nothing("complaints");
-    assert!(browser.process.wait().success());
+    tells_nothing(&mut browser, "complaints");
+    assert!(browser.wait().success());
 }
