@@ -91,7 +91,7 @@ impl Axis {
         let last = self.len.saturating_sub(1);
         let place = (value - first) / (second - first);
         let inside = place.clamp(0.0, last as f64);
-        let below = (inside.trunc() as usize).min(last.saturating_sub(1));
+        let below = (1..last).rfind(|&below| below as f64 <= inside).unwrap_or(0);
         let share = inside - below as f64;
         (at(below) * (1.0 - share) + at((below + 1).min(last)) * share, (place - inside).abs())
     }

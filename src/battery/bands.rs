@@ -37,7 +37,12 @@ pub(super) fn bands(chemistry: Chemistry, polarisation: &Polarisation, error: f6
         let lowest = if blind { 0.0 } else { (soc_at(curve, low) - above).max(0.0) };
         (lowest, (soc_at(curve, high) - below).min(100.0))
     });
-    if chemistry == Chemistry::Lfp { between_the_curves(bands) } else { bands }
+    match chemistry {
+        Chemistry::Lfp => between_the_curves(bands),
+        // By a good sensor's voltage the known cells are further apart than all that is in doubt.
+        Chemistry::Nmc => bands.joined(),
+        Chemistry::LeadAcid => bands,
+    }
 }
 
 /// Below the plateau the known cells of LFP differ by several times what is in doubt, and a cell may lie anywhere between
