@@ -45,6 +45,8 @@ class Cell:
         self.wiring_volts = wiring_ohm_ah
         self.hysteresis = 0.0
         self.soc = soc
+        # What a full lead-acid battery still takes goes into gas.
+        self.most = 100.0 if kind == LEAD_ACID else math.inf
         if kind == LEAD_ACID:
             self._discharge_from_full(soc)
 
@@ -56,7 +58,7 @@ class Cell:
         moved = abs(rate) * 100 / 3600
         state = np.empty(seconds)
         for second in range(seconds):
-            self.soc += rate * 100 / 3600
+            self.soc = min(self.soc + rate * 100 / 3600, self.most)
             self.hysteresis += (math.copysign(1, rate) - self.hysteresis) * min(1, moved / 1.5) if moved else 0
             voltages[second] += self.hysteresis_volts * self.hysteresis + rate * self.wiring_volts
             state[second] = self.soc
