@@ -46,9 +46,9 @@ pub(super) fn bands(chemistry: Chemistry, polarisation: &Polarisation, error: f6
 }
 
 /// Below the plateau the known cells of LFP differ by several times what is in doubt, and a cell may lie anywhere between
-/// two of them: there each band reaches halfway to the next.
+/// two of them: there each band reaches halfway to the next. So it does as soon as one of them may be there.
 fn between_the_curves(bands: Bands) -> Bands {
-    let is_below = bands.values().iter().all(|(_, high)| *high < BOTTOM);
+    let is_below = bands.values().iter().any(|(_, high)| *high < BOTTOM);
     if is_below { bands.halfway_to_the_next() } else { bands }
 }
 

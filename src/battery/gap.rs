@@ -6,17 +6,21 @@ const JUDGED_SECONDS: f64 = 300.0;
 const UNJUDGED_C_RATE: f64 = 0.5;
 /// Time constant of the average that tells what it takes, in s.
 const AVERAGE_SECONDS: f64 = 150.0;
+/// A current below this is none.
+const NOTHING: f64 = 0.002;
 /// What a load that comes and goes may differ by from one time to the next, as a share of the usual current.
 const DOUBT: f64 = 0.25;
 
 /// Currents as multiples of the capacity per hour: just before the gap, averages of what flowed before it, just after it,
-/// and its usual size.
+/// and their usual size.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Around {
     pub(super) before: f64,
     pub(super) averages: [f64; 2],
     pub(super) after: f64,
     pub(super) usual: f64,
+    /// The most that a charger gives for minutes.
+    pub(super) charger: f64,
 }
 
 /// What has flowed in a gap, in % of the capacity on the mean, and the limits of that.
@@ -42,13 +46,15 @@ impl Gap {
     /// A gap of so many `hours` between two readings, and what may have flowed in it; `unknown` is a current that may
     /// have flowed in either direction whatever was seen.
     pub(super) fn new(around: &Around, hours: f64, unknown: f64) -> (Self, Flow) {
-        let Around { before, averages: [recent, long], after, usual } = *around;
+        let Around { before, averages: [recent, long], after, usual, charger } = *around;
         let (lower, upper) = (before.min(after), before.max(after));
         // A load that comes and goes may be off at both ends: then what flowed of late tells more.
         let beyond = recent - recent.clamp(lower, upper);
         let mean = if unknown > 0.0 { 0.0 } else { f64::midpoint(before, after) + 0.5 * beyond };
         let least = lower.min(recent).min(long).min(-unknown);
-        let most = upper.max(recent).max(long).max(unknown);
+        // What is left of a charge tells nothing of how it began.
+        let charged = if upper > NOTHING { charger } else { 0.0 };
+        let most = upper.max(recent).max(long).max(charged).max(unknown);
         let doubt = DOUBT * usual + 0.5 * beyond.abs();
         let percent = 100.0 * hours;
         let flow = Flow {
@@ -85,18 +91,27 @@ impl Gap {
 mod tests {
     use super::*;
 
-    const NOTHING: Around = Around { before: 0.0, averages: [0.0; 2], after: 0.0, usual: 0.0 };
+    const NOTHING_KNOWN: Around =
+        Around { before: 0.0, averages: [0.0; 2], after: 0.0, usual: 0.0, charger: 0.0 };
 
     #[test]
     fn what_flows_at_one_end_may_have_flowed_all_the_time_or_not_at_all() {
-        let (_, flow) = Gap::new(&Around { after: -0.6, ..NOTHING }, 0.5, 0.0);
+        let (_, flow) = Gap::new(&Around { after: -0.6, ..NOTHING_KNOWN }, 0.5, 0.0);
         assert!((flow.mean + 15.0).abs() < 1e-9 && (flow.below - 15.0).abs() < 1e-9, "{flow:?}");
         assert!((flow.above - 15.0).abs() < 1e-9, "{flow:?}");
     }
 
     #[test]
+    fn a_charge_that_is_nearly_over_after_the_gap_may_have_been_one_of_all_that_the_charger_gives() {
+        let (_, flow) = Gap::new(&Around { after: 0.03, charger: 0.2, ..NOTHING_KNOWN }, 0.5, 0.0);
+        assert!((flow.mean + flow.above - 10.0).abs() < 1e-9, "{flow:?}");
+        let (_, flow) = Gap::new(&Around { after: -0.03, charger: 0.2, ..NOTHING_KNOWN }, 0.5, 0.0);
+        assert!((flow.mean + flow.above).abs() < 1e-9, "{flow:?}");
+    }
+
+    #[test]
     fn a_load_that_began_in_the_gap_tells_by_its_pulses_afterwards_what_it_took() {
-        let (mut gap, flow) = Gap::new(&Around { after: -0.1, ..NOTHING }, 1.0 / 6.0, 0.0);
+        let (mut gap, flow) = Gap::new(&Around { after: -0.1, ..NOTHING_KNOWN }, 1.0 / 6.0, 0.0);
         assert!(flow.below < 1.0 && gap.slack().0 > 6.0, "{flow:?} {gap:?}");
         let mut more = 0.0;
         for second in 0..400 {

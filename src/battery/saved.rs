@@ -73,6 +73,7 @@ pub(super) fn save(soc: &StateOfCharge, beside: &Beside, out: &mut Vec<u8>) {
     for value in [p.c_rate, p.lag[0], p.lag[1], p.unseen] {
         put(out, value);
     }
+    put(out, soc.charger);
     put(out, soc.unseen);
     out.extend_from_slice(&p.steps.to_le_bytes());
     let ends = [
@@ -155,7 +156,7 @@ pub(super) fn restore(soc: &mut StateOfCharge, bytes: &[u8]) -> Result<Beside, S
     for value in [&mut p.c_rate, short, long, &mut p.unseen] {
         *value = input.number()?.clamp(-100.0, 100.0);
     }
-    let unseen = if before { 0.0 } else { input.number()?.max(0.0) };
+    let (charger, unseen) = if before { (0.0, 0.0) } else { (input.number()?, input.number()?) };
     // What flowed last may have left the cells polarised, and nobody knows what flowed since.
     p.gap();
     p.steps = u32::from_le_bytes(input.take()?).min(1000);
@@ -181,7 +182,7 @@ pub(super) fn restore(soc: &mut StateOfCharge, bytes: &[u8]) -> Result<Beside, S
     if before {
         new.bank.believe_axes();
     }
-    new.unseen = unseen.min(1e9);
+    (new.charger, new.unseen) = (charger.clamp(0.0, 100.0), unseen.clamp(0.0, 1e9));
     new.summarise();
     *soc = new;
     let [energy_in, energy_out, discharged_ah] = totals;

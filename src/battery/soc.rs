@@ -37,6 +37,9 @@ const OFF_PERCENT_PER_HOUR: f64 = 5.0;
 const OFF_SPREAD: f64 = 1.5;
 /// Time constant of the pack's usual current, in h.
 const USUAL_HOURS: f64 = 12.0;
+/// A charger shows within this time what it gives, and that is forgotten in this, in s.
+const CHARGING_SECONDS: f64 = 150.0;
+const CHARGER_SECONDS: f64 = 10.0 * 86_400.0;
 /// What nothing accounts for (drift of the sensor, self-discharge), in % per hour.
 const DRIFT_PERCENT_PER_HOUR: f64 = 0.02;
 /// Misses are forgotten in this time, in h.
@@ -76,6 +79,8 @@ pub struct StateOfCharge {
     gap: Option<Gap>,
     /// The usual size of the current.
     pub(super) usual: f64,
+    /// The most that has flowed in for minutes.
+    pub(super) charger: f64,
     pub(super) synced: bool,
     /// Hours, and % of the label moved, since then.
     pub(super) since_sync: (f64, f64),
@@ -100,6 +105,7 @@ impl StateOfCharge {
             last_c_rate: None,
             gap: None,
             usual: 0.05,
+            charger: 0.0,
             synced: false,
             since_sync: (0.0, 0.0),
             since_refined: 0.0,
@@ -158,6 +164,10 @@ impl StateOfCharge {
         let chemistry = self.setup.pack.chemistry;
         let seconds = seconds.min(longest);
         self.polarisation.update(chemistry, cell_volts, c_rate, seconds);
+        if self.polarisation.settled > CHARGING_SECONDS {
+            let charger = self.charger * (1.0 - seconds / CHARGER_SECONDS);
+            self.charger = charger.max(self.polarisation.lag[0]);
+        }
         let ends = (self.setup.full_cell_volts, self.cell_error(voltage));
         let end = self.watch.update(chemistry, &self.polarisation, ends, seconds);
         let (percent, hours, _) = self.pending;
@@ -264,6 +274,7 @@ impl StateOfCharge {
             averages: self.polarisation.lag,
             after: c_rate,
             usual: self.usual,
+            charger: self.charger,
         };
         let is_bridged = hours <= BRIDGED_HOURS && self.last_c_rate.is_some();
         let unknown = if is_bridged { 0.0 } else { self.unseen_rate() / 100.0 };
