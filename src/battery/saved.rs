@@ -58,12 +58,15 @@ pub(super) fn save(soc: &StateOfCharge, beside: &Beside, out: &mut Vec<u8>) {
     for hypothesis in &bank.hypotheses {
         // What was counted since the hypotheses were looked at belongs to them.
         let hypothesis = soc.settled(hypothesis);
-        put_steps(out, below(hypothesis.low / STEP));
-        put_steps(out, -below(-hypothesis.high / STEP));
-        put_steps(out, below(hypothesis.likely / STEP + 0.5));
-        put_steps(out, below(hypothesis.miss / MISS_STEP + 0.5));
-        put_steps(out, below(hypothesis.doubt / MISS_STEP + 0.5));
-        put_steps(out, below(hypothesis.prior / MISS_STEP + 0.5));
+        let steps = [
+            below(hypothesis.low / STEP),
+            -below(-hypothesis.high / STEP),
+            below(hypothesis.likely / STEP + 0.5),
+            below(hypothesis.miss / MISS_STEP + 0.5),
+            below(hypothesis.doubt / MISS_STEP + 0.5),
+            below(hypothesis.prior / MISS_STEP + 0.5),
+        ];
+        out.extend_from_slice(steps.map(two_bytes).as_flattened());
     }
     let p = &soc.polarisation;
     let (since_sync, since_refined) = soc.settled_times();
@@ -209,8 +212,8 @@ fn below(value: f64) -> i32 {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "clamped")]
-fn put_steps(out: &mut Vec<u8>, steps: i32) {
-    out.extend_from_slice(&(steps.clamp(i16::MIN.into(), i16::MAX.into()) as i16).to_le_bytes());
+fn two_bytes(steps: i32) -> [u8; 2] {
+    (steps.clamp(i16::MIN.into(), i16::MAX.into()) as i16).to_le_bytes()
 }
 
 struct Input<'a>(&'a [u8]);
