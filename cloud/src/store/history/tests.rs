@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::HOUR_MS;
 use super::buckets::Bucket;
+use super::last;
 use super::query::{Resolution, Series, Windows, series};
 use super::retention::{self, Keep};
 use super::rollup::{FIELD_COUNT, FIELDS, POWER};
@@ -663,4 +664,47 @@ fn a_file_of_the_version_before_is_taken_over_and_its_rows_are_packed_by_and_by(
     bench.check();
     bench.seal_all();
     bench.check();
+}
+
+fn damage_blocks(bench: &Bench) {
+    assert!(bench.db.execute("UPDATE blocks SET samples = x'00'", []).unwrap() > 0);
+}
+
+#[test]
+fn the_last_packed_sample_is_known_without_its_block_and_goes_with_it() {
+    let mut bench = Bench::new();
+    bench.insert(&(0..900).map(|seq| sample(seq, place(seq))).collect::<Vec<_>>());
+    bench.seal_all();
+    assert_eq!(last::missing(&bench.db).unwrap(), []);
+    let (earlier, _) = bench.model.split_at(3);
+    let late = sample(2_000, earlier[0].at - START + 1);
+    bench.insert(&[late]);
+    bench.seal_all();
+    bench.restart();
+    damage_blocks(&bench);
+    let latest = || samples::latest(&bench.db, DEVICE, &id()).unwrap();
+    assert_eq!(latest().as_ref(), bench.model.last().map(|sample| &sample.stored));
+    removed(&bench, &Keep { samples: Some(0), ..Keep::default() }, bench.received + 1);
+    assert_eq!(latest(), None);
+    let kept: i64 = bench.db.query_row("SELECT count(*) FROM last_samples", [], |row| row.get(0)).unwrap();
+    assert_eq!(kept, 0, "nothing is kept longer than its block");
+}
+
+#[test]
+fn the_last_samples_of_a_file_of_version_8_are_known_at_once_and_after_a_while_without_its_blocks() {
+    let mut bench = Bench::new();
+    bench.insert(&(0..900).map(|seq| sample(seq, place(seq))).collect::<Vec<_>>());
+    bench.seal_all();
+    let back = "DROP TRIGGER block_removed; DROP TABLE last_samples; PRAGMA user_version = 8";
+    bench.db.execute_batch(back).unwrap();
+    bench.restart();
+    bench.check();
+    let missing = last::missing(&bench.db).unwrap();
+    let last = bench.model.last().unwrap();
+    assert_eq!(missing, [DeviceHour { device: DEVICE, hour: last.at.div_euclid(HOUR_MS) }]);
+    let packed = last::of_block(&bench.db, missing[0]).unwrap().unwrap();
+    last::note(&bench.db, missing[0], &packed).unwrap();
+    assert_eq!(last::missing(&bench.db).unwrap(), []);
+    damage_blocks(&bench);
+    assert_eq!(samples::latest(&bench.db, DEVICE, &id()).unwrap().unwrap(), last.stored);
 }
