@@ -26,6 +26,7 @@ pub mod fleet;
 pub mod http;
 pub mod limits;
 pub mod metrics;
+pub mod moderation;
 pub mod retry;
 pub mod rooms;
 pub mod sealer;

@@ -277,7 +277,8 @@ mod tests {
             let (name, at) = (id(device), 1_769_997_600_000 + device);
             let mut sample = Telemetry::new(name.clone(), Timestamp::from_millis(at));
             (sample.boot_id, sample.seq) = (Some("boot".into()), Some(7));
-            let insert = "INSERT INTO devices (key, device_id, token_hash, created_at) VALUES (?, ?, zeroblob(32), 0)";
+            let insert =
+                "INSERT INTO devices (key, device_id, token_hash, created_at) VALUES (?, ?, zeroblob(32), 0)";
             store.write(move |db| db.execute(insert, (device, name.as_str()))).await.unwrap();
             let arrival = Arrival { device, received_at: at, samples: vec![sample] };
             store.write_samples(arrival, |stored| assert_eq!(stored.unwrap().new, 1)).await;

@@ -34,7 +34,11 @@ fn last_hour(db: &Connection, device: i64) -> rusqlite::Result<Option<i64>> {
 }
 
 /// The last packed sample of a device, the last of its block, if its hour is `from` or later.
-pub(in crate::store) fn find(db: &Connection, device: i64, from: Option<i64>) -> rusqlite::Result<Option<Whole>> {
+pub(in crate::store) fn find(
+    db: &Connection,
+    device: i64,
+    from: Option<i64>,
+) -> rusqlite::Result<Option<Whole>> {
     let Some(hour) = last_hour(db, device)?.filter(|hour| from.is_none_or(|from| from <= *hour)) else {
         return Ok(None);
     };
