@@ -19,6 +19,7 @@ pub mod cli;
 pub mod clock;
 pub mod commands;
 pub mod contract;
+pub mod damage;
 pub mod data_dir;
 pub mod door;
 pub mod drain;
