@@ -11,6 +11,7 @@ const row = (id: string, change: Partial<FleetRow> = {}): FleetRow => ({
   device_id: id,
   connected: true,
   status: "online",
+  since: "2026-02-03T12:00:00Z",
   error_flags: [],
   alarms: 0,
   unacknowledged: 0,

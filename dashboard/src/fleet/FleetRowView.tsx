@@ -102,6 +102,7 @@ function Trouble({ row }: { row: FleetRow }): ReactNode {
     const seen = row.unacknowledged === 0 ? " acknowledged" : "";
     return <span className="fleet-trouble">{`${words}${seen}`}</span>;
   }
+  if (row.enabled === false) return <span className="fleet-trouble">disabled by an admin</span>;
   if (row.conflict) return <span className="fleet-trouble">two devices use this identity</span>;
   const [flag] = row.error_flags;
   if (flag !== undefined && isFaulty(row)) return <span className="fleet-trouble">{flagWords(flag)}</span>;
@@ -110,7 +111,7 @@ function Trouble({ row }: { row: FleetRow }): ReactNode {
 }
 
 function sinceWords({ status, since }: FleetRow, nowMs: number): string {
-  const sinceMs = Date.parse(since ?? "");
+  const sinceMs = Date.parse(since);
   if (status === "never") return "never seen";
   return Number.isNaN(sinceMs) ? "" : `since ${moment(sinceMs, nowMs)}`;
 }

@@ -1,10 +1,10 @@
 import { useCallback, useState, type FormEvent } from "react";
-import { addRule, fetchRules, removeRule, type NewRule, type Rule, type RuleKind } from "../../api/alarms";
+import { addRule, fetchRules, removeRule, type NewRule, type Rule } from "../../api/alarms";
 import { Notice } from "../../components/Notice";
 import { duration } from "../../format";
 import { isFullAdmin } from "../../roles";
 import { useUser } from "../../session";
-import type { Severity } from "../../telemetry";
+import type { AlarmKind, Severity } from "../../telemetry";
 import { Confirm } from "../shared/Dialog";
 import { SeverityMark } from "../shared/Severity";
 import { ShortText } from "../shared/UserText";
@@ -90,7 +90,7 @@ export function Rules() {
   );
 }
 
-const KIND_WORDS: Readonly<Record<RuleKind, string>> = {
+const KIND_WORDS: Readonly<Record<AlarmKind, string>> = {
   below: "a value is below a threshold",
   above: "a value is above a threshold",
   offline: "the device is offline",
@@ -129,7 +129,7 @@ function rounded(value: number): string {
 }
 
 function NewRuleForm({ onAdded }: { onAdded: () => void }) {
-  const [kind, setKind] = useState<RuleKind>("below");
+  const [kind, setKind] = useState<AlarmKind>("below");
   const adding = useAction(async (rule: NewRule, form: HTMLFormElement) => {
     await addRule(rule);
     form.reset();
@@ -151,7 +151,7 @@ function NewRuleForm({ onAdded }: { onAdded: () => void }) {
         </label>
         <label className="labelled labelled-grow">
           <span className="labelled-title">Alarm when</span>
-          <select className="input" name="kind" value={kind} onChange={(event) => setKind(event.target.value as RuleKind)}>
+          <select className="input" name="kind" value={kind} onChange={(event) => setKind(event.target.value as AlarmKind)}>
             {Object.entries(KIND_WORDS).map(([value, words]) => (
               <option key={value} value={value}>
                 {words}
@@ -209,7 +209,7 @@ function NewRuleForm({ onAdded }: { onAdded: () => void }) {
   );
 }
 
-function toRule(form: FormData, kind: RuleKind): NewRule {
+function toRule(form: FormData, kind: AlarmKind): NewRule {
   const value = (name: string) => String(form.get(name) ?? "").trim();
   const amount = (name: string) => (value(name) === "" ? undefined : Number(value(name)));
   const [threshold, hysteresis, forS] = [amount("threshold"), amount("hysteresis"), amount("for_s")];
