@@ -198,7 +198,7 @@ function NewRuleForm({ onAdded }: { onAdded: () => void }) {
           <span className="labelled-title">Device (empty: all)</span>
           <input className="input" name="device_id" pattern="[a-z0-9][a-z0-9_\-]{0,62}" title="a-z, 0-9, _ and -" autoCapitalize="none" spellCheck={false} />
         </label>
-        <button type="submit" className="button button-main" disabled={adding.busy}>
+        <button type="submit" className="button button-main" aria-disabled={adding.busy}>
           Add the rule
         </button>
       </div>
