@@ -83,7 +83,7 @@ test("rows of a wrong form do not hide the others", async () => {
   server.onJoin = () => [snapshot([...odd, row("a")])];
   leave = store.subscribe(() => undefined);
   await vi.waitFor(() => expect(ids()).toEqual(["a", "odd"]));
-  expect(store.getSnapshot().rows.get("odd")).toEqual(row("odd", { connected: false, status: "offline" }));
+  expect(store.getSnapshot().rows.get("odd")).toEqual(row("odd", { connected: false, status: "offline", since: "" }));
 });
 
 const view = (change: Partial<View> = {}): View => ({

@@ -112,7 +112,7 @@ async function outcome(page) {
 
 async function readHostileEvents(page, odd) {
   await page.goto(at("/devices/odd_001/events"));
-  await page.getByText("No event of this kind.").waitFor();
+  await page.getByText("This device has told of nothing yet.").waitFor();
   odd.event("error", "SENSOR_LOST", HARM, { html: HARM, long: "x".repeat(10_000) });
   odd.event("warning", "RTL", RIGHT_TO_LEFT);
   odd.event("info", HARM.slice(0, 20).replaceAll(/[^A-Z_]/g, "X"), "y".repeat(1_000));

@@ -64,7 +64,7 @@ export const FleetRowView = memo(function FleetRowView(props: FleetRowProps) {
       <div role="cell" className="fleet-soc">
         <SocBar soc={soc} low={row.soc_low} high={row.soc_high} />
         <Value text={decimal(soc, 0)} unit="%" />
-        <span className="fleet-sub fleet-interval">{intervalWords(row)}</span>
+        <Interval row={row} />
       </div>
       <div role="cell" className="fleet-power">
         <Value text={watts.value} unit={watts.unit} />
@@ -116,7 +116,12 @@ function sinceWords({ status, since }: FleetRow, nowMs: number): string {
   return Number.isNaN(sinceMs) ? "" : `since ${moment(sinceMs, nowMs)}`;
 }
 
-function intervalWords({ soc_low: low, soc_high: high, synced }: FleetRow): string {
-  if (low === undefined || high === undefined) return "";
-  return `${decimal(low, 0)} to ${decimal(high, 0)} %${synced === false ? ", not synchronised" : ""}`;
+/** What the state of charge is worth. */
+function Interval({ row: { soc_low: low, soc_high: high, synced } }: { row: FleetRow }): ReactNode {
+  if (low === undefined || high === undefined) return null;
+  return (
+    <span className={`fleet-sub fleet-interval ${synced === false ? "is-unsynced" : ""}`}>
+      {decimal(low, 0)} to {decimal(high, 0)} %{synced === false && <span className="fleet-unsynced">, not synchronised</span>}
+    </span>
+  );
 }

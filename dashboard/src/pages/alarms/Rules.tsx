@@ -9,6 +9,7 @@ import { Confirm } from "../shared/Dialog";
 import { SeverityMark } from "../shared/Severity";
 import { ShortText } from "../shared/UserText";
 import { useAction, useRemote } from "../shared/useRemote";
+import { FIELDS, titleOf, unitOf } from "./measured";
 
 /** When an alarm is raised: read by all, changed by admins. */
 export function Rules() {
@@ -52,7 +53,9 @@ export function Rules() {
                     </strong>
                   </td>
                   <td data-label="When">{ruleWords(rule)}</td>
-                  <td data-label="Devices">{rule.deviceId ?? "all"}</td>
+                  <td data-label="Devices">
+                    <bdi>{rule.deviceId ?? "all"}</bdi>
+                  </td>
                   <td data-label="Severity">
                     <SeverityMark severity={rule.severity} />
                   </td>
@@ -98,29 +101,15 @@ const KIND_WORDS: Readonly<Record<AlarmKind, string>> = {
   fault: "the device reports a fault",
 };
 
-/** What can be compared; any other number of a sample can be typed. */
-const FIELDS = [
-  "battery.soc",
-  "battery.soc_low",
-  "battery.voltage",
-  "battery.current",
-  "battery.power",
-  "battery.temperature",
-  "grid.power",
-  "solar.power",
-  "load.power",
-  "system_status.cpu_temperature",
-  "system_status.wifi_strength",
-];
-
-/** A rule in words: "battery.soc is below 20 for 5 min, over at 22". */
+/** A rule in words: "State of charge below 20 % for 5 min, over at 22 %". */
 export function ruleWords({ kind, field, threshold, hysteresis, forS }: Rule): string {
   const lasting = forS > 0 ? ` for ${duration(forS)}` : "";
   if (kind === null) return "by a rule this page does not know";
   if (kind !== "below" && kind !== "above") return `${KIND_WORDS[kind]}${lasting}`;
   const limit = threshold ?? 0;
-  const end = hysteresis > 0 ? `, over at ${rounded(kind === "below" ? limit + hysteresis : limit - hysteresis)}` : "";
-  return `${field ?? "?"} is ${kind} ${rounded(limit)}${lasting}${end}`;
+  const unit = unitOf(field ?? "");
+  const end = hysteresis > 0 ? `, over at ${rounded(kind === "below" ? limit + hysteresis : limit - hysteresis)}${unit}` : "";
+  return `${titleOf(field ?? "?")} ${kind} ${rounded(limit)}${unit}${lasting}${end}`;
 }
 
 /** Without the last digits that binary fractions bring. */
@@ -128,12 +117,16 @@ function rounded(value: number): string {
   return String(Number(value.toPrecision(10)));
 }
 
+const USUAL_FIELD = "battery.soc";
+
 function NewRuleForm({ onAdded }: { onAdded: () => void }) {
   const [kind, setKind] = useState<AlarmKind>("below");
+  const [field, setField] = useState(USUAL_FIELD);
   const adding = useAction(async (rule: NewRule, form: HTMLFormElement) => {
     await addRule(rule);
     form.reset();
     setKind("below");
+    setField(USUAL_FIELD);
     onAdded();
   });
   const compares = kind === "below" || kind === "above";
@@ -173,19 +166,21 @@ function NewRuleForm({ onAdded }: { onAdded: () => void }) {
           <>
             <label className="labelled labelled-grow">
               <span className="labelled-title">Value</span>
-              <input className="input" name="field" list="rule-fields" required defaultValue="battery.soc" autoCapitalize="none" spellCheck={false} />
+              <input className="input" name="field" list="rule-fields" required value={field} onChange={(event) => setField(event.target.value)} autoCapitalize="none" spellCheck={false} />
               <datalist id="rule-fields">
-                {FIELDS.map((field) => (
-                  <option key={field} value={field} />
+                {FIELDS.map((known) => (
+                  <option key={known} value={known}>
+                    {titleOf(known)}
+                  </option>
                 ))}
               </datalist>
             </label>
             <label className="labelled">
-              <span className="labelled-title">Threshold</span>
+              <span className="labelled-title">Threshold{unitOf(field)}</span>
               <input className="input" name="threshold" type="number" step="any" required />
             </label>
             <label className="labelled">
-              <span className="labelled-title">Over when better by</span>
+              <span className="labelled-title">Over when better by{unitOf(field)}</span>
               <input className="input" name="hysteresis" type="number" step="any" min="0" placeholder="0" />
             </label>
           </>

@@ -100,7 +100,7 @@ function Charts({ shown, width, fields, onSelect, onZoomOut }: ChartsProps) {
       <section className="card history-charts" aria-label="Curves" data-testid="history-charts">
         <p className="history-note">
           {first !== undefined && first.at.length > 0
-            ? `Mean, smallest and largest of each ${stepWords(first.stepMs)}. A gap in a curve is a time without data. Drag to zoom in, double-click to zoom out.`
+            ? `Mean, smallest and largest of each ${stepWords(first.stepMs)}; around the state of charge, all that it may have been. A gap in a curve is a time without data. Drag to zoom in, double-click to zoom out.`
             : "There is no data in this span."}
         </p>
         {FIELDS.filter(({ key }) => fields.includes(key)).map((field) => (
