@@ -49,6 +49,15 @@ pub struct Verdict {
     pub warnings: Flags,
 }
 
+impl Verdict {
+    /// The label, as far as it is known: where no current is measured, nobody knows whether the battery is charged,
+    /// drawn from or neither.
+    pub fn label(&self, current: Option<f64>) -> Option<State> {
+        let is_told_by_current = matches!(self.state, State::Idle | State::Charging | State::Discharging);
+        Some(self.state).filter(|_| current.is_some() || !is_told_by_current)
+    }
+}
+
 /// What must outlive a restart.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Kept {
@@ -77,6 +86,8 @@ pub struct Protection {
     /// Time without a reading, in s.
     blind: f64,
     probe_silent: Delay,
+    /// Whether the probe has ever given a temperature.
+    probe_heard: bool,
     /// Faults that stay until they are reset.
     latched: Flags,
     present: Flags,
@@ -115,6 +126,7 @@ impl Protection {
             recharged: 0.0,
             blind: 0.0,
             probe_silent: Delay::default(),
+            probe_heard: false,
             latched: Flags::NONE,
             present: Flags::NONE,
             warnings: Flags::NONE,
@@ -241,13 +253,13 @@ impl Protection {
         }
         if self.empty {
             // The voltage rebounds as soon as the load is gone: only charge that has come in counts.
-            match self.amps {
-                Some(amps) if amps > limits.dead_band_amps => self.recharged += seconds,
-                Some(amps) if amps < -limits.dead_band_amps => {
-                    self.recharged = (self.recharged - seconds).max(0.0);
-                }
-                _ => {}
-            }
+            let net = match self.amps {
+                Some(amps) if amps.abs() <= limits.dead_band_amps => 0.0,
+                Some(amps) => seconds.copysign(amps),
+                None if seen.cell_volts > limits.charging_volts() => seconds,
+                None => -seconds,
+            };
+            self.recharged = (self.recharged + net).max(0.0);
             if self.recharged >= limits.recharge_seconds {
                 self.empty = false;
                 self.low_charge = Delay::default();
@@ -284,6 +296,7 @@ impl Protection {
             }
             return;
         };
+        self.probe_heard = true;
         let limits = &self.limits;
         let mut beyond = |flag: Flag, over: f64| {
             // Latched here is no more than hysteresis: it goes by itself.
@@ -313,7 +326,7 @@ impl Protection {
         let stops_charge = faults.has(Flag::OverVoltage)
             || warnings.has(Flag::ChargeTooCold)
             || warnings.has(Flag::ChargeTooHot)
-            || (warnings.has(Flag::ProbeLost) && !self.limits.charge_without_probe);
+            || (self.is_temperature_unknown() && !self.limits.charge_without_probe);
         let error = stops_all || faults.has(Flag::OverVoltage) || faults.has(Flag::UnderTemp);
         Verdict {
             state: self.state(error),
@@ -322,6 +335,11 @@ impl Protection {
             faults,
             warnings,
         }
+    }
+
+    /// Whether nobody can say how cold the battery is, though somebody should: the probe is lost, or has not spoken yet.
+    fn is_temperature_unknown(&self) -> bool {
+        self.limits.has_probe && (!self.probe_heard || self.warnings.has(Flag::ProbeLost))
     }
 
     fn state(&self, error: bool) -> State {
