@@ -23,6 +23,7 @@ mod ina226;
 mod ina228;
 mod ina238;
 mod integrator;
+mod joined;
 mod kernel;
 mod linux;
 mod look;
