@@ -308,7 +308,9 @@ fn a_chip_that_was_changed_for_another_between_two_readings_is_told_and_not_writ
         let mut monitor = rig.open(&bench);
         monitor.read().unwrap();
         let other = |chip: Ina228| chip.with_ids(0x5449, 0x2291);
-        bench.bus.attach(ADDRESS, Box::new(other(Ina228::with_clock(bench.pins.clone(), bench.hand.clock()))));
+        bench
+            .bus
+            .attach(ADDRESS, Box::new(other(Ina228::with_clock(bench.pins.clone(), bench.hand.clock()))));
         bench.hand.advance(Duration::from_secs(1));
         let mut read = || monitor.read();
         let error = std::iter::repeat_with(&mut read).find_map(Result::err).unwrap();
