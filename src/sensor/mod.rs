@@ -48,6 +48,7 @@ use linux_embedded_hal::Delay;
 use crate::battery::ChargeCount;
 use crate::health::Work;
 pub use bus::{Opener, SensorHandle};
+pub use check::Unfit;
 pub use convert::OutOfRange;
 pub use device::Device;
 pub use errno::Errno;
