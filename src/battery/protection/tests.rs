@@ -1,5 +1,7 @@
+use ems_protocol::State;
+
 use super::*;
-use crate::battery::{Chemistry, Pack};
+use crate::battery::{Chemistry, Estimate, Pack};
 
 const PACK: Pack = Pack { chemistry: Chemistry::Lfp, cells_series: 16, capacity_ah: 100.0 };
 
