@@ -5,11 +5,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use ems_protocol::{Mode, Severity};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{error, info};
 
 use super::gpio::{Chip, GpioError, Line};
+use super::handle::{Handle, What, Wish};
 use super::plan::{Plan, Role};
 use super::policy::{Forbidden, Permission, Policy, Target};
 use super::record;
@@ -19,8 +20,6 @@ use crate::health::Progress;
 
 /// Without a frame of the server for so long, nobody is there who could take a MANUAL mode back.
 const SILENCE: Duration = Duration::from_mins(1);
-/// Wishes that wait; the commands are fewer.
-const WISHES: usize = 4;
 /// How long a pin may take to follow, and how often it is looked at.
 const FOLLOW_LOOKS: u32 = 250;
 const FOLLOW_PAUSE: Duration = Duration::from_millis(1);
@@ -53,23 +52,6 @@ pub struct Situation {
     pub trouble: watch::Sender<Option<String>>,
     /// The event record.
     pub reporter: Reporter,
-}
-
-/// The commands' way to the outputs.
-#[derive(Debug, Clone)]
-pub struct Handle(Result<(Rc<Plan>, mpsc::Sender<Wish>), Rc<str>>);
-
-/// What an operator wants.
-#[derive(Debug)]
-pub(super) struct Wish {
-    what: What,
-    answer: oneshot::Sender<Result<(), Forbidden>>,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum What {
-    Mode(Target),
-    Output { place: usize, is_on: bool, time: Option<Duration> },
 }
 
 /// The pins, each with its safe level.
@@ -108,11 +90,10 @@ impl Outputs {
             }
         };
         let plan = Rc::new(plan.clone());
-        let (sender, wishes) = mpsc::channel(WISHES);
+        let (handle, wishes) = Handle::to(Rc::clone(&plan));
         let policy = Policy::new(plan.outputs().map(super::Output::role), least, Duration::ZERO);
         let Situation { verdict, heard, mode, trouble, reporter } = situation;
         let start = Instant::now();
-        let handle = Handle(Ok((Rc::clone(&plan), sender)));
         let outputs =
             Self { plan, lines, policy, start, verdict, heard, wishes, mode, trouble, old_trouble, reporter };
         outputs.tell_mode();
@@ -261,56 +242,6 @@ impl Outputs {
     }
 }
 
-impl Handle {
-    /// Without outputs: why.
-    pub fn without(why: &str) -> Self {
-        Self(Err(why.into()))
-    }
-
-    /// What there is to be driven.
-    ///
-    /// # Errors
-    /// Why nothing is, in a sentence.
-    pub fn plan(&self) -> Result<&Plan, &str> {
-        self.0.as_ref().map(|(plan, _)| plan.as_ref()).map_err(AsRef::as_ref)
-    }
-
-    /// Whether anything can be driven.
-    pub fn is_there(&self) -> bool {
-        self.0.is_ok()
-    }
-
-    /// Takes another mode.
-    ///
-    /// # Errors
-    /// Why not.
-    pub async fn set_mode(&self, target: Target) -> Result<(), Forbidden> {
-        self.wish(What::Mode(target)).await
-    }
-
-    /// Switches the output at that place of the plan.
-    ///
-    /// # Errors
-    /// Why not.
-    pub async fn set_output(
-        &self,
-        place: usize,
-        is_on: bool,
-        time: Option<Duration>,
-    ) -> Result<(), Forbidden> {
-        self.wish(What::Output { place, is_on, time }).await
-    }
-
-    async fn wish(&self, what: What) -> Result<(), Forbidden> {
-        let (answer, granted) = oneshot::channel();
-        let Ok((_, wishes)) = &self.0 else { return Err(Forbidden::NoOutput) };
-        if wishes.send(Wish { what, answer }).await.is_err() {
-            return Err(Forbidden::Stopping);
-        }
-        granted.await.unwrap_or(Err(Forbidden::Stopping))
-    }
-}
-
 /// What is said of an output whose pin does not follow.
 fn fault_of(output: &super::Output) -> String {
     format!("output {}: {}", output.name, record::stays(output.gpio))
@@ -342,20 +273,5 @@ impl Drop for Lines {
             line.drive(*safe);
             record::follows(line, *safe);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_wish_that_nobody_takes_any_more_says_that_the_daemon_stops() {
-        let plan = Rc::new(Plan::parse("load:17").unwrap());
-        let (sender, wishes) = mpsc::channel(WISHES);
-        drop(wishes);
-        let handle = Handle(Ok((plan, sender)));
-        assert_eq!(handle.set_mode(Target::Auto).await, Err(Forbidden::Stopping));
-        assert_eq!(handle.set_output(0, true, None).await, Err(Forbidden::Stopping));
     }
 }
