@@ -1,8 +1,5 @@
 //! The pack of a trace, as a technician would configure it.
 
-use std::fs;
-use std::path::Path;
-
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -28,17 +25,13 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 const CHEMISTRIES: [(&str, Chemistry); 3] =
     [("lfp", Chemistry::Lfp), ("nmc", Chemistry::Nmc), ("lead_acid", Chemistry::LeadAcid)];
 
-/// Reads the sidecar, with a warning where there is one; the error is a sentence that names the file.
-pub(super) fn read(path: &Path) -> Result<(Setup, Option<String>), String> {
-    let name = path.display();
-    let bytes = fs::read(path).map_err(|e| format!("cannot read the pack {name}: {e}"))?;
-    let told = |why: String| format!("the pack {name}: {why}");
-    let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes);
-    let sidecar = parse(text).map_err(told)?;
-    let (setup, sensor) = setup(&sidecar).map_err(told)?;
-    let doubt = chip(sensor).is_none().then(|| {
-        told(format!("sensor {} is not known: it is taken to be as inexact as an INA219", shown(sensor)))
-    });
+/// What the sidecar says, with a warning where there is one.
+pub(super) fn read(text: &[u8]) -> Result<(Setup, Option<String>), String> {
+    let sidecar = parse(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text))?;
+    let (setup, sensor) = setup(&sidecar)?;
+    let doubt = chip(sensor)
+        .is_none()
+        .then(|| format!("sensor {} is not known: it is taken to be as inexact as an INA219", shown(sensor)));
     Ok((setup, doubt))
 }
 
