@@ -163,7 +163,7 @@ impl Battery {
         let seen = Observation {
             cell_volts,
             amps: current,
-            celsius: temperature,
+            celsius: temperature.filter(|celsius| celsius.is_finite()),
             estimate,
             is_full: self.soc.is_full(),
             answers: matches!(self.response.judge(&pack), Response::Unknown | Response::Plausible { .. }),
@@ -267,6 +267,7 @@ impl Battery {
         if !std::mem::replace(&mut self.is_restored, true) {
             (self.meter, self.count) = (meter, self.soc_count);
             self.protection.restore(kept);
+            self.verdict = self.protection.gap(0.0);
         }
         self.counts |= counts;
         self.soc.was_off(off);
