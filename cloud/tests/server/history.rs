@@ -246,7 +246,7 @@ async fn half_a_day_of_our_daemon_takes_less_than_64_bytes_a_sample_and_is_plott
     let mut device = device::Device::new("ems_001".parse().unwrap(), START);
     let mut expected = Vec::new();
     for _ in 0..SAMPLES / 400 {
-        let (samples, arrivals): (Vec<_>, Vec<_>) = (0..400).map(|_| device.sample()).unzip();
+        let (samples, arrivals): (Vec<_>, Vec<_>) = (0..400).map(|_| device.sample(1)).unzip();
         expected.extend(samples.iter().step_by(400).cloned());
         let arrival = Arrival { device: key, received_at: *arrivals.last().unwrap(), samples };
         store.write_samples(arrival, |stored| assert_eq!(stored.unwrap().new, 400)).await;
