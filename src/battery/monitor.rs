@@ -97,13 +97,12 @@ impl Battery {
     pub fn reconfigure(&mut self, setup: Setup, limits: Limits) -> Result<(), SavedError> {
         let mut known = Vec::new();
         self.save(&mut known);
-        let unseen = self.soc.unseen();
         let protection = self.protection.clone().with_limits(limits);
         let (meter, counts) = (self.meter, (self.count, self.soc_count, self.count_restarts));
         // The protection is past what was kept.
         *self = Self { protection, is_restored: true, ..Self::new(setup, limits) };
         self.verdict = self.protection.gap(0.0);
-        self.restore(&known, Some(unseen))?;
+        self.restore(&known, Some(Duration::ZERO))?;
         // It is the same pack.
         (self.meter, (self.count, self.soc_count, self.count_restarts)) = (meter, counts);
         Ok(())
@@ -164,7 +163,7 @@ impl Battery {
         let seen = Observation {
             cell_volts,
             amps: current,
-            celsius: temperature,
+            celsius: temperature.filter(|celsius| celsius.is_finite()),
             estimate,
             is_full: self.soc.is_full(),
             answers: matches!(self.response.judge(&pack), Response::Unknown | Response::Plausible { .. }),
@@ -268,6 +267,7 @@ impl Battery {
         if !std::mem::replace(&mut self.is_restored, true) {
             (self.meter, self.count) = (meter, self.soc_count);
             self.protection.restore(kept);
+            self.verdict = self.protection.gap(0.0);
         }
         self.counts |= counts;
         self.soc.was_off(off);

@@ -302,6 +302,26 @@ fn an_ina228_or_ina238_with_other_ids_is_refused_before_anything_is_written() {
 }
 
 #[test]
+fn a_chip_that_was_changed_for_another_between_two_readings_is_told_and_not_written_to() {
+    for rig in RIGS.iter().filter(|rig| !chips::datasheet(rig.kind, None).ids.is_empty()) {
+        let (bench, _) = rig.bench();
+        let mut monitor = rig.open(&bench);
+        monitor.read().unwrap();
+        let other = |chip: Ina228| chip.with_ids(0x5449, 0x2291);
+        bench
+            .bus
+            .attach(ADDRESS, Box::new(other(Ina228::with_clock(bench.pins.clone(), bench.hand.clock()))));
+        bench.hand.advance(Duration::from_secs(1));
+        let mut read = || monitor.read();
+        let error = std::iter::repeat_with(&mut read).find_map(Result::err).unwrap();
+        assert_eq!((error.kind(), error.retry_hint()), ("wrong chip", RetryHint::Technician), "{error}");
+        let mut config = [0; 2];
+        bench.bus.clone().write_read(ADDRESS, &[0x01], &mut config).unwrap();
+        assert_eq!(config, [0xFB, 0x68], "{}", rig.name());
+    }
+}
+
+#[test]
 fn what_is_no_gauge_is_refused() {
     for version in [0, 0x5449, 0xFFFF] {
         let bench = Bench::default();

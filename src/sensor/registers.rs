@@ -122,6 +122,8 @@ where
             if (found ^ setting.word) & setting.kept == 0 {
                 continue;
             }
+            // It may be another chip by now.
+            self.wires.identify(&self.sheet)?;
             self.configurations_lost += 1;
             self.counts_on = false;
             // A restart within the transfer sets the pointer back: what was read then is another register.
