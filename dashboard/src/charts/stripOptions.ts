@@ -1,8 +1,9 @@
 import type uPlot from "uplot";
 import { moment } from "../format";
-import { axisRange, type Columns } from "./columns";
+import type { Columns } from "./columns";
 import { BAND, type Curve } from "./curves";
 import { axisNumbers, timeAxis, valueAxis } from "./plot";
+import { valueRange } from "./quantity";
 import type { ChartTheme } from "./useChartTheme";
 
 /** The columns of a curve, in the order of the series of {@link stripOptions}. */
@@ -38,7 +39,7 @@ export function stripOptions(
     },
     scales: {
       x: { time: true, auto: false },
-      y: { range: (_, min, max) => yRange(curve, min, max) },
+      y: { range: (_, min, max) => valueRange(curve, min, max) },
     },
     series: [
       {},
@@ -109,13 +110,4 @@ function hasValues(chart: uPlot): boolean {
 function axisTime(timeMs: number, times: readonly number[]): string {
   const step = (times[1] ?? Infinity) - (times[0] ?? 0);
   return moment(timeMs, timeMs, step < 60);
-}
-
-function yRange(curve: Curve, min: number | null, max: number | null): [number, number] {
-  // Without any value uPlot passes null.
-  if (min === null || max === null) return [0, curve.floor];
-  // What fills half of all that can be is shown beside all that can be: an interval that ends at the edges says nothing.
-  if (curve.limits !== undefined && max - min > (curve.limits[1] - curve.limits[0]) / 2) return [...curve.limits];
-  const data = curve.signed ? { min: Math.min(min, 0), max: Math.max(max, 0) } : { min, max };
-  return axisRange(data, curve.floor, curve.limits);
 }

@@ -1,7 +1,7 @@
 import { useEffect, useLayoutEffect, useRef, type RefObject } from "react";
 import type uPlot from "uplot";
-import { axisRange } from "../../charts/columns";
 import { axisNumbers, mountPlot, timeAxis, valueAxis } from "../../charts/plot";
+import { valueRange } from "../../charts/quantity";
 import type { HistoryTheme } from "./useHistoryTheme";
 import type { Table } from "./tables";
 import { timeLabels } from "./timeAxis";
@@ -155,8 +155,6 @@ function drawMarks(chart: uPlot, marks: readonly number[], theme: HistoryTheme):
 }
 
 function yRange(field: Field, min: number | null, max: number | null): [number, number] {
-  // Without any value uPlot passes null.
-  if (min === null || max === null) return [0, field.floor];
-  const data = field.signed === true ? { min: Math.min(min, 0), max: Math.max(max, 0) } : { min, max };
-  return axisRange(data, Math.max(field.floor, (data.max - data.min) / 8), field.limits);
+  // Over a long time a small change matters less than the whole.
+  return valueRange(field, min, max, Math.max(field.floor, ((max ?? 0) - (min ?? 0)) / 8));
 }
