@@ -38,7 +38,7 @@ $(PAGE): $(NPM_READY) $(PAGE_SOURCES)
 
 build: $(PAGE)
 	@scripts/need build
-	cargo build --workspace --bins
+	cargo build --workspace --bins --examples
 
 lint: $(PAGE)
 	@scripts/need build test

@@ -41,6 +41,18 @@ function hide(hidden: boolean): void {
 
 const turn = (ms: number) => new Promise((done) => setTimeout(done, ms));
 
+test("a door whose server is lost comes back within the window that the greeting has asked for", async () => {
+  server.retryWindowS = 20;
+  open({ backoff: { baseMs: 1, random: () => 0.5 } });
+  listen("fleet");
+  await joined("fleet");
+  server.last.terminate();
+  await vi.waitFor(() => expect(door.getState().retryAt).not.toBeNull());
+  const wait = (door.getState().retryAt ?? 0) - performance.now();
+  expect(wait).toBeGreaterThan(5_000);
+  expect(wait).toBeLessThanOrEqual(10_000);
+});
+
 test("a hundred rooms are joined over one socket, in one message", async () => {
   open();
   for (let i = 0; i < 100; i += 1) listen(`device/ems_${i}`);

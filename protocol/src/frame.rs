@@ -111,15 +111,31 @@ pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, ErrorMessage> {
     })
 }
 
+/// The outer object of a typed message, as it is written.
+#[derive(Serialize)]
+struct Outgoing<'a, T> {
+    r#type: &'a str,
+    payload: &'a T,
+}
+
 /// A typed message as text.
 pub fn encode<T: Serialize>(kind: &str, payload: &T) -> String {
-    #[derive(Serialize)]
-    struct Outgoing<'a, T> {
-        r#type: &'a str,
-        payload: &'a T,
-    }
+    text_of(&Outgoing { r#type: kind, payload }, 128)
+}
+
+/// As [`encode`], with room for so many bytes from the start.
+pub(crate) fn encode_sized<T: Serialize>(kind: &str, payload: &T, room: usize) -> String {
+    text_of(&Outgoing { r#type: kind, payload }, room)
+}
+
+/// `value` as JSON, in a string that has room for so many bytes from the start.
+pub(crate) fn text_of<T: Serialize>(value: &T, room: usize) -> String {
+    let mut bytes = Vec::with_capacity(room);
     // Our own types have string keys and finite numbers (serde_json writes others as null): this cannot fail.
-    serde_json::to_string(&Outgoing { r#type: kind, payload }).unwrap_or_default()
+    match serde_json::to_writer(&mut bytes, value) {
+        Ok(()) => String::from_utf8(bytes).unwrap_or_default(),
+        Err(_) => String::new(),
+    }
 }
 
 /// Serde would read a struct from a JSON array too.

@@ -4,10 +4,6 @@
 pub(super) const LONGEST: usize = 8;
 /// How many standard deviations the outermost values lie from the mean.
 const REACH: f64 = 2.4;
-/// The power to which likelihoods are taken when they are learned: constants are not quite constant.
-const RELAX: f64 = 0.95;
-/// Nothing is given up for good.
-const FORSAKEN: f64 = 1e-4;
 /// No step between values becomes smaller than this share of the first spread.
 const SHARPEST: f64 = 0.15;
 
@@ -71,30 +67,42 @@ impl Axis {
         pairs.map(|(place, (value, likelihood))| Node { place, value, likelihood })
     }
 
-    /// Takes what was learned: a new likelihood of each value.
-    pub(super) fn learn(&mut self, likelihoods: &[f64; LONGEST]) {
-        let most = likelihoods.iter().fold(f64::MIN_POSITIVE, |a, &b| a.max(b));
-        for (own, new) in self.likelihoods.iter_mut().zip(likelihoods) {
-            *own = (new / most).powf(RELAX).max(FORSAKEN);
-        }
-    }
-
-    /// Lays the values anew if only neighbours among them are still likely.
-    pub(super) fn focus(&mut self) {
-        let sum: f64 = self.nodes().map(|node| node.likelihood).sum();
-        let mean = self.nodes().map(|node| node.value * node.likelihood).sum::<f64>() / sum;
+    /// The axis with its values laid anew, if only neighbours among them are still likely; `likelihoods` are what was
+    /// learned of each.
+    pub(super) fn focused(&self, likelihoods: &[f64; LONGEST]) -> Option<Self> {
+        let nodes = || self.values.iter().zip(likelihoods).take(self.len);
+        let sum: f64 = nodes().map(|(_, likelihood)| likelihood).sum();
+        let mean = nodes().map(|(value, likelihood)| value * likelihood).sum::<f64>() / sum;
         let variance =
-            self.nodes().map(|node| (node.value - mean).powi(2) * node.likelihood).sum::<f64>() / sum;
+            nodes().map(|(value, likelihood)| (value - mean).powi(2) * likelihood).sum::<f64>() / sum;
         let [first, second, ..] = self.values;
         let (spread, step) = (variance.sqrt(), second - first);
-        if spread < step && step > self.first_spread * SHARPEST {
-            self.place(mean, (spread * 1.2).max(0.6 * step));
-        }
+        (spread < step && step > self.first_spread * SHARPEST).then(|| {
+            let mut focused = *self;
+            focused.place(mean, (spread * 1.2).max(0.6 * step));
+            focused
+        })
     }
 
-    /// All values and likelihoods, for saving.
-    pub(super) fn columns(&self) -> (&[f64; LONGEST], &[f64; LONGEST]) {
-        (&self.values, &self.likelihoods)
+    /// What is at `value` if `at` gives it for each place on this axis: linear between the places; beyond its ends what
+    /// is there, and how many steps further out that is.
+    pub(super) fn between(&self, value: f64, at: impl Fn(usize) -> f64) -> (f64, f64) {
+        let [first, second, ..] = self.values;
+        let last = self.len.saturating_sub(1);
+        let place = (value - first) / (second - first);
+        let inside = place.clamp(0.0, last as f64);
+        let below = (1..last).rfind(|&below| below as f64 <= inside).unwrap_or(0);
+        let share = inside - below as f64;
+        (at(below) * (1.0 - share) + at((below + 1).min(last)) * share, (place - inside).abs())
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// All values, for saving.
+    pub(super) fn values(&self) -> &[f64; LONGEST] {
+        &self.values
     }
 
     /// Takes up what was saved; false if that is no axis of this kind.
@@ -146,17 +154,22 @@ mod tests {
 
     #[test]
     fn an_axis_focuses_on_what_is_left_and_not_before() {
-        let mut axis = Axis::uniform(5, 1.0);
-        let before = axis;
-        axis.learn(&[0.5, 0.8, 1.0, 0.8, 0.5, 0.0, 0.0, 0.0]);
-        axis.focus();
-        assert!(axis.nodes().zip(before.nodes()).all(|(a, b)| (a.value - b.value).abs() < 1e-12));
-        axis.learn(&[0.0, 0.0, 0.05, 1.0, 0.05, 0.0, 0.0, 0.0]);
-        axis.focus();
+        let axis = Axis::uniform(5, 1.0);
+        assert_eq!(axis.focused(&[0.5, 0.8, 1.0, 0.8, 0.5, 0.0, 0.0, 0.0]), None);
+        let axis = axis.focused(&[0.0, 0.0, 0.05, 1.0, 0.05, 0.0, 0.0, 0.0]).unwrap();
         let values: Vec<f64> = axis.nodes().map(|node| node.value).collect();
         assert!(
             values.windows(2).all(|w| w[1] - w[0] < 0.45) && values[0] < 0.5 && values[4] > 0.5,
             "{values:?}"
         );
+    }
+
+    #[test]
+    fn what_is_known_on_an_axis_is_known_between_its_values_and_how_far_beyond_them() {
+        let axis = Axis::uniform(5, 1.0);
+        let square = |place| (place * place) as f64;
+        for (value, at, beyond) in [(-1.0, 0.0, 0.0), (0.25, 6.5, 0.0), (1.0, 16.0, 0.0), (2.0, 16.0, 2.0)] {
+            assert_eq!(axis.between(value, square), (at, beyond), "{value}");
+        }
     }
 }

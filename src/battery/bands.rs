@@ -37,13 +37,18 @@ pub(super) fn bands(chemistry: Chemistry, polarisation: &Polarisation, error: f6
         let lowest = if blind { 0.0 } else { (soc_at(curve, low) - above).max(0.0) };
         (lowest, (soc_at(curve, high) - below).min(100.0))
     });
-    if chemistry == Chemistry::Lfp { between_the_curves(bands) } else { bands }
+    match chemistry {
+        Chemistry::Lfp => between_the_curves(bands),
+        // By a good sensor's voltage the known cells are further apart than all that is in doubt.
+        Chemistry::Nmc => bands.joined(),
+        Chemistry::LeadAcid => bands,
+    }
 }
 
 /// Below the plateau the known cells of LFP differ by several times what is in doubt, and a cell may lie anywhere between
-/// two of them: there each band reaches halfway to the next.
+/// two of them: there each band reaches halfway to the next. So it does as soon as one of them may be there.
 fn between_the_curves(bands: Bands) -> Bands {
-    let is_below = bands.values().iter().all(|(_, high)| *high < BOTTOM);
+    let is_below = bands.values().iter().any(|(_, high)| *high < BOTTOM);
     if is_below { bands.halfway_to_the_next() } else { bands }
 }
 

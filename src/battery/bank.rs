@@ -7,7 +7,7 @@
 //! offset and curve, together and without counting one systematic error as many observations.
 
 use super::Chemistry;
-use super::axis::{Axis, LONGEST};
+use super::axis::{Axis, LONGEST, Node};
 use super::hypothesis::Hypothesis;
 use super::per_curve::{Bands, CURVES, Curve, PerCurve};
 
@@ -16,10 +16,17 @@ pub(super) const SIZE: usize = 128;
 /// How far, in % of charge, a hypothesis may be moved in all before it is hardly believed: lithium, lead-acid. What
 /// a lead-acid battery takes near full depends on more than one factor.
 const MISS_SIGMA: (f64, f64) = (2.5, 10.0);
-/// A hypothesis less plausible than this share of the best does not widen the interval.
-const IGNORED: f64 = 0.02;
-/// A curve stays at least so likely beside the likeliest.
-const LEAST_CURVE: f64 = 0.2;
+/// Where this much more, in nats, speaks against a hypothesis than against the best, the interval ends.
+const IGNORED: f64 = 3.5;
+/// No more than this ever speaks against a curve beside the best, in nats: the next discharge may tell more of it than
+/// this one.
+const LEAST_CURVE: f64 = 1.6;
+/// The share of what speaks against a hypothesis that is kept from one full charge to the next, and the most, in nats:
+/// constants are not quite constant, and nothing is given up for good.
+const RELAX: f64 = 0.95;
+const FORSAKEN: f64 = 9.2;
+/// What is left of it when the values on an axis are laid anew.
+const REFOCUSED: f64 = 0.7;
 /// What the middles of the bands count for in the interval: they share one systematic error.
 const HEARSAY: f64 = 0.2;
 /// The spread of an estimate of which nothing is known, in %.
@@ -71,6 +78,14 @@ impl Axes {
             lead,
         }
     }
+
+    /// The values that belong together, in the order of the hypotheses.
+    fn places(&self) -> impl Iterator<Item = (Node, Node, Node)> + use<> {
+        let Self { kappa, offset, kind, .. } = *self;
+        kind.nodes().flat_map(move |kind| {
+            kappa.nodes().flat_map(move |kappa| offset.nodes().map(move |offset| (kind, kappa, offset)))
+        })
+    }
 }
 
 impl Bank {
@@ -78,6 +93,7 @@ impl Bank {
     pub(super) fn new(axes: &Axes) -> Self {
         let mut bank = Self { axes: *axes, hypotheses: [Hypothesis::VOID; SIZE], spread: UNKNOWN_SPREAD };
         bank.lay_out();
+        bank.believe_axes();
         bank
     }
 
@@ -98,11 +114,16 @@ impl Bank {
 
     /// Widens every interval, by `below` and `above` in %.
     pub(super) fn widen(&mut self, below: f64, above: f64) {
+        self.stretch(below, above);
+        self.spread = self.spread.hypot((below + above) / 4.0).min(UNKNOWN_SPREAD);
+    }
+
+    /// Widens every interval, by `below` and `above` in %, by what is possible and no likelier than before.
+    pub(super) fn stretch(&mut self, below: f64, above: f64) {
         for hypothesis in &mut self.hypotheses {
             hypothesis.low -= below;
             hypothesis.high += above;
         }
-        self.spread = self.spread.hypot((below + above) / 4.0).min(UNKNOWN_SPREAD);
     }
 
     /// Keeps every interval within the band of its curve.
@@ -156,48 +177,53 @@ impl Bank {
         self.weigh();
     }
 
-    /// Writes what was learned into the axes. Only when all intervals are about the same: after [`Self::tie`].
+    /// Takes what was learned for what is known before the next readings: which constants go together, not each for itself.
+    /// Only when all intervals are about the same: after [`Self::tie`].
     pub(super) fn refine(&mut self) {
-        let mut learned = [[0.0; LONGEST]; 3];
-        let [kinds, kappas, offsets] = &mut learned;
+        let mut best = [f64::INFINITY; LONGEST];
         for hypothesis in &self.hypotheses {
-            let (kind, kappa, offset) = hypothesis.place;
-            for (sums, place) in [(&mut *kinds, kind), (&mut *kappas, kappa), (&mut *offsets, offset)] {
-                if let Some(sum) = sums.get_mut(place) {
-                    *sum += hypothesis.plausible;
-                }
+            if let Some(best) = best.get_mut(hypothesis.place.0) {
+                *best = best.min(hypothesis.against);
             }
         }
-        let Axes { kappa, offset, kind, .. } = &mut self.axes;
-        for (axis, learned) in [(&mut *kappa, kappas), (offset, offsets)] {
-            axis.learn(learned);
-            axis.focus();
-        }
-        // No curve is given up: the next discharge may tell more of it than this one.
-        let most = kinds.iter().fold(0.0_f64, |a, &b| a.max(b));
-        for kind in kinds.iter_mut() {
-            *kind = kind.max(LEAST_CURVE * most);
-        }
-        kind.learn(kinds);
-        for hypothesis in &mut self.hypotheses {
+        let least = best.iter().fold(f64::INFINITY, |a, &b| a.min(b));
+        for hypothesis in self.hypotheses.iter_mut().filter(|h| h.prior.is_finite()) {
+            let of_curve = best.get(hypothesis.place.0).map_or(0.0, |best| best - least);
+            let against = hypothesis.against - least - (of_curve - LEAST_CURVE).max(0.0);
+            hypothesis.prior = (RELAX * against).min(FORSAKEN);
             (hypothesis.slid, hypothesis.miss, hypothesis.doubt) = (0.0, 0.0, 0.0);
+        }
+        self.weigh();
+        let [kappas, offsets] = self.marginals();
+        let Axes { kappa, offset, kind, .. } = self.axes;
+        let (kinds, kappas_len, offsets_len) = (kind.len(), kappa.len(), offset.len());
+        if let Some(focused) = kappa.focused(&kappas) {
+            let starts = (0..kinds * offsets_len)
+                .map(|i| i / offsets_len * kappas_len * offsets_len + i % offsets_len);
+            self.carry_over(&kappa, &focused, starts, offsets_len);
+            self.axes.kappa = focused;
+        }
+        if let Some(focused) = offset.focused(&offsets) {
+            self.carry_over(&offset, &focused, (0..kinds * kappas_len).map(|i| i * offsets_len), 1);
+            self.axes.offset = focused;
         }
         self.lay_out();
     }
 
     /// What the hypotheses say together.
     pub(super) fn summary(&self) -> Summary {
-        let best = self.hypotheses.iter().fold(0.0_f64, |best, h| best.max(h.plausible));
+        let limit = self.hypotheses.iter().fold(f64::INFINITY, |best, h| best.min(h.against)) + IGNORED;
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
         let (mut mass, mut soc, mut kappa, mut offset) = (0.0, 0.0, 0.0, 0.0);
-        for hypothesis in self.hypotheses.iter().filter(|h| h.plausible > IGNORED * best) {
+        for (index, hypothesis) in self.hypotheses.iter().enumerate().filter(|(_, h)| h.against < limit) {
             let (lowest, highest, likely) = hypothesis.state(self.spread);
-            low = low.min(lowest);
-            high = high.max(highest);
+            let (beyond_low, beyond_high) = self.up_to(limit, index, hypothesis);
+            low = low.min(lowest).min(beyond_low);
+            high = high.max(highest).max(beyond_high);
             // A wide interval holds more of what was possible at first. The power leans the estimate towards the
             // label: the interval has to think of every aged pack, the estimate only of likely ones.
             let room = highest - lowest + 0.5;
-            let weight = hypothesis.weight.powi(4) * room / (room + 2.0 * self.spread);
+            let weight = hypothesis.weight.powi(5) * room / (room + 2.0 * self.spread);
             mass += weight;
             soc += weight * likely;
             kappa += weight * hypothesis.kappa;
@@ -212,13 +238,9 @@ impl Bank {
 
     /// Gives the hypotheses the constants on the axes.
     pub(super) fn lay_out(&mut self) {
-        let Axes { kappa, offset, kind, lead } = self.axes;
-        let places = kind.nodes().flat_map(|kind| {
-            kappa.nodes().flat_map(move |kappa| offset.nodes().map(move |offset| (kind, kappa, offset)))
-        });
-        for (hypothesis, (kind, kappa, offset)) in self.hypotheses.iter_mut().zip(places) {
+        let lead = self.axes.lead;
+        for (hypothesis, (kind, kappa, offset)) in self.hypotheses.iter_mut().zip(self.axes.places()) {
             hypothesis.place = (kind.place, kappa.place, offset.place);
-            hypothesis.prior = kind.likelihood * kappa.likelihood * offset.likelihood;
             (hypothesis.kappa, hypothesis.offset) = (kappa.value, offset.value);
             if lead {
                 hypothesis.gassing = kind.value;
@@ -229,16 +251,78 @@ impl Bank {
         self.weigh();
     }
 
+    /// Believes each hypothesis as its constants are likely on the axes.
+    pub(super) fn believe_axes(&mut self) {
+        for (hypothesis, (kind, kappa, offset)) in self.hypotheses.iter_mut().zip(self.axes.places()) {
+            hypothesis.prior = -(kind.likelihood * kappa.likelihood * offset.likelihood).ln();
+        }
+        self.weigh();
+    }
+
+    /// The ends of the interval where, between this hypothesis and those beside it, as much speaks against it as `limit`.
+    fn up_to(&self, limit: f64, index: usize, hypothesis: &Hypothesis) -> (f64, f64) {
+        let step = self.axes.offset.len();
+        let (_, kappa, offset) = hypothesis.place;
+        let beside = [
+            (kappa > 0).then(|| index.wrapping_sub(step)),
+            (kappa + 1 < self.axes.kappa.len()).then_some(index + step),
+            (offset > 0).then(|| index.wrapping_sub(1)),
+            (offset + 1 < step).then_some(index + 1),
+        ];
+        let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+        for next in beside.into_iter().flatten().filter_map(|index| self.hypotheses.get(index)) {
+            if next.against >= limit {
+                let share = (limit - hypothesis.against) / (next.against - hypothesis.against);
+                low = low.min(hypothesis.low + share * (next.low - hypothesis.low));
+                high = high.max(hypothesis.high + share * (next.high - hypothesis.high));
+            }
+        }
+        (low.max(0.0), high.min(100.0))
+    }
+
+    /// How likely each value of `kappa` and of the offset is.
+    fn marginals(&self) -> [[f64; LONGEST]; 2] {
+        let mut marginals = [[0.0; LONGEST]; 2];
+        let [kappas, offsets] = &mut marginals;
+        for hypothesis in &self.hypotheses {
+            let (_, kappa, offset) = hypothesis.place;
+            for (sums, place) in [(&mut *kappas, kappa), (&mut *offsets, offset)] {
+                if let Some(sum) = sums.get_mut(place) {
+                    *sum += (-hypothesis.prior).exp();
+                }
+            }
+        }
+        marginals
+    }
+
+    /// Believes the hypotheses on an axis whose values are laid anew as what lay there on the `old` one. Along the axis they
+    /// begin at `starts`, `stride` apart.
+    fn carry_over(&mut self, old: &Axis, new: &Axis, starts: impl Iterator<Item = usize>, stride: usize) {
+        for start in starts {
+            let mut known = [0.0; LONGEST];
+            for (place, known) in known.iter_mut().enumerate().take(old.len()) {
+                *known = self.hypotheses.get(start + place * stride).map_or(0.0, |h| h.prior);
+            }
+            for node in new.nodes() {
+                let (prior, beyond) =
+                    old.between(node.value, |place| known.get(place).copied().unwrap_or(FORSAKEN));
+                if let Some(hypothesis) = self.hypotheses.get_mut(start + node.place * stride) {
+                    hypothesis.prior = (REFOCUSED * prior + 0.5 * beyond * beyond).min(FORSAKEN);
+                }
+            }
+        }
+    }
+
     fn weigh(&mut self) {
         let sigma = if self.axes.lead { MISS_SIGMA.1 } else { MISS_SIGMA.0 };
-        let used = self.hypotheses.iter().filter(|h| h.prior > 0.0);
+        let used = self.hypotheses.iter().filter(|h| h.prior.is_finite());
         let (miss, doubt) = used
             .fold((f64::INFINITY, f64::INFINITY), |(miss, doubt), h| (miss.min(h.miss), doubt.min(h.doubt)));
         for hypothesis in &mut self.hypotheses {
             let z = (hypothesis.miss - miss) / sigma;
             let doubt = hypothesis.doubt - doubt;
-            hypothesis.plausible = hypothesis.prior * (-0.5 * z * z - HEARSAY * doubt).exp();
-            hypothesis.weight = hypothesis.prior * (-0.5 * z * z - doubt).exp();
+            hypothesis.against = hypothesis.prior + 0.5 * z * z + HEARSAY * doubt;
+            hypothesis.weight = (-hypothesis.prior - 0.5 * z * z - doubt).exp();
         }
     }
 }

@@ -20,7 +20,7 @@ pub(super) struct Hypothesis {
     pub(super) curve: Curve,
     /// Where its values are on the axes: kind, kappa, offset.
     pub(super) place: (usize, usize, usize),
-    /// How likely it was before the present readings.
+    /// What spoke against it before the present readings, in nats: the logarithm of how many times likelier another was.
     pub(super) prior: f64,
     /// The state of charge is between these, in %.
     pub(super) low: f64,
@@ -32,8 +32,8 @@ pub(super) struct Hypothesis {
     pub(super) miss: f64,
     /// What else speaks against it: half the squared deviations from the middles of the bands.
     pub(super) doubt: f64,
-    /// How plausible it is, which bounds the stated interval.
-    pub(super) plausible: f64,
+    /// What speaks against it in all, in nats, which bounds the stated interval.
+    pub(super) against: f64,
     /// How likely it is, which places the estimate in the interval.
     pub(super) weight: f64,
 }
@@ -46,14 +46,14 @@ impl Hypothesis {
         gassing: 0.0,
         curve: Curve::First,
         place: (0, 0, 0),
-        prior: 0.0,
+        prior: f64::INFINITY,
         low: 0.0,
         high: 100.0,
         likely: 50.0,
         slid: 0.0,
         miss: 0.0,
         doubt: 0.0,
-        plausible: 0.0,
+        against: f64::INFINITY,
         weight: 0.0,
     };
 

@@ -5,6 +5,7 @@ mod bands;
 mod bank;
 mod charge;
 mod forecast;
+mod gap;
 mod hypothesis;
 mod meter;
 mod monitor;

@@ -97,13 +97,12 @@ impl Battery {
     pub fn reconfigure(&mut self, setup: Setup, limits: Limits) -> Result<(), SavedError> {
         let mut known = Vec::new();
         self.save(&mut known);
-        let unseen = self.soc.unseen();
         let protection = self.protection.clone().with_limits(limits);
         let (meter, counts) = (self.meter, (self.count, self.soc_count, self.count_restarts));
         // The protection is past what was kept.
         *self = Self { protection, is_restored: true, ..Self::new(setup, limits) };
         self.verdict = self.protection.gap(0.0);
-        self.restore(&known, Some(unseen))?;
+        self.restore(&known, Some(Duration::ZERO))?;
         // It is the same pack.
         (self.meter, (self.count, self.soc_count, self.count_restarts)) = (meter, counts);
         Ok(())

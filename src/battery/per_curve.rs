@@ -77,6 +77,21 @@ impl Bands {
             mean: join(reach(mean, first), reach(mean, second)),
         }
     }
+
+    /// Each reaching to the middle of what lies between it and the one beside it: a cell between two of the curves is not
+    /// between two bands.
+    pub(super) fn joined(self) -> Self {
+        let Self { first, second, mean } = self;
+        let reach = |own: (f64, f64), next: (f64, f64)| {
+            let (from_below, from_above) = (f64::midpoint(own.1, next.0), f64::midpoint(own.0, next.1));
+            (own.0.min(from_above), own.1.max(from_below))
+        };
+        Self {
+            first: reach(first, mean),
+            second: reach(second, mean),
+            mean: reach(reach(mean, first), second),
+        }
+    }
 }
 
 /// What has a mean.
@@ -99,6 +114,15 @@ impl Mean for (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn joined_bands_meet_in_the_middle_of_what_was_between_them_and_those_that_overlap_stay() {
+        let bands = PerCurve { first: (7.0, 8.0), second: (1.0, 3.0), mean: (4.0, 6.0) };
+        let joined = bands.joined();
+        assert_eq!((joined.first, joined.second, joined.mean), ((6.5, 8.0), (1.0, 3.5), (3.5, 6.5)));
+        let bands = PerCurve { first: (3.0, 5.0), second: (2.0, 4.0), mean: (2.5, 4.5) };
+        assert_eq!(bands.joined(), bands);
+    }
 
     #[test]
     fn bands_that_reach_halfway_leave_no_room_between_the_curves_and_none_beyond() {

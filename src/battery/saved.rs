@@ -8,11 +8,13 @@ use super::meter::Meter;
 use super::protection::{Flag, Flags, Kept};
 use super::{ChargeCount, Pack, StateOfCharge};
 
-/// Version of the layout.
-const VERSION: u8 = 2;
+/// Version of the layout, and the one before it, which is still read: it has likelihoods on the axes in the place of those
+/// of the hypotheses, and not for how long nothing had been read.
+const VERSION: u8 = 3;
+const VERSION_BEFORE: u8 = 2;
 /// Steps of states of charge in 16 bits, in %: up to ± 163 %.
 const STEP: f64 = 0.005;
-/// Steps of misses and doubts.
+/// Steps of misses, doubts and what spoke against a hypothesis before.
 const MISS_STEP: f64 = 0.01;
 
 /// Bits of the flags, by what they mean; versions that do not know one ignore it.
@@ -50,18 +52,21 @@ pub(super) fn save(soc: &StateOfCharge, beside: &Beside, out: &mut Vec<u8>) {
     put(out, pack.capacity_ah);
     let bank = &soc.bank;
     for axis in [&bank.axes.kappa, &bank.axes.offset, &bank.axes.kind] {
-        let (values, likelihoods) = axis.columns();
-        values.iter().chain(likelihoods).for_each(|value| put(out, *value));
+        axis.values().iter().for_each(|value| put(out, *value));
     }
     put(out, bank.spread);
     for hypothesis in &bank.hypotheses {
         // What was counted since the hypotheses were looked at belongs to them.
         let hypothesis = soc.settled(hypothesis);
-        put_steps(out, below(hypothesis.low / STEP));
-        put_steps(out, -below(-hypothesis.high / STEP));
-        put_steps(out, below(hypothesis.likely / STEP + 0.5));
-        put_steps(out, below(hypothesis.miss / MISS_STEP + 0.5));
-        put_steps(out, below(hypothesis.doubt / MISS_STEP + 0.5));
+        let steps = [
+            below(hypothesis.low / STEP),
+            -below(-hypothesis.high / STEP),
+            below(hypothesis.likely / STEP + 0.5),
+            below(hypothesis.miss / MISS_STEP + 0.5),
+            below(hypothesis.doubt / MISS_STEP + 0.5),
+            below(hypothesis.prior / MISS_STEP + 0.5),
+        ];
+        out.extend_from_slice(steps.map(two_bytes).as_flattened());
     }
     let p = &soc.polarisation;
     let (since_sync, since_refined) = soc.settled_times();
@@ -71,6 +76,8 @@ pub(super) fn save(soc: &StateOfCharge, beside: &Beside, out: &mut Vec<u8>) {
     for value in [p.c_rate, p.lag[0], p.lag[1], p.unseen] {
         put(out, value);
     }
+    put(out, soc.charger);
+    put(out, soc.unseen);
     out.extend_from_slice(&p.steps.to_le_bytes());
     let ends = [
         (SYNCED, soc.synced),
@@ -107,10 +114,11 @@ pub(super) struct Beside {
 /// Takes up what [`save`] wrote for the same pack; nothing is changed on an error.
 pub(super) fn restore(soc: &mut StateOfCharge, bytes: &[u8]) -> Result<Beside, SavedError> {
     let mut input = Input(bytes);
-    match input.byte()? {
-        VERSION => {}
+    let before = match input.byte()? {
+        VERSION => false,
+        VERSION_BEFORE => true,
         other => return Err(SavedError::Version(other)),
-    }
+    };
     let (chemistry, cells_series, capacity_ah) =
         (input.byte()?, u16::from_le_bytes(input.take()?), input.number()?);
     let pack = soc.setup.pack;
@@ -119,7 +127,7 @@ pub(super) fn restore(soc: &mut StateOfCharge, bytes: &[u8]) -> Result<Beside, S
     }
     let mut new = soc.clone();
     for axis in [&mut new.bank.axes.kappa, &mut new.bank.axes.offset, &mut new.bank.axes.kind] {
-        input.axis(axis)?;
+        input.axis(axis, before)?;
     }
     new.bank.spread = input.number()?.clamp(0.1, 100.0);
     for hypothesis in &mut new.bank.hypotheses {
@@ -128,6 +136,10 @@ pub(super) fn restore(soc: &mut StateOfCharge, bytes: &[u8]) -> Result<Beside, S
         hypothesis.likely = input.steps()? * STEP;
         hypothesis.miss = input.steps()?.max(0.0) * MISS_STEP;
         hypothesis.doubt = input.steps()?.max(0.0) * MISS_STEP;
+        if !before {
+            let prior = input.steps()?.max(0.0) * MISS_STEP;
+            hypothesis.prior = if hypothesis.prior.is_finite() { prior } else { f64::INFINITY };
+        }
         if hypothesis.low > hypothesis.high {
             return Err(SavedError::Damaged);
         }
@@ -147,6 +159,7 @@ pub(super) fn restore(soc: &mut StateOfCharge, bytes: &[u8]) -> Result<Beside, S
     for value in [&mut p.c_rate, short, long, &mut p.unseen] {
         *value = input.number()?.clamp(-100.0, 100.0);
     }
+    let (charger, unseen) = if before { (0.0, 0.0) } else { (input.number()?, input.number()?) };
     // What flowed last may have left the cells polarised, and nobody knows what flowed since.
     p.gap();
     p.steps = u32::from_le_bytes(input.take()?).min(1000);
@@ -169,6 +182,10 @@ pub(super) fn restore(soc: &mut StateOfCharge, bytes: &[u8]) -> Result<Beside, S
         return Err(SavedError::Damaged);
     }
     new.bank.lay_out();
+    if before {
+        new.bank.believe_axes();
+    }
+    (new.charger, new.unseen) = (charger.clamp(0.0, 100.0), unseen.clamp(0.0, 1e9));
     new.summarise();
     *soc = new;
     let [energy_in, energy_out, discharged_ah] = totals;
@@ -195,8 +212,8 @@ fn below(value: f64) -> i32 {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "clamped")]
-fn put_steps(out: &mut Vec<u8>, steps: i32) {
-    out.extend_from_slice(&(steps.clamp(i16::MIN.into(), i16::MAX.into()) as i16).to_le_bytes());
+fn two_bytes(steps: i32) -> [u8; 2] {
+    (steps.clamp(i16::MIN.into(), i16::MAX.into()) as i16).to_le_bytes()
 }
 
 struct Input<'a>(&'a [u8]);
@@ -221,10 +238,15 @@ impl Input<'_> {
         self.take().map(i16::from_le_bytes).map(f64::from)
     }
 
-    fn axis(&mut self, axis: &mut Axis) -> Result<(), SavedError> {
-        let (mut values, mut likelihoods) = ([0.0; LONGEST], [0.0; LONGEST]);
-        for value in values.iter_mut().chain(&mut likelihoods) {
+    fn axis(&mut self, axis: &mut Axis, has_likelihoods: bool) -> Result<(), SavedError> {
+        let (mut values, mut likelihoods) = ([0.0; LONGEST], [1.0; LONGEST]);
+        for value in &mut values {
             *value = self.number()?;
+        }
+        if has_likelihoods {
+            for likelihood in &mut likelihoods {
+                *likelihood = self.number()?;
+            }
         }
         if axis.restore(values, likelihoods) { Ok(()) } else { Err(SavedError::Damaged) }
     }

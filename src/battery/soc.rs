@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::bands::{bands, middles};
 use super::bank::{Axes, Bank, Summary};
+use super::gap::{Around, Gap};
 use super::hypothesis::Hypothesis;
 use super::per_curve::PerCurve;
 use super::polarisation::Polarisation;
@@ -36,6 +37,9 @@ const OFF_PERCENT_PER_HOUR: f64 = 5.0;
 const OFF_SPREAD: f64 = 1.5;
 /// Time constant of the pack's usual current, in h.
 const USUAL_HOURS: f64 = 12.0;
+/// A charger shows within this time what it gives, and that is forgotten in this, in s.
+const CHARGING_SECONDS: f64 = 150.0;
+const CHARGER_SECONDS: f64 = 10.0 * 86_400.0;
 /// What nothing accounts for (drift of the sensor, self-discharge), in % per hour.
 const DRIFT_PERCENT_PER_HOUR: f64 = 0.02;
 /// Misses are forgotten in this time, in h.
@@ -43,7 +47,7 @@ const FORGET_HOURS: f64 = 120.0;
 /// A state of charge from elsewhere is believed within so many %.
 const GIVEN_WITHIN: f64 = 2.3;
 /// The narrowest interval that is stated, in % to either side.
-const NARROWEST: f64 = 1.2;
+const NARROWEST: f64 = 1.0;
 /// Time constant with which an open-circuit voltage pulls, in h.
 const PULL_HOURS: f64 = 1.0;
 /// A voltage that knows the state of charge no better than this, as a standard deviation in %, tells nothing more than
@@ -69,10 +73,14 @@ pub struct StateOfCharge {
     /// Counted since the hypotheses were looked at: %, h, and % of gas.
     pending: (f64, f64, f64),
     /// Time without a reading, in s.
-    unseen: f64,
+    pub(super) unseen: f64,
     last_c_rate: Option<f64>,
+    /// The last gap, while what follows may tell more of it.
+    gap: Option<Gap>,
     /// The usual size of the current.
     pub(super) usual: f64,
+    /// The most that has flowed in for minutes.
+    pub(super) charger: f64,
     pub(super) synced: bool,
     /// Hours, and % of the label moved, since then.
     pub(super) since_sync: (f64, f64),
@@ -95,7 +103,9 @@ impl StateOfCharge {
             pending: (0.0, 0.0, 0.0),
             unseen: 0.0,
             last_c_rate: None,
+            gap: None,
             usual: 0.05,
+            charger: 0.0,
             synced: false,
             since_sync: (0.0, 0.0),
             since_refined: 0.0,
@@ -106,6 +116,7 @@ impl StateOfCharge {
     /// Takes a state of charge in % from elsewhere, as a start.
     pub fn start_at(&mut self, soc: f64) {
         let soc = soc.clamp(0.0, 100.0);
+        self.gap = None;
         self.bank.set(soc, soc - GIVEN_WITHIN, soc + GIVEN_WITHIN, GIVEN_WITHIN / 2.0);
         self.confine();
         self.summary = self.bank.summary();
@@ -145,12 +156,18 @@ impl StateOfCharge {
         }
         if gap {
             self.polarisation.gap();
+        } else {
+            self.judge_gap(c_rate, seconds);
         }
         self.unseen = 0.0;
         self.last_c_rate = Some(c_rate);
         let chemistry = self.setup.pack.chemistry;
         let seconds = seconds.min(longest);
         self.polarisation.update(chemistry, cell_volts, c_rate, seconds);
+        if self.polarisation.settled > CHARGING_SECONDS {
+            let charger = self.charger * (1.0 - seconds / CHARGER_SECONDS);
+            self.charger = charger.max(self.polarisation.lag[0]);
+        }
         let ends = (self.setup.full_cell_volts, self.cell_error(voltage));
         let end = self.watch.update(chemistry, &self.polarisation, ends, seconds);
         let (percent, hours, _) = self.pending;
@@ -178,9 +195,16 @@ impl StateOfCharge {
         let counted = percent - self.summary.offset * hours;
         let step = self.summary.kappa * (counted - gas.min(counted.max(0.0)));
         let unseen = self.unseen_rate() * self.unseen / 3600.0;
-        let low = (self.summary.low + step - unseen - NARROWEST).clamp(0.0, 100.0 - 2.0 * NARROWEST);
-        let high = (self.summary.high + step + unseen + NARROWEST).clamp(low + 2.0 * NARROWEST, 100.0);
+        let (below, above) = self.slack();
+        let low = (self.summary.low + step - unseen - below - NARROWEST).clamp(0.0, 100.0 - 2.0 * NARROWEST);
+        let high =
+            (self.summary.high + step + unseen + above + NARROWEST).clamp(low + 2.0 * NARROWEST, 100.0);
         Estimate { soc: (self.summary.soc + step).clamp(low, high), low, high, synced: self.synced }
+    }
+
+    /// What a gap may still turn out to have taken or given, in %.
+    fn slack(&self) -> (f64, f64) {
+        self.gap.map_or((0.0, 0.0), |gap| gap.slack())
     }
 
     /// Time in h and charge moved in Ah since a full or empty battery fixed the state of charge, if one has.
@@ -202,16 +226,12 @@ impl StateOfCharge {
         self.syncs
     }
 
-    /// Time without a reading.
-    pub(super) fn unseen(&self) -> Duration {
-        Duration::from_secs_f64(self.unseen)
-    }
-
-    /// Takes note that nobody watched for so long; `None` if nobody knows how long.
+    /// Takes note that nobody watched for so long, beside the time that nothing had been read before; `None` if nobody
+    /// knows how long.
     pub(super) fn was_off(&mut self, off: Option<Duration>) {
         // Unknown is as long as it takes to know nothing.
-        self.unseen = off.map_or(1e9, |off| off.as_secs_f64().min(1e9));
-        self.last_c_rate = None;
+        self.unseen = off.map_or(1e9, |off| (self.unseen + off.as_secs_f64()).min(1e9));
+        (self.last_c_rate, self.gap) = (None, None);
     }
 
     pub(super) fn summarise(&mut self) {
@@ -247,31 +267,44 @@ impl StateOfCharge {
     /// Carries the interval over a time without readings, between the last current and this one.
     fn bridge(&mut self, c_rate: f64, seconds: f64) {
         self.settle();
+        self.allow_for_gap();
         let hours = seconds / 3600.0;
-        let before = self.last_c_rate.unwrap_or(c_rate);
-        let (lower, upper) = (before.min(c_rate), before.max(c_rate));
-        let (mut least, mut most) = (lower.min(0.0), upper.max(0.0));
-        let mut mean = f64::midpoint(before, c_rate);
-        // A load that comes and goes may be off at both ends: then what flowed of late tells more.
-        let [recent, long] = self.polarisation.lag;
-        let beyond = recent - recent.clamp(lower, upper);
-        mean += 0.5 * beyond;
-        (least, most) = (least.min(recent).min(long), most.max(recent).max(long));
-        if hours > BRIDGED_HOURS || self.last_c_rate.is_none() {
-            mean = 0.0;
-            (least, most) = (least.min(-self.unseen_rate() / 100.0), most.max(self.unseen_rate() / 100.0));
-        }
-        let doubt = 0.25 * self.usual + 0.5 * beyond.abs();
-        self.bank.advance(mean * 100.0 * hours, 0.0, 0.0);
-        let percent = 100.0 * hours;
-        let (below, above) = ((mean - least + doubt) * percent, (most - mean + doubt) * percent);
+        let around = Around {
+            before: self.last_c_rate.unwrap_or(c_rate),
+            averages: self.polarisation.lag,
+            after: c_rate,
+            usual: self.usual,
+            charger: self.charger,
+        };
+        let is_bridged = hours <= BRIDGED_HOURS && self.last_c_rate.is_some();
+        let unknown = if is_bridged { 0.0 } else { self.unseen_rate() / 100.0 };
+        let (gap, flow) = Gap::new(&around, hours, unknown);
+        self.gap = is_bridged.then_some(gap);
+        self.bank.advance(flow.mean, 0.0, 0.0);
         let spread = self.bank.spread;
-        self.bank.widen(below.min(200.0), above.min(200.0));
+        self.bank.widen(flow.below.min(200.0), flow.above.min(200.0));
         if self.last_c_rate.is_none() {
             // Whatever may have happened meanwhile, what was kept is the best guess.
             self.bank.spread = spread.hypot(OFF_SPREAD).min(self.bank.spread);
         }
         self.confine();
+    }
+
+    /// Judges the last gap by the current that follows.
+    fn judge_gap(&mut self, c_rate: f64, seconds: f64) {
+        let Some(gap) = &mut self.gap else { return };
+        let (below, above) = gap.judge(c_rate, seconds);
+        if gap.is_judged() {
+            self.gap = None;
+        }
+        self.bank.stretch(below, above);
+        (self.summary.low, self.summary.high) = (self.summary.low - below, self.summary.high + above);
+    }
+
+    /// Allows for all that may have flowed in the last gap, if nothing follows by which to judge it.
+    fn allow_for_gap(&mut self) {
+        let (below, above) = self.gap.take().map_or((0.0, 0.0), |gap| gap.slack());
+        self.bank.stretch(below, above);
     }
 
     /// Keeps the hypotheses within 0 to 100 %.
@@ -286,12 +319,14 @@ impl StateOfCharge {
         self.bank.clamp(&PerCurve::all((0.0, 100.0 + above)));
     }
 
-    /// What may flow unseen, in % per hour: more than usual, and much more if nobody knows what flowed before.
+    /// What may flow unseen, in % per hour: more than just before and more than usual, and much more if nobody knows since
+    /// when.
     fn unseen_rate(&self) -> f64 {
-        match self.last_c_rate {
-            Some(last) => UNSEEN_PERCENT_PER_HOUR.max(200.0 * self.usual).max(150.0 * last.abs()),
-            None => OFF_PERCENT_PER_HOUR.max(500.0 * self.usual),
-        }
+        let (least, usual, last) = match self.last_c_rate {
+            Some(last) => (UNSEEN_PERCENT_PER_HOUR, 200.0, last),
+            None => (OFF_PERCENT_PER_HOUR, 500.0, self.polarisation.c_rate),
+        };
+        least.max(usual * self.usual).max(150.0 * last.abs())
     }
 
     /// Brings the hypotheses up to now.
@@ -311,7 +346,8 @@ impl StateOfCharge {
         let drift = DRIFT_PERCENT_PER_HOUR * hours;
         let mut settled = *hypothesis;
         settled.advance(percent, hours, gas);
-        (settled.low, settled.high) = (settled.low - drift, settled.high + drift);
+        let (below, above) = self.slack();
+        (settled.low, settled.high) = (settled.low - drift - below, settled.high + drift + above);
         settled
     }
 
@@ -356,6 +392,7 @@ impl StateOfCharge {
         let chemistry = self.setup.pack.chemistry;
         let (bands, likely) = full_bands(chemistry, &self.polarisation, ends);
         self.bank.tie(&bands, &likely, 0.4);
+        self.gap = None;
         if self.since_refined > 6.0 {
             self.bank.forget(self.since_refined / (self.since_refined + FORGET_HOURS));
             self.bank.refine();

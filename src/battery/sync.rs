@@ -19,6 +19,10 @@ const NO_DISCHARGE: f64 = 0.004;
 const CHARGER_ERROR: f64 = 0.012;
 /// What cells of one kind differ by where the curve is steep, in %.
 const END_PERCENT: f64 = 0.1;
+/// While a voltage is held, the surface of the particles is ahead by so many times what the current that is left would make
+/// it: 1.5 times by diffusion into equal spheres (the slowest mode has 3/π² of the flux where a steady one has 1/5), and more
+/// where they differ in size.
+const HELD: f64 = 2.0;
 /// By how much less than the highest voltage of the charge a charger that goes on can hold, in V per cell.
 const SWITCHED_OFF: f64 = 0.008;
 /// A lead-acid battery is full when its current, if that small, has stayed within this share for so long, in s.
@@ -130,19 +134,29 @@ pub(super) fn full_bands(
     let held = (full_volts - CHARGER_ERROR, full_volts + CHARGER_ERROR);
     let (from, to) =
         if read.0 < held.1 && held.0 < read.1 { (read.0.max(held.0), read.1.min(held.1)) } else { read };
+    let now = polarisation.c_rate.max(0.0);
     let likely =
-        bands_between(chemistry, polarisation, (from, to)).map(|(low, high)| f64::midpoint(low, high));
+        bands_between(chemistry, polarisation, (from, to), now).map(|(low, high)| f64::midpoint(low, high));
     // NMC has no knee: a weak sun may leave as small a current a little below the charger's voltage, within the sensor's
     // error.
     let from = if chemistry == Chemistry::Nmc { from.min(read.0) } else { from };
-    (bands_between(chemistry, polarisation, (from, to)), likely)
+    // While the charger holds its voltage the surface of the particles lags behind the current that falls.
+    let [short, long] = polarisation.lag;
+    let lag = now.max(short.max(long).min(HELD * now));
+    (bands_between(chemistry, polarisation, (from, to), lag), likely)
 }
 
-fn bands_between(chemistry: Chemistry, polarisation: &Polarisation, (from, to): (f64, f64)) -> Bands {
+/// Where a cell is between two voltages, its surface being ahead of its mean by what a current of `lag` makes it.
+fn bands_between(
+    chemistry: Chemistry,
+    polarisation: &Polarisation,
+    (from, to): (f64, f64),
+    lag: f64,
+) -> Bands {
     let c = polarisation.c_rate.max(0.0);
     let (least, most) = polarisation.ohmic_range(chemistry);
     let cell = Cell::of(chemistry);
-    let ahead = cell.ahead * polarisation.sluggishness(chemistry) * c;
+    let ahead = cell.ahead * polarisation.sluggishness(chemistry) * lag;
     PerCurve::each(chemistry, |curve| {
         let low = soc_at(curve, from - most * c - cell.doubt) - ahead - END_PERCENT;
         let high = soc_at(curve, to - least * c + 0.002);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ems_edge::battery::protection::Limits;
-use ems_edge::battery::{Battery, Estimate, Measured};
+use ems_edge::battery::{Battery, Chemistry, Estimate, Measured, Pack, SensorErrors, Setup, sensing};
 use ems_simulator::{Noise, Row, Trace};
 
 use crate::random_pack::{RandomPack, random_pack};
@@ -87,4 +87,28 @@ fn a_power_cut_of_minutes_or_a_week_never_puts_the_truth_outside_of_the_stated_i
     }
     println!("{cuts} power cuts, the truth outside after {outside}");
     assert!(cuts > 30 && outside * 50 <= cuts, "{outside} of {cuts}");
+}
+
+/// Written by the version before: 16 cells of LFP, 100 Ah, an INA226 on 0.75 mΩ behind a divider of 2; charged full, then
+/// discharged for 3 hours. It stated 67.0 %, from 59.6 to 70.8 %.
+const LAYOUT_2: &[u8] = include_bytes!("../fixtures/battery-layout-2.bin");
+
+#[test]
+fn what_the_version_before_has_saved_is_taken_up_and_written_anew() {
+    let pack = Pack { chemistry: Chemistry::Lfp, cells_series: 16, capacity_ah: 100.0 };
+    let errors = SensorErrors::of(&sensing::INA226, 0.00075, 2.0);
+    let setup = Setup { pack, errors, full_cell_volts: 3.5, standby_amps: 0.0, interval_seconds: 1.0 };
+    let mut battery = Battery::new(setup, Limits::usual(&pack, 3.5));
+    battery.restore(LAYOUT_2, Some(Duration::ZERO)).unwrap();
+    let estimate = battery.estimate();
+    assert!((estimate.soc - 67.0).abs() < 0.5 && estimate.synced, "{estimate:?}");
+    assert!((estimate.low - 59.6).abs() < 1.0 && (estimate.high - 70.8).abs() < 1.0, "{estimate:?}");
+    assert!((battery.meter().discharged_ah - 30.0).abs() < 0.01, "{:?}", battery.meter());
+    let mut bytes = Vec::new();
+    battery.save(&mut bytes);
+    let mut again = Battery::new(setup, Limits::usual(&pack, 3.5));
+    again.restore(&bytes, Some(Duration::ZERO)).unwrap();
+    assert!(bytes[0] > LAYOUT_2[0] && again.meter() == battery.meter());
+    let [before, after] = [estimate, again.estimate()].map(|e| [e.low, e.soc, e.high]);
+    assert!(before.iter().zip(after).all(|(a, b)| (a - b).abs() < 0.1), "{before:?} {after:?}");
 }

@@ -34,7 +34,7 @@ export const StripView = memo(function StripView({ curve, columns, timeline, rea
           <span className="number">{value === null || value === undefined ? UNKNOWN : show(curve, value)}</span>
           <span className="unit">{unit}</span>
         </span>
-        <span className="strip-range">{range === null ? "" : `${show(curve, range.min)} … ${show(curve, range.max)}`}</span>
+        <span className="strip-range">{range === null ? "no reading in this span" : `${show(curve, range.min)} … ${show(curve, range.max)}`}</span>
       </p>
       <StripChart curve={curve} columns={columns} timeline={timeline} label={`${title}: ${words}`} {...rest} />
     </div>

@@ -70,7 +70,8 @@ export function stripOptions(
         space: 22,
         grid: { stroke: theme.grid, width: 1 },
         ticks: { show: false },
-        values: (_, values, __, ___, step) => values.map((value) => decimal(value, digitsOf(step))),
+        // An axis of nothing would be made up.
+        values: (chart, values, __, ___, step) => (hasValues(chart) ? values.map((value) => decimal(value, digitsOf(step))) : []),
       },
     ],
     hooks: {
@@ -104,6 +105,15 @@ function lonely(chart: uPlot, series: number): number[] | null {
   return alone.length > 0 ? alone : null;
 }
 
+/** Whether there is anything to see between the ends of the time axis. */
+function hasValues(chart: uPlot): boolean {
+  const [from, to] = chart.series[0]?.idxs ?? [0, -1];
+  return chart.data.slice(1).some((column) => {
+    for (let i = from; i <= to; i += 1) if (column[i] !== null && column[i] !== undefined) return true;
+    return false;
+  });
+}
+
 /** With seconds where the marks are closer than a minute. */
 function axisTime(timeMs: number, times: readonly number[]): string {
   const step = (times[1] ?? Infinity) - (times[0] ?? 0);
@@ -119,6 +129,8 @@ function digitsOf(step: number): number {
 function yRange(curve: Curve, min: number | null, max: number | null): [number, number] {
   // Without any value uPlot passes null.
   if (min === null || max === null) return [0, curve.floor];
+  // What fills half of all that can be is shown beside all that can be: an interval that ends at the edges says nothing.
+  if (curve.limits !== undefined && max - min > (curve.limits[1] - curve.limits[0]) / 2) return [...curve.limits];
   const data = curve.signed ? { min: Math.min(min, 0), max: Math.max(max, 0) } : { min, max };
   return axisRange(data, curve.floor, curve.limits);
 }

@@ -205,7 +205,7 @@ export class EventDoor {
       return;
     }
     this.observeClock(message.payload);
-    if (message.type === "system.connection") this.welcomed();
+    if (message.type === "system.connection") this.welcomed(message.payload["retry_window_s"]);
     else if (message.type === "pong") this.liveness.answered(message.payload["number"]);
     else if (message.type === "error") {
       console.warn("The server could not use a message:", message.payload["code"], message.payload["message"]);
@@ -213,9 +213,10 @@ export class EventDoor {
     } else this.rooms.dispatch(message);
   }
 
-  private welcomed(): void {
+  private welcomed(windowS: unknown): void {
     this.greeted = true;
     this.renewed = false;
+    if (typeof windowS === "number") this.connection?.spreadReturn(windowS * 1_000);
     clearTimeout(this.greeting);
     this.set({ status: "OPEN", retryAt: null, closeCode: null, ended: false });
     this.rooms.connected();

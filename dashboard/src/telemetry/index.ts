@@ -1,5 +1,5 @@
 export { ageMs, markNow, type Mark } from "./age";
-export { AlarmStore, toAlarm, toSeverity, type Alarms } from "./alarms";
+export { AlarmStore, toAlarm, toAlarmKind, toSeverity, type Alarms } from "./alarms";
 export { Backoff, type BackoffOptions } from "./backoff";
 export { Connection, doorUrl, streamUrl, type ConnectionOptions, type ConnectionState } from "./connection";
 export { isCatchingUp, type CatchUp } from "./catchUp";
@@ -12,7 +12,7 @@ export { fetchHistory, type Span } from "./history";
 export { getJson, HttpError, type RequestOptions } from "./http";
 export { isStale, LiveDevice, type LiveDeviceOptions, type LiveSnapshot } from "./liveDevice";
 export type * from "./messages";
-export { isObject, MalformedFrame, parseObject, toDeviceSummary, toTelemetry } from "./parse";
+export { isObject, MalformedFrame, parseObject, toDeviceSummary, toNumber, toTelemetry, toText, type Unchecked } from "./parse";
 export type {
   CommandStatus,
   ErrorCode,

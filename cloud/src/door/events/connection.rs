@@ -41,6 +41,8 @@ struct Welcome<'a> {
     rooms: Vec<String>,
     server_time: Timestamp,
     heartbeat_seconds: u32,
+    /// Should the server be lost: the first attempt to come back waits for a random part of this time, in s.
+    retry_window_s: u32,
 }
 
 struct Connection {
@@ -135,6 +137,7 @@ impl Connection {
             rooms,
             server_time: clock::now(),
             heartbeat_seconds: protocol_limits::HEARTBEAT_SECONDS,
+            retry_window_s: self.conversation.app.retry.seconds(),
         };
         self.send(encode(kind::CONNECTION, &welcome).into()).await?;
         for error in refused {

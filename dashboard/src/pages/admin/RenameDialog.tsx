@@ -33,7 +33,7 @@ export function RenameDialog({ device, onDone, onCancel }: { device: Registered;
           <button type="button" className="button" onClick={onCancel}>
             Cancel
           </button>
-          <button type="submit" className="button button-main" disabled={renaming.busy}>
+          <button type="submit" className="button button-main" aria-disabled={renaming.busy}>
             Save
           </button>
         </div>

@@ -65,7 +65,7 @@ export function UserDialog({ account, onDone, onCancel }: { account: Account; on
           <button type="button" className="button" onClick={onCancel}>
             Cancel
           </button>
-          <button type="submit" className="button button-main" disabled={saving.busy}>
+          <button type="submit" className="button button-main" aria-disabled={saving.busy}>
             Save
           </button>
         </div>

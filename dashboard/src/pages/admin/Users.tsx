@@ -145,7 +145,7 @@ function AddUser({ onAdded }: { onAdded: () => void }) {
           <span className="labelled-title">Only these devices (empty: all)</span>
           <input className="input" name="devices" placeholder="ems_001, ems_002" autoCapitalize="none" spellCheck={false} />
         </label>
-        <button type="submit" className="button button-main" disabled={adding.busy}>
+        <button type="submit" className="button button-main" aria-disabled={adding.busy}>
           Add
         </button>
       </div>

@@ -50,7 +50,7 @@ function Timeline({ deviceId }: { deviceId: string }) {
         <p className="muted small">{data === null ? "" : `${shown.length} shown`}</p>
       </header>
       {failure !== null && <Notice tone="bad" title={failure} />}
-      {data !== null && shown.length === 0 && <p className="nothing">No event of this kind.</p>}
+      {data !== null && shown.length === 0 && <p className="nothing">{level === "all" ? "This device has told of nothing yet." : "No event of this kind."}</p>}
       {byDay(shown).map(([day, events]) => (
         <section key={day} className="event-day">
           <h2 className="card-title">{day}</h2>

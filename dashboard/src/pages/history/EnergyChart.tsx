@@ -106,7 +106,8 @@ function optionsOf(
         incrs: period === "day" ? [1, 2, 7, 14, 28, 91].map((days) => days * DAY_S) : [31 * DAY_S, 92 * DAY_S],
         grid: { show: false },
         ticks: { show: false },
-        values: (_, times, __, ___, increment) => timeLabels(times, period === "month" ? 31 * DAY_S : increment),
+        // Of days, weeks or quarters alike the date is told: months begin between the marks.
+        values: (_, times) => timeLabels(times, period === "month" ? 31 * DAY_S : DAY_S),
       },
       {
         stroke: theme.text,

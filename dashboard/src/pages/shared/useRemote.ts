@@ -55,9 +55,12 @@ interface State<T> extends Pick<Remote<T>, "data" | "failure"> {
   answered: ((signal: AbortSignal) => Promise<T>) | null;
 }
 
-/** Something the user does at the server: one at a time, with its failure in a sentence. */
+/**
+ * Something the user does at the server: one at a time, with its failure in a sentence. Its button takes `busy` as
+ * `aria-disabled`: one that is disabled would lose the focus of who pressed it.
+ */
 export interface Action<A extends unknown[]> {
-  /** Whether it succeeded. */
+  /** Whether it succeeded; does nothing while it is busy. */
   run: (...args: A) => Promise<boolean>;
   busy: boolean;
   failure: string | null;
@@ -68,12 +71,15 @@ export function useAction<A extends unknown[]>(act: (...args: A) => Promise<unkn
   const { ended } = useSession();
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<string | null>(null);
+  const running = useRef(false);
   const latest = useRef(act);
   useEffect(() => {
     latest.current = act;
   });
   const run = useCallback(
     async (...args: A) => {
+      if (running.current) return false;
+      running.current = true;
       setBusy(true);
       setFailure(null);
       try {
@@ -84,6 +90,7 @@ export function useAction<A extends unknown[]>(act: (...args: A) => Promise<unkn
         else setFailure(sentence(error));
         return false;
       } finally {
+        running.current = false;
         setBusy(false);
       }
     },

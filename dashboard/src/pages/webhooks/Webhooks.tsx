@@ -90,7 +90,7 @@ function AddWebhook({ onAdded }: { onAdded: (secret: string) => void }) {
         ))}
       </fieldset>
       <div>
-        <button type="submit" className="button button-main" disabled={adding.busy}>
+        <button type="submit" className="button button-main" aria-disabled={adding.busy}>
           Add
         </button>
       </div>
@@ -142,13 +142,13 @@ function Entry({ webhook, onChanged }: { webhook: Webhook; onChanged: () => void
           </p>
         </div>
         <div className="row-buttons">
-          <button type="button" className="button" disabled={test.busy} data-testid="webhook-test" onClick={() => void test.run()}>
+          <button type="button" className="button" aria-disabled={test.busy} data-testid="webhook-test" onClick={() => void test.run()}>
             Test{named}
           </button>
           <button type="button" className="button" aria-expanded={open} onClick={() => setOpen(!open)}>
             Deliveries{named}
           </button>
-          <button type="button" className="button" disabled={toggle.busy} onClick={() => void toggle.run()}>
+          <button type="button" className="button" aria-disabled={toggle.busy} onClick={() => void toggle.run()}>
             {enabled ? "Turn off" : "Turn on"}
             {named}
           </button>
