@@ -175,7 +175,7 @@ test("on a line whose answers take their time, a socket is given longer, and sta
 }, 30_000);
 
 test("after a silence the new socket is measured at once, so that the next silence is told as soon", async () => {
-  open({ quietMs: 3_600_000, answerMs: 100 });
+  open({ quietMs: 3_600_000, answerMs: 500 });
   listen("fleet");
   await joined("fleet");
   server.pongs = false;
@@ -191,7 +191,7 @@ test("after a silence the new socket is measured at once, so that the next silen
 }, 30_000);
 
 test("after a sleep a dead socket is replaced, though the monotonic clock stood still", async () => {
-  open({ quietMs: 3_600_000, answerMs: 100 });
+  open({ quietMs: 3_600_000, answerMs: 500 });
   listen("fleet");
   await joined("fleet");
   server.pongs = false;

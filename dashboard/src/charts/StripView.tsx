@@ -29,7 +29,7 @@ export const StripView = memo(function StripView({ curve, columns, timeline, rea
   return (
     <div className="strip">
       <p className={`strip-head accent-${color}`}>
-        <span className="strip-title">{title}</span>
+        <span className="strip-title marked">{title}</span>
         <span className="strip-value">
           <span className="number">{value === null || value === undefined ? UNKNOWN : show(curve, value)}</span>
           <span className="unit">{unit}</span>

@@ -1,4 +1,5 @@
-import type { DoorMessage, EventDoor } from "./door";
+import type { EventDoor } from "./door";
+import type { DoorMessage } from "./doorMessage";
 import { Listing } from "./listing";
 import { isObject, toNumber, toText, type Unchecked } from "./parse";
 import type { Alarm, AlarmKind, Severity } from "./messages";

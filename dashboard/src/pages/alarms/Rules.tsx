@@ -5,9 +5,9 @@ import { duration } from "../../format";
 import { isFullAdmin } from "../../roles";
 import { useUser } from "../../session";
 import type { AlarmKind, Severity } from "../../telemetry";
-import { Confirm } from "../shared/Dialog";
 import { SeverityMark } from "../shared/Severity";
 import { ShortText } from "../shared/UserText";
+import { useConfirmed } from "../shared/useConfirmed";
 import { useAction, useRemote } from "../shared/useRemote";
 import { FIELDS, titleOf, unitOf } from "./measured";
 
@@ -16,12 +16,21 @@ export function Rules() {
   const user = useUser();
   const load = useCallback((signal: AbortSignal) => fetchRules(signal), []);
   const { data, failure, reload } = useRemote(load);
-  const [removing, setRemoving] = useState<Rule | null>(null);
-  const removal = useAction(async (id: number) => {
-    await removeRule(id);
-    setRemoving(null);
-    reload();
-  });
+  const removing = useConfirmed(
+    async ({ id }: Rule) => {
+      await removeRule(id);
+      reload();
+    },
+    (rule) => ({
+      title: "Remove this rule?",
+      action: "Remove",
+      children: (
+        <p>
+          <ShortText>{rule.name}</ShortText>: {ruleWords(rule)}. What it has raised is over.
+        </p>
+      ),
+    }),
+  );
   const editable = isFullAdmin(user);
   return (
     <>
@@ -62,7 +71,7 @@ export function Rules() {
                   {editable && (
                     <td>
                       <div className="row-buttons">
-                        <button type="button" className="button" onClick={() => setRemoving(rule)}>
+                        <button type="button" className="button" onClick={() => removing.ask(rule)}>
                           Remove<span className="visually-hidden"> the rule {rule.name.slice(0, 80)}</span>
                         </button>
                       </div>
@@ -75,20 +84,7 @@ export function Rules() {
         )}
       </section>
       {editable && <NewRuleForm onAdded={reload} />}
-      {removing !== null && (
-        <Confirm
-          title="Remove this rule?"
-          action="Remove"
-          busy={removal.busy}
-          failure={removal.failure}
-          onCancel={() => setRemoving(null)}
-          onConfirm={() => void removal.run(removing.id)}
-        >
-          <p>
-            <ShortText>{removing.name}</ShortText>: {ruleWords(removing)}. What it has raised is over.
-          </p>
-        </Confirm>
-      )}
+      {removing.dialog}
     </>
   );
 }

@@ -16,6 +16,7 @@ import { useHistoryTheme } from "./useHistoryTheme";
 import { ValuePanel } from "./ValuePanel";
 import { boundsOf, clampSpan, FIELDS, formatView, moved, parseView, type View } from "./view";
 import "uplot/dist/uPlot.min.css";
+import "../../styles/plot.css";
 import "../shared/shared.css";
 import "./history.css";
 
