@@ -10,7 +10,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tracing::{info, warn};
 
-use super::device::{Connection, End};
+use super::device::Connection;
+use super::line::End;
 use crate::fleet::device::Refused;
 use crate::socket::Utf8Bytes;
 use crate::store::devices;

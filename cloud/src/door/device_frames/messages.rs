@@ -9,7 +9,8 @@ use ems_protocol::{
 use serde_json::{Map, Value, json};
 use tracing::{info, warn};
 
-use super::super::device::{Connection, End};
+use super::super::device::Connection;
+use super::super::line::End;
 use crate::clock;
 use crate::commands;
 use crate::rooms::Topic;

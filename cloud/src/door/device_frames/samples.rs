@@ -7,8 +7,9 @@ use ems_protocol::{Envelope, ErrorCode, ErrorMessage, SeqRanges, Telemetry, Time
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::super::device::{Connection, End};
+use super::super::device::Connection;
 use super::super::error_frame;
+use super::super::line::End;
 use crate::clock;
 use crate::fleet::device::Late;
 use crate::metrics::{Door, Outcome};
