@@ -159,6 +159,7 @@ fn a_restart_of_each_chip_is_told_and_its_values_go_on() {
         ("0x40", "ina228", 53.2, at_48_v("ina228")),
         ("0x40", "ina238", 53.2, at_48_v("ina238")),
         ("0x36", "max17048", 3.7, [&[("SENSOR", "max17048")], gauge.as_slice()].concat()),
+        ("0x36", "max17040", 3.7, [&[("SENSOR", "max17040")], gauge.as_slice()].concat()),
         ("0x36", "max17043", 3.7, [&[("SENSOR", "max17043")], gauge.as_slice()].concat()),
         ("0x48", "ads1115", 53.2, [at_48_v("ads1115"), divided.to_vec()].concat()),
     ] {

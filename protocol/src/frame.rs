@@ -170,6 +170,21 @@ mod tests {
     }
 
     #[test]
+    fn a_sample_writes_itself_as_any_message_is_written_whatever_its_length() {
+        for extra in [0, 3000] {
+            let text = format!(
+                r#"{{"device_id":"a","timestamp":"2026-02-03T12:00:00Z","battery":{{"voltage":53.2,"soc":1.5}},"more":"ä{}"}}"#,
+                "x".repeat(extra)
+            );
+            let sample = parse::<Telemetry>(&text).unwrap();
+            assert_eq!(sample.frame(), encode(kind::TELEMETRY, &sample));
+            assert_eq!(sample.text(), serde_json::to_string(&sample).unwrap());
+            let frame = sample.frame();
+            assert_eq!(Envelope::parse(&frame).unwrap().payload::<Telemetry>().unwrap(), sample);
+        }
+    }
+
+    #[test]
     fn what_is_wrong_with_a_frame_is_said_with_the_field() {
         let wrong_type =
             r#"{"device_id":"a","timestamp":"2026-02-03T12:00:00Z","battery":{"voltage":true,"soc":1}}"#;

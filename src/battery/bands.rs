@@ -13,9 +13,6 @@ use super::polarisation::{Cell, Polarisation};
 const SURFACE_CHARGE: f64 = 0.002;
 const SURFACE_SECONDS: f64 = 300.0;
 
-/// Where the plateau of LFP begins, in %.
-const BOTTOM: f64 = 30.0;
-
 /// The bands for the averaged voltage; `error` is the sensor's in V per cell.
 pub(super) fn bands(chemistry: Chemistry, polarisation: &Polarisation, error: f64) -> Bands {
     let cell = Cell::of(chemistry);
@@ -38,18 +35,13 @@ pub(super) fn bands(chemistry: Chemistry, polarisation: &Polarisation, error: f6
         (lowest, (soc_at(curve, high) - below).min(100.0))
     });
     match chemistry {
-        Chemistry::Lfp => between_the_curves(bands),
+        // The steps of the known cells are at other states of charge, below the plateau and in it; a cell between two of them
+        // may have them anywhere between.
+        Chemistry::Lfp => bands.halfway_to_the_next(),
         // By a good sensor's voltage the known cells are further apart than all that is in doubt.
         Chemistry::Nmc => bands.joined(),
         Chemistry::LeadAcid => bands,
     }
-}
-
-/// Below the plateau the known cells of LFP differ by several times what is in doubt, and a cell may lie anywhere between
-/// two of them: there each band reaches halfway to the next. So it does as soon as one of them may be there.
-fn between_the_curves(bands: Bands) -> Bands {
-    let is_below = bands.values().iter().any(|(_, high)| *high < BOTTOM);
-    if is_below { bands.halfway_to_the_next() } else { bands }
 }
 
 /// The likeliest states of charge by the averaged voltage, in %.

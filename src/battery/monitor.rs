@@ -3,42 +3,14 @@
 use std::time::Duration;
 
 use super::charge::ChargeCount;
+use super::counted::Counted;
+use super::details::{Details, Measured};
 use super::forecast::Forecast;
 use super::meter::Meter;
 use super::protection::{Beyond, Kept, Limits, Observation, Protection, Verdict};
 use super::saved::{self, Beside, SavedError};
 use super::voltage_only::{VoltageOnly, plausible_cell_volts};
 use super::{Estimate, Response, Setup, StateOfCharge, StepResponse};
-
-/// One reading of the sensor.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Measured {
-    /// Voltage of the pack, in V.
-    pub voltage: f64,
-    /// In A, positive while charging; `None` if the wiring measures none.
-    pub current: Option<f64>,
-    /// Of the battery, in °C, if there is a probe.
-    pub temperature: Option<f64>,
-}
-
-/// What is known beside the state of charge.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Details {
-    /// State and permissions.
-    pub verdict: Verdict,
-    /// Totals since the installation.
-    pub meter: Meter,
-    /// Equivalent full cycles.
-    pub cycles: f64,
-    /// Time until empty and until full at the present current, in s.
-    pub time_to_empty: Option<f64>,
-    /// See `time_to_empty`.
-    pub time_to_full: Option<f64>,
-    /// Time in h and charge moved in Ah since a full or empty battery fixed the state of charge; `None` if none has.
-    pub since_sync: Option<(f64, f64)>,
-    /// Learned capacity, as a share of the label.
-    pub health: f64,
-}
 
 /// The battery, as it is watched. Knows no clock: time comes in with each reading.
 #[derive(Debug, Clone)]
@@ -52,13 +24,7 @@ pub struct Battery {
     forecast: Forecast,
     protection: Protection,
     response: StepResponse,
-    /// What had been counted at the last reading that is in the totals, if anything counts.
-    count: Option<ChargeCount>,
-    /// And at the last that is in the state of charge: another one while that goes on from what was kept and the totals
-    /// do not.
-    soc_count: Option<ChargeCount>,
-    /// How often it has begun to count anew since this battery is watched: once, and no saved count is one of its.
-    count_restarts: u32,
+    counted: Counted,
     /// What an earlier run left has been taken up.
     is_restored: bool,
     last: Option<(f64, f64)>,
@@ -81,9 +47,7 @@ impl Battery {
             forecast: Forecast::default(),
             protection,
             response: StepResponse::default(),
-            count: None,
-            soc_count: None,
-            count_restarts: 0,
+            counted: Counted::default(),
             is_restored: false,
             last: None,
             verdict,
@@ -98,13 +62,13 @@ impl Battery {
         let mut known = Vec::new();
         self.save(&mut known);
         let protection = self.protection.clone().with_limits(limits);
-        let (meter, counts) = (self.meter, (self.count, self.soc_count, self.count_restarts));
+        let (meter, counted) = (self.meter, self.counted);
         // The protection is past what was kept.
         *self = Self { protection, is_restored: true, ..Self::new(setup, limits) };
         self.verdict = self.protection.gap(0.0);
         self.restore(&known, Some(Duration::ZERO))?;
         // It is the same pack.
-        (self.meter, (self.count, self.soc_count, self.count_restarts)) = (meter, counts);
+        (self.meter, self.counted) = (meter, counted);
         Ok(())
     }
 
@@ -130,7 +94,7 @@ impl Battery {
         let cell_volts =
             plausible_cell_volts(&pack, voltage).filter(|_| current.is_none_or(|amps| pack.can_give(amps)));
         let is_used = cell_volts.is_some() && current.is_some();
-        let (for_soc, for_totals) = self.flowed(count, is_used);
+        let (for_soc, for_totals) = self.counted.flowed(count, is_used);
         let flowed = for_totals.filter(|ah| self.soc.believes(*ah, seconds));
         self.counts |= current.is_some();
         let estimate = match current {
@@ -193,14 +157,13 @@ impl Battery {
     /// Takes note that the chip has lost its count, before it tells so with its next: what was counted last is not of
     /// that count.
     pub fn lose_count(&mut self) {
-        (self.count, self.soc_count) = (None, None);
-        self.count_restarts = self.count_restarts.saturating_add(1);
+        self.counted.lose();
     }
 
     /// Which of the chip's counts [`Self::save`] writes down: another number after each of its restarts; `None` without
     /// one that outlives the daemon.
     pub fn count_epoch(&self) -> Option<u32> {
-        self.soc_count.filter(|count| count.by_chip).map(|_| self.count_restarts)
+        self.counted.epoch()
     }
 
     /// What is known now.
@@ -251,7 +214,8 @@ impl Battery {
 
     /// Appends what must outlive a restart.
     pub fn save(&self, out: &mut Vec<u8>) {
-        let Self { meter, soc_count: count, counts, .. } = *self;
+        let Self { meter, counts, .. } = *self;
+        let count = self.counted.in_soc();
         saved::save(&self.soc, &Beside { meter, kept: self.protection.kept(), count, counts }, out);
     }
 
@@ -263,30 +227,16 @@ impl Battery {
     /// If it is not the saved state of this pack; nothing is changed.
     pub fn restore(&mut self, bytes: &[u8], off: Option<Duration>) -> Result<(), SavedError> {
         let Beside { meter, kept, count, counts } = saved::restore(&mut self.soc, bytes)?;
-        self.soc_count = count.filter(|_| self.count_restarts == 0);
-        if !std::mem::replace(&mut self.is_restored, true) {
-            (self.meter, self.count) = (meter, self.soc_count);
+        let is_first = !std::mem::replace(&mut self.is_restored, true);
+        self.counted.restore(count, is_first);
+        if is_first {
+            self.meter = meter;
             self.protection.restore(kept);
             self.verdict = self.protection.gap(0.0);
         }
         self.counts |= counts;
         self.soc.was_off(off);
         Ok(())
-    }
-
-    /// Ah since the last reading that was used, as they were counted: for the state of charge and for the totals. What
-    /// flowed up to one that is not used is left for the next; only a restart is noted at once, for it is told once.
-    fn flowed(&mut self, count: Option<ChargeCount>, is_used: bool) -> (Option<f64>, Option<f64>) {
-        let restarted = count.is_some_and(|count| count.restarted);
-        if !is_used && !restarted {
-            return (None, None);
-        }
-        self.count_restarts = self.count_restarts.saturating_add(restarted.into());
-        let since = |earlier: &mut Option<ChargeCount>| {
-            let earlier = std::mem::replace(earlier, count);
-            count?.since(&earlier?)
-        };
-        (since(&mut self.soc_count), since(&mut self.count))
     }
 
     fn lose_current(&mut self) {

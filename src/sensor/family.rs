@@ -30,7 +30,7 @@ macro_rules! plug {
     };
 }
 
-const RIGS: [Rig; 8] = [
+const RIGS: [Rig; 9] = [
     Rig {
         kind: SensorKind::Ina219,
         plug: plug!(Ina219::with_clock),
@@ -79,6 +79,13 @@ const RIGS: [Rig; 8] = [
         volts: 3.7,
         steps: (1.25e-3, None),
         at_power_on: "0x971c",
+    },
+    Rig {
+        kind: SensorKind::Max17048,
+        plug: plug!(Max17048::max17040),
+        volts: 3.7,
+        steps: (1.25e-3, None),
+        at_power_on: "0x9700",
     },
     Rig {
         kind: SensorKind::Ads1115,

@@ -71,7 +71,12 @@ pub(super) fn datasheet() -> Datasheet {
         chip: "INA219",
         ids: &[],
         identify: |_| Ok(()),
-        settings: vec![Setting { register: CONFIGURATION, word: 0x3FFF, kept: 0x3FFF, at_power_on: 0x399F }],
+        settings: vec![Setting {
+            register: CONFIGURATION,
+            word: 0x3FFF,
+            kept: 0x3FFF,
+            at_power_on: &[0x399F],
+        }],
         ready: Ready::Flag(BUS_VOLTAGE, 1 << 1),
         // Bits 2 to 0 are no part of the voltage (section 8.6.3.2).
         bus: Field { register: BUS_VOLTAGE, shift: 3, is_signed: false },

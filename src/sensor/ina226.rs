@@ -53,7 +53,7 @@ pub(super) fn datasheet() -> Datasheet {
             register: CONFIGURATION_REGISTER,
             word: CONFIGURATION_WORD,
             kept: 0xFFFF,
-            at_power_on: CONFIGURATION_AT_POWER_ON,
+            at_power_on: &[CONFIGURATION_AT_POWER_ON],
         }],
         ready: Ready::Flag(MASK_ENABLE, 1 << 3),
         bus: Field { register: BUS_VOLTAGE, shift: 0, is_signed: false },

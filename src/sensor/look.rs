@@ -122,7 +122,7 @@ fn registers<I2C: I2c<Error: Errno>>(
             words.iter().map(|(s, word)| format!("{} is {word:#06x}", s.register.name)).collect();
         let (device, found) = (wires.device.clone(), words.join(", "));
         let is_fresh =
-            sheet.settings.iter().zip(&settings).all(|(s, word)| (s.at_power_on ^ word) & s.kept == 0);
+            sheet.settings.iter().zip(&settings).all(|(setting, word)| setting.is_at_power_on(*word));
         return Err(if is_fresh {
             SensorError::Asleep { device, found }
         } else {

@@ -71,6 +71,7 @@ impl Device {
     }
 
     /// Nobody listens to it for so many seconds.
+    #[allow(dead_code, reason = "the tests have no use for it")]
     pub(crate) fn rest(&mut self, seconds: u64) {
         self.second += seconds;
     }

@@ -5,15 +5,17 @@
 //! it (`bands.rs`), a full or empty battery ties it down (`sync.rs`). The state of charge is 0 to 100 % of the pack's
 //! true capacity, which may differ from its label. `docs/soc.md` has the method and its limits.
 
+mod look;
+mod unseen;
+
 use std::time::Duration;
 
-use super::bands::{bands, middles};
 use super::bank::{Axes, Bank, Summary};
-use super::gap::{Around, Gap};
+use super::gap::Gap;
 use super::hypothesis::Hypothesis;
 use super::per_curve::PerCurve;
 use super::polarisation::Polarisation;
-use super::sync::{End, Watch, full_bands};
+use super::sync::Watch;
 use super::voltage_only::plausible_cell_volts;
 use super::{Chemistry, Estimate, Setup};
 
@@ -28,13 +30,6 @@ const LOOK_PERCENT: f64 = 0.05;
 const MOST_COUNTED_C_RATE: f64 = 10.0;
 const JITTER_HOURS: f64 = 1.0 / 3600.0;
 const COUNTED_HOURS: f64 = 240.0;
-/// A gap longer than this is not bridged by the currents at its ends, in h.
-const BRIDGED_HOURS: f64 = 1.0;
-/// What may flow unseen, in % of the capacity per hour, at least.
-const UNSEEN_PERCENT_PER_HOUR: f64 = 1.0;
-const OFF_PERCENT_PER_HOUR: f64 = 5.0;
-/// How far the state of charge usually is from what was kept, after a time without power, in %.
-const OFF_SPREAD: f64 = 1.5;
 /// Time constant of the pack's usual current, in h.
 const USUAL_HOURS: f64 = 12.0;
 /// A charger shows within this time what it gives, and that is forgotten in this, in s.
@@ -42,22 +37,12 @@ const CHARGING_SECONDS: f64 = 150.0;
 const CHARGER_SECONDS: f64 = 10.0 * 86_400.0;
 /// What nothing accounts for (drift of the sensor, self-discharge), in % per hour.
 const DRIFT_PERCENT_PER_HOUR: f64 = 0.02;
-/// Misses are forgotten in this time, in h.
-const FORGET_HOURS: f64 = 120.0;
 /// A state of charge from elsewhere is believed within so many %.
 const GIVEN_WITHIN: f64 = 2.3;
 /// The narrowest interval that is stated, in % to either side.
 const NARROWEST: f64 = 1.0;
-/// Time constant with which an open-circuit voltage pulls, in h.
-const PULL_HOURS: f64 = 1.0;
-/// A voltage that knows the state of charge no better than this, as a standard deviation in %, tells nothing more than
-/// its band; one that does is an observation once in so many hours.
-const INFORMATIVE: f64 = 8.0;
-const COMPARE_HOURS: f64 = 6.0;
 /// What a lead-acid battery may have been counted beyond full, in %.
 const OVERCHARGE_PERCENT: f64 = 1.0;
-/// A sync after less charge than this, in %, is the same one.
-const NEWS_PERCENT: f64 = 1.0;
 /// Gas from a lead-acid battery that is charged at 2.40 V a cell, in % of the capacity per hour; and the voltage that
 /// makes it e times as much.
 const GASSING: (f64, f64, f64) = (1.4, 2.40, 0.25);
@@ -202,11 +187,6 @@ impl StateOfCharge {
         Estimate { soc: (self.summary.soc + step).clamp(low, high), low, high, synced: self.synced }
     }
 
-    /// What a gap may still turn out to have taken or given, in %.
-    fn slack(&self) -> (f64, f64) {
-        self.gap.map_or((0.0, 0.0), |gap| gap.slack())
-    }
-
     /// Time in h and charge moved in Ah since a full or empty battery fixed the state of charge, if one has.
     pub(super) fn since_sync(&self) -> Option<(f64, f64)> {
         let (hours, percent) = self.since_sync;
@@ -224,14 +204,6 @@ impl StateOfCharge {
 
     pub(super) fn syncs(&self) -> u32 {
         self.syncs
-    }
-
-    /// Takes note that nobody watched for so long, beside the time that nothing had been read before; `None` if nobody
-    /// knows how long.
-    pub(super) fn was_off(&mut self, off: Option<Duration>) {
-        // Unknown is as long as it takes to know nothing.
-        self.unseen = off.map_or(1e9, |off| (self.unseen + off.as_secs_f64()).min(1e9));
-        (self.last_c_rate, self.gap) = (None, None);
     }
 
     pub(super) fn summarise(&mut self) {
@@ -264,49 +236,6 @@ impl StateOfCharge {
         self.usual += (c_rate.abs() - self.usual) * hours / (hours + USUAL_HOURS);
     }
 
-    /// Carries the interval over a time without readings, between the last current and this one.
-    fn bridge(&mut self, c_rate: f64, seconds: f64) {
-        self.settle();
-        self.allow_for_gap();
-        let hours = seconds / 3600.0;
-        let around = Around {
-            before: self.last_c_rate.unwrap_or(c_rate),
-            averages: self.polarisation.lag,
-            after: c_rate,
-            usual: self.usual,
-            charger: self.charger,
-        };
-        let is_bridged = hours <= BRIDGED_HOURS && self.last_c_rate.is_some();
-        let unknown = if is_bridged { 0.0 } else { self.unseen_rate() / 100.0 };
-        let (gap, flow) = Gap::new(&around, hours, unknown);
-        self.gap = is_bridged.then_some(gap);
-        self.bank.advance(flow.mean, 0.0, 0.0);
-        let spread = self.bank.spread;
-        self.bank.widen(flow.below.min(200.0), flow.above.min(200.0));
-        if self.last_c_rate.is_none() {
-            // Whatever may have happened meanwhile, what was kept is the best guess.
-            self.bank.spread = spread.hypot(OFF_SPREAD).min(self.bank.spread);
-        }
-        self.confine();
-    }
-
-    /// Judges the last gap by the current that follows.
-    fn judge_gap(&mut self, c_rate: f64, seconds: f64) {
-        let Some(gap) = &mut self.gap else { return };
-        let (below, above) = gap.judge(c_rate, seconds);
-        if gap.is_judged() {
-            self.gap = None;
-        }
-        self.bank.stretch(below, above);
-        (self.summary.low, self.summary.high) = (self.summary.low - below, self.summary.high + above);
-    }
-
-    /// Allows for all that may have flowed in the last gap, if nothing follows by which to judge it.
-    fn allow_for_gap(&mut self) {
-        let (below, above) = self.gap.take().map_or((0.0, 0.0), |gap| gap.slack());
-        self.bank.stretch(below, above);
-    }
-
     /// Keeps the hypotheses within 0 to 100 %.
     fn confine(&mut self) {
         // What a full lead-acid battery still takes goes into gas, and what it gives beyond its rated end it does not have
@@ -317,16 +246,6 @@ impl StateOfCharge {
             self.bank.lift(0.0);
         }
         self.bank.clamp(&PerCurve::all((0.0, 100.0 + above)));
-    }
-
-    /// What may flow unseen, in % per hour: more than just before and more than usual, and much more if nobody knows since
-    /// when.
-    fn unseen_rate(&self) -> f64 {
-        let (least, usual, last) = match self.last_c_rate {
-            Some(last) => (UNSEEN_PERCENT_PER_HOUR, 200.0, last),
-            None => (OFF_PERCENT_PER_HOUR, 500.0, self.polarisation.c_rate),
-        };
-        least.max(usual * self.usual).max(150.0 * last.abs())
     }
 
     /// Brings the hypotheses up to now.
@@ -355,58 +274,5 @@ impl StateOfCharge {
     pub(super) fn settled_times(&self) -> ((f64, f64), f64) {
         let (percent, hours, _) = self.pending;
         ((self.since_sync.0 + hours, self.since_sync.1 + percent.abs()), self.since_refined + hours)
-    }
-
-    fn look(&mut self, (full_volts, error): (f64, f64), end: Option<End>) {
-        let hours = self.pending.1;
-        self.settle();
-        let chemistry = self.setup.pack.chemistry;
-        self.confine();
-        let bands = bands(chemistry, &self.polarisation, error);
-        if self.polarisation.settled > 5.0 {
-            self.bank.clamp(&bands);
-        }
-        match end {
-            Some(End::Full) => self.tie_full((full_volts, error)),
-            Some(End::Empty) => {
-                self.note_sync();
-            }
-            None => {}
-        }
-        let middles = middles(chemistry, &self.polarisation);
-        let sigmas = bands.map(|(low, high)| ((high - low) / 3.5).max(1.0));
-        let sharpest = sigmas.values().iter().fold(f64::INFINITY, |a, &b| a.min(b));
-        if sharpest < INFORMATIVE && self.polarisation.settled > 5.0 {
-            self.bank.compare(&middles, &sigmas, hours / COMPARE_HOURS);
-            if chemistry == Chemistry::Nmc {
-                let (own, other) = (self.bank.spread.powi(2), sharpest.powi(2));
-                let share = hours / (hours + PULL_HOURS) * own / (own + other);
-                self.bank.pull(&middles, share);
-                self.bank.spread = (own * (1.0 - share)).max(0.09).sqrt();
-            }
-        }
-        self.summary = self.bank.summary();
-    }
-
-    fn tie_full(&mut self, ends: (f64, f64)) {
-        let chemistry = self.setup.pack.chemistry;
-        let (bands, likely) = full_bands(chemistry, &self.polarisation, ends);
-        self.bank.tie(&bands, &likely, 0.4);
-        self.gap = None;
-        if self.since_refined > 6.0 {
-            self.bank.forget(self.since_refined / (self.since_refined + FORGET_HOURS));
-            self.bank.refine();
-            self.since_refined = 0.0;
-        }
-        self.note_sync();
-    }
-
-    fn note_sync(&mut self) {
-        // A battery that stays full is no news.
-        if !self.synced || self.since_sync.1 > NEWS_PERCENT {
-            self.syncs = self.syncs.wrapping_add(1);
-        }
-        self.synced = true;
-        self.since_sync = (0.0, 0.0);
     }
 }
