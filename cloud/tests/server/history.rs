@@ -9,7 +9,6 @@ use ems_cloud::sealer::{Policy, Sealer};
 use ems_cloud::store::{Arrival, Store, devices};
 use serde_json::{Value, json};
 
-#[expect(dead_code, reason = "only the example lets it rest")]
 #[path = "../../examples/year/device.rs"]
 mod device;
 
