@@ -38,7 +38,7 @@ $(PAGE): $(NPM_READY) $(PAGE_SOURCES)
 
 build: $(PAGE)
 	@scripts/need build
-	cargo build --workspace --bins
+	cargo build --workspace --bins --examples
 
 lint: $(PAGE)
 	@scripts/need build test
@@ -72,6 +72,12 @@ test-release: $(PAGE)
 	cargo build --workspace --bins --release
 	cargo test --workspace --release
 	scripts/test-vm
+
+# The picture in the README, of a demo that runs; best after a quarter of an hour.
+screenshot:
+	@scripts/test-browser
+	PAGE_URL=http://127.0.0.1:$(or $(EMS_DEMO_PORT),8080) PAGE_USER=admin PAGE_PASSWORD=$$(cat .demo/password) \
+	CHROMIUM=$(or $(EMS_TEST_CHROMIUM),/usr/bin/chromium) SCREENSHOTS=docs/images node tests/browser/picture.mjs
 
 deb: $(if $(filter ems-cloud,$(PACKAGE)),$(PAGE))
 	@scripts/need build deb

@@ -38,8 +38,8 @@ pub use server_url::ServerUrl;
 pub use table::{Key, Need};
 
 use crate::battery::protection::Limits;
-use crate::battery::{Pack, SensorErrors, Setup, sensing};
-use crate::sensor::{SensorKind, Wiring};
+use crate::battery::{Chemistry, Pack, SensorErrors, Setup, sensing};
+use crate::sensor::{SensorKind, Unfit, Wiring};
 use overrides::Values;
 use reader::Reader;
 
@@ -117,13 +117,16 @@ fn load_with(
     let mut reader = Reader::new(found, environment, values);
     let config = keys::read(&mut reader);
     if let Some(config) = &config {
-        match cross_check(&config.wiring(), &config.pack()) {
+        match config.check_wiring() {
             Ok(warnings) => reader.warn(warnings),
-            Err(refusal) => reader.refuse(&keys::entry::sensor, &refusal),
+            Err(Unfit { key, why }) => reader.refuse_named(key, &why),
         }
-        if let Err((key, refusal)) = config.check_voltages() {
+        for (key, refusal) in
+            [config.check_voltages(), config.check_order()].into_iter().filter_map(Result::err)
+        {
             reader.refuse(key, &refusal);
         }
+        reader.warn(config.warn_of_cold());
         if config.ca_file.is_some() && !config.server_url.is_tls() {
             reader.warn(["CA_FILE is not used: SERVER_URL is without TLS".to_owned()]);
         }
@@ -149,15 +152,10 @@ fn spare(config: &Config, values: &Values) -> Option<Secret> {
 /// # Errors
 /// What was expected, and what to write.
 pub fn check(key: &Key, text: &str) -> Result<(), String> {
-    keys::check(key, text).map_err(|refusal| {
-        let write = refusal.write.unwrap_or_else(|| key.example.to_owned());
-        format!("{}; for example {write}", refusal.why)
+    keys::check(key, text).map_err(|refusal| match refusal.example(key) {
+        "" => refusal.why,
+        write => format!("{}; for example {write}", refusal.why),
     })
-}
-
-/// Whether this wiring can measure this pack: warnings, or the sentence that refuses it.
-fn cross_check(wiring: &Wiring, pack: &Pack) -> Result<Vec<String>, String> {
-    wiring.check(pack)
 }
 
 impl Config {
@@ -219,6 +217,48 @@ impl Config {
     fn full_cell_volts(&self) -> f64 {
         let usual = self.chemistry.usual_charge_cell_volts();
         self.charge_voltage.map_or(usual, |volts| volts / f64::from(self.cells_series))
+    }
+
+    /// Whether the wiring can measure the pack and what its limits are: warnings, or the sentence that refuses it.
+    fn check_wiring(&self) -> Result<Vec<String>, Unfit> {
+        let wiring = self.wiring();
+        let warnings = wiring.check(&self.pack())?;
+        let limits = [
+            (&keys::entry::max_charge_current, self.max_charge_current),
+            (&keys::entry::max_load_current, self.max_load_current),
+        ];
+        for (key, amps) in limits {
+            wiring.check_amps(key.name, amps.unwrap_or_default())?;
+        }
+        Ok(warnings)
+    }
+
+    /// Whether limits that have an order keep it: the key and the sentence that refuses it.
+    fn check_order(&self) -> Result<(), (&'static Key, String)> {
+        if self.charge_again_soc <= self.empty_soc {
+            let (again, empty) = (self.charge_again_soc, self.empty_soc);
+            let why =
+                format!("{again} % is not above EMPTY_SOC, {empty} %: set it to 95, or lower EMPTY_SOC");
+            return Err((&keys::entry::charge_again_soc, why));
+        }
+        let Limits { coldest_charge, hottest, .. } = self.limits();
+        if coldest_charge >= hottest {
+            let why = format!(
+                "{coldest_charge} °C is not below MAX_TEMPERATURE, {hottest} °C: the battery would never be charged"
+            );
+            return Err((&keys::entry::min_charge_temperature, why));
+        }
+        Ok(())
+    }
+
+    fn warn_of_cold(&self) -> Option<String> {
+        let celsius = self.min_charge_temperature.filter(|celsius| *celsius < 0.0)?;
+        (self.chemistry != Chemistry::LeadAcid).then(|| {
+            format!(
+                "MIN_CHARGE_TEMPERATURE={celsius}: metal plates out in lithium cells that are charged below 0 °C, which \
+                 harms them for good; set 0 unless the cells' datasheet allows less"
+            )
+        })
     }
 
     /// Whether the voltages fit the pack: the key and the sentence that refuses it.

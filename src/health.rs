@@ -10,7 +10,7 @@ use std::time::Duration;
 use ems_protocol::Severity;
 use sd_notify::NotifyState;
 use tokio::sync::watch;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::debug;
 
 pub use progress::{Progress, Work};
@@ -52,10 +52,12 @@ pub struct Health {
     pub reporter: Reporter,
 }
 
-/// How often the event loop shows that it lives.
-const BEAT: Duration = Duration::from_secs(1);
+/// How often the event loop shows that it lives, at least.
+const BEAT: Duration = Duration::from_secs(2);
 /// How often the status line is written anew, unless the sensor or the link come or go.
 const STATUS: Duration = Duration::from_secs(5);
+/// And how often then, at most.
+const CHANGE: Duration = Duration::from_millis(500);
 /// A stage that has not come round for this long is stalled.
 const STALLED: Duration = Duration::from_secs(20);
 
@@ -91,32 +93,37 @@ impl Pulse {
 impl Health {
     /// Runs for ever.
     pub async fn run(mut self) {
-        let mut beats = interval(BEAT);
-        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut ready = false;
-        let mut next_status = Instant::now();
+        let mut said_at = None;
         let mut shown = (false, false);
         let mut said = String::new();
         let mut trouble = Trouble::default();
         loop {
-            beats.tick().await;
             self.pulse.executor.mark();
             if !ready && self.loops_run() {
                 ready = true;
                 tell(&[NotifyState::Ready]);
             }
-            let state = self.state();
-            if Instant::now() < next_status && state == shown {
-                continue;
+            let (state, now) = (self.state(), Instant::now());
+            let pause = if state == shown { STATUS } else { CHANGE };
+            if said_at.is_none_or(|at| now >= at + pause) {
+                (shown, said_at) = (state, Some(now));
+                let status = self.status();
+                if status != said {
+                    tell(&[NotifyState::Status(&status)]);
+                    said = status;
+                }
+                self.report(self.pulse.stalled(), &mut trouble);
             }
-            shown = state;
-            next_status = Instant::now() + STATUS;
-            let status = self.status();
-            if status != said {
-                tell(&[NotifyState::Status(&status)]);
-                said = status;
-            }
-            self.report(self.pulse.stalled(), &mut trouble);
+            self.next_sample().await;
+        }
+    }
+
+    /// Waits for a sample, or without one for [`BEAT`]: while they come, no timer of this loop wakes the event loop.
+    async fn next_sample(&mut self) {
+        if let Ok(Err(_)) = timeout(BEAT, self.sample.changed()).await {
+            // There is no sampler any more: the daemon stops.
+            sleep(BEAT).await;
         }
     }
 

@@ -16,7 +16,7 @@ pub enum Outcome {
         reading: Reading,
         /// State of charge.
         estimate: Estimate,
-        /// What the battery does, where the wiring measures current.
+        /// What the battery does, as far as it is known.
         state: Option<State>,
         /// Totals, times and what is wrong; samples of earlier versions have none.
         totals: Option<Totals>,

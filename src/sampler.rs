@@ -178,7 +178,7 @@ impl Sampler {
                 let measured = Measured { voltage, current, temperature };
                 let estimate = self.battery.update_counted(measured, charge, elapsed);
                 let details = self.battery.details();
-                let state = reading.current.map(|_| details.verdict.state);
+                let state = details.verdict.label(reading.current);
                 let totals = Totals { mode: *self.mode.borrow(), ..Totals::from(details) };
                 Outcome::Measured { reading, estimate, state, totals: Some(totals) }
             }

@@ -44,7 +44,13 @@ const fn broken(line: usize, text: &'static str, key: &'static str, remedy: &'st
     Broken { line, text, place: line, key, remedy }
 }
 
-const FILES: [Broken; 26] = [
+impl Broken {
+    const fn at(self, place: usize) -> Self {
+        Self { place, ..self }
+    }
+}
+
+const FILES: [Broken; 33] = [
     Broken { line: 1, text: "", place: 0, key: "DEVICE_ID", remedy: "DEVICE_ID=ems_001" },
     broken(1, "DEVICE_ID=Pi in the shed", "DEVICE_ID", "quotes"),
     broken(1, "DEVICE_ID=EMS_001", "DEVICE_ID", "DEVICE_ID=ems_001"),
@@ -72,6 +78,13 @@ const FILES: [Broken; 26] = [
     broken(9, "DIVIDER=-2", "DIVIDER", "DIVIDER=2"),
     broken(9, "SAMPLE_INTERVALL=1s", "SAMPLE_INTERVALL", "SAMPLE_INTERVAL="),
     broken(9, "sk_live_Hk2Vt8Qm5Zr0", "", "KEY=value"),
+    broken(5, "SHUNT=100A/100mV", "SHUNT", "100A/75mV"),
+    broken(9, "MAX_LOAD_CURRENT=200", "MAX_LOAD_CURRENT", "up to 109.2 A; set it to that or less"),
+    broken(9, "MAX_CHARGE_CURRENT=110A", "MAX_CHARGE_CURRENT", "a shunt of at most"),
+    broken(9, "EMPTY_SOC=96", "CHARGE_AGAIN_SOC", "lower EMPTY_SOC").at(0),
+    broken(9, "MIN_CHARGE_TEMPERATURE=60", "MIN_CHARGE_TEMPERATURE", "never be charged"),
+    broken(4, "BOARD=x728", "BOARD", "BOARD=geekworm-x728"),
+    broken(4, "BOARD=waveshare-ups-hat-e", "BOARD", "leave BOARD out and set SENSOR"),
 ];
 
 fn start(file: impl AsRef<[u8]>) -> Finished {

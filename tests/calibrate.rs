@@ -21,11 +21,17 @@ struct Site {
 
 impl Site {
     fn new() -> Self {
-        let site = Self { dir: TempDir::new().unwrap(), bus: Bus::new(CHIP) };
+        Self::with(
+            CHIP,
+            "SENSOR=ina226\nSHUNT=100A/75mV\n# by its resistors\nDIVIDER=2\nCHEMISTRY=lfp\nCELLS_SERIES=16",
+        )
+    }
+
+    fn with(control: &str, sensor: &str) -> Self {
+        let site = Self { dir: TempDir::new().unwrap(), bus: Bus::new(control) };
         let text = format!(
             "# The cabin behind the barn\nDEVICE_ID=ems_001\nAPI_TOKEN=sk_0123456789abcdef0123456789abcdef\n\
-             SERVER_URL=ws://127.0.0.1:9\nSENSOR=ina226\nI2C_BUS={}\nSHUNT=100A/75mV\n\
-             # by its resistors\nDIVIDER=2\nCHEMISTRY=lfp\nCELLS_SERIES=16\nCAPACITY_AH=100\n\
+             SERVER_URL=ws://127.0.0.1:9\n{sensor}\nI2C_BUS={}\nCAPACITY_AH=100\n\
              STATE_DIR={folder}\nRUNTIME_DIR={folder}\n",
             site.bus.node().display(),
             folder = site.dir.path().display(),
@@ -105,39 +111,66 @@ fn with_write_the_lines_are_replaced_and_the_daemon_then_measures_what_the_meter
     Bench::new(CHIP, &[pack.as_slice(), &found].concat()).measures((53.2, 3e-3), Some((-40.0, 4e-3)));
 }
 
+const NO_CURRENT: &str = "Is no current flowing, every load and charger disconnected? [y/N] ";
+const VOLTMETER: &str = "Voltmeter at the pack's poles, in V (Enter: leave out): ";
+const CLAMP_METER: &str = "Clamp meter with a load switched on, in A, + = charging (Enter: leave out): ";
+
 #[test]
-fn at_a_terminal_it_asks_for_both_meters_and_an_empty_line_leaves_one_out() {
+fn at_a_terminal_each_answer_is_measured_against_at_once_and_an_empty_line_leaves_one_out() {
     let site = Site::new();
     let before = site.text();
-    let mut terminal = Pty::start(&mut site.calibrate(&[]));
-    terminal.answers("Voltmeter at the pack's poles, in V (Enter: leave out): ", "53,2 volts");
-    terminal.shows("\"53,2 volts\" is no number, for example 53.18");
-    terminal.answers("Voltmeter at the pack's poles, in V (Enter: leave out): ", "53.2");
-    terminal.answers("Clamp meter, in A, + = charging (Enter: leave out): ", "");
+    site.bus.set("chip 0x40 ina226 volts=25.0884 shunt_mv=-0.01");
+    let mut terminal = Pty::start(&mut site.calibrate(&["--write"]));
+    terminal.answers(NO_CURRENT, "y");
+    terminal.shows("offset -0.01");
+    for no_number in ["53,2 volts", "nan", "inf"] {
+        terminal.answers(VOLTMETER, no_number);
+        terminal.shows(&format!("\"{no_number}\" is no number, for example 53.18"));
+    }
+    terminal.answers(VOLTMETER, "53.2");
     terminal.shows("a ratio of 2.1205");
+    // The load is switched on for the clamp meter alone.
+    site.bus.set(CHIP);
+    terminal.answers(CLAMP_METER, "-40");
+    terminal.shows("written into");
+    assert_eq!(terminal.end(), 0);
+    assert_eq!(site.changed_since(&before), ["SHUNT=100A/76.875mV", "DIVIDER=2.1205", "CURRENT_SIGN=normal"]);
+
+    let before = site.text();
+    let mut terminal = Pty::start(&mut site.calibrate(&[]));
+    terminal.answers(NO_CURRENT, "");
+    terminal.answers(VOLTMETER, "53.2");
+    terminal.answers(CLAMP_METER, "");
     terminal.shows("DIVIDER=2.1205");
     assert_eq!(terminal.end(), 0);
     assert!(!terminal.screen().contains("SHUNT="), "{}", terminal.screen());
     assert_eq!(site.text(), before);
+}
 
-    let mut terminal = Pty::start(&mut site.calibrate(&["--write"]));
-    terminal.answers("Voltmeter", "");
-    terminal.answers("Clamp meter", "-40");
-    terminal.shows("written into");
+#[test]
+fn a_chip_that_nobody_has_set_up_yet_is_calibrated_and_not_asked_for_a_current_that_it_cannot_measure() {
+    let site =
+        Site::with("chip 0x48 ads1115 volts=2.4", "SENSOR=ads1115\nDIVIDER=5\nCHEMISTRY=nmc\nCELLS_SERIES=3");
+    let mut terminal = Pty::start(&mut site.calibrate(&[]));
+    terminal.answers(VOLTMETER, "12.24");
+    terminal.shows("DIVIDER=5.1000");
     assert_eq!(terminal.end(), 0);
-    assert_eq!(site.changed_since(&before), ["SHUNT=100A/76.875mV", "CURRENT_SIGN=normal"]);
+    assert!(!terminal.screen().contains("Clamp"), "{}", terminal.screen());
 }
 
 #[test]
 fn without_answers_it_says_so_and_while_the_daemon_reads_the_chip_it_refuses() {
     let site = Site::new();
     let mut terminal = Pty::start(&mut site.calibrate(&[]));
-    terminal.answers("Voltmeter", "");
-    terminal.answers("Clamp meter", "");
+    terminal.answers(NO_CURRENT, "n");
+    terminal.answers(VOLTMETER, "");
+    terminal.answers(CLAMP_METER, "");
     terminal.shows("nothing to calibrate against");
     assert_eq!(terminal.end(), 64);
     let mut terminal = Pty::start(&mut site.calibrate(&["--write"]));
-    terminal.shows("Voltmeter");
+    terminal.answers(NO_CURRENT, "n");
+    terminal.answers(VOLTMETER, "53.2");
+    terminal.shows(CLAMP_METER);
     // End of input.
     terminal.strikes(4);
     terminal.shows("nothing is calibrated");

@@ -159,6 +159,7 @@ fn a_restart_of_each_chip_is_told_and_its_values_go_on() {
         ("0x40", "ina228", 53.2, at_48_v("ina228")),
         ("0x40", "ina238", 53.2, at_48_v("ina238")),
         ("0x36", "max17048", 3.7, [&[("SENSOR", "max17048")], gauge.as_slice()].concat()),
+        ("0x36", "max17040", 3.7, [&[("SENSOR", "max17040")], gauge.as_slice()].concat()),
         ("0x36", "max17043", 3.7, [&[("SENSOR", "max17043")], gauge.as_slice()].concat()),
         ("0x48", "ads1115", 53.2, [at_48_v("ads1115"), divided.to_vec()].concat()),
     ] {
@@ -255,6 +256,9 @@ fn what_a_chip_cannot_measure_is_refused_at_the_start_with_what_to_buy_or_set() 
         ("ina228", vec![("SHUNT", "100A/200mV")], vec!["200.0 mV", "163.84 mV"]),
         ("ina228", vec![("I2C_ADDRESS", "0x36")], vec!["I2C_ADDRESS", "0x40 to 0x4f"]),
         ("hwmon", vec![], vec!["SENSOR_NAME"]),
+        ("hwmon", vec![("SENSOR_NAME", "ina219")], vec!["26 V", "58.4 V", "INA228"]),
+        ("max17048", vec![("CHEMISTRY", "lead_acid"), ("CELLS_SERIES", "1")], vec!["lithium", "INA226"]),
+        ("max17048", vec![("CELLS_SERIES", "1"), ("DIVIDER", "2")], vec!["leave DIVIDER out"]),
     ] {
         let mut settings = at_48_v(sensor);
         for (key, value) in more {

@@ -45,6 +45,37 @@ fn json(finished: Finished) -> Value {
 }
 
 #[test]
+fn the_manual_has_every_subcommand_and_every_exit_status() {
+    let manual = include_str!("../debian/man/ems-edge.8.scd");
+    let help = |words: &[&str]| {
+        let mut command = Command::new(program("ems-edge"));
+        command.env_clear().args(words).arg("--help");
+        run(command).expect_success("--help")
+    };
+    let list = help(&[]);
+    let names =
+        list.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let names: Vec<_> =
+        names.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help").collect();
+    assert!(names.len() > 10, "{list}");
+    for name in names {
+        assert!(
+            manual.contains(&format!("*{name}*")) || manual.contains(&format!("*{name} ")),
+            "{name} is not in it"
+        );
+        let own = help(&[name]);
+        let statuses = own.lines().skip_while(|line| !line.starts_with("Exit status:"));
+        for status in
+            statuses.filter_map(|line| line.trim_start_matches("Exit status:").split_whitespace().next())
+        {
+            if status.bytes().all(|byte| byte.is_ascii_digit()) {
+                assert!(manual.contains(&format!("\n*{status}*\n")), "{name} may end with {status}");
+            }
+        }
+    }
+}
+
+#[test]
 fn every_subcommand_shows_an_example_and_its_exit_statuses() {
     let ask = |words: &[&str]| {
         let mut command = Command::new(program("ems-edge"));
@@ -52,9 +83,20 @@ fn every_subcommand_shows_an_example_and_its_exit_statuses() {
         run(command).expect_success("--help")
     };
     let help = ask(&[]);
-    for name in
-        ["run", "setup", "doctor", "status", "read", "scan", "config", "bundle", "identify", "version"]
-    {
+    for name in [
+        "run",
+        "setup",
+        "doctor",
+        "status",
+        "read",
+        "scan",
+        "calibrate",
+        "config",
+        "bundle",
+        "identify",
+        "version",
+        "replay",
+    ] {
         assert!(help.contains(&format!("\n  {name} ")), "{name} is not listed:\n{help}");
         let own = ask(&[name]);
         assert!(own.contains("Example"), "{name} shows no example:\n{own}");
@@ -69,6 +111,8 @@ fn every_subcommand_shows_an_example_and_its_exit_statuses() {
         &["config", "show"],
         &["bundle"],
         &["identify"],
+        &["calibrate"],
+        &["replay"],
     ] {
         let own = ask(words);
         assert!(own.contains("Exit status: 0") && own.contains("64 "), "{words:?}:\n{own}");

@@ -97,6 +97,27 @@ fn the_live_page_shows_a_voltage_that_changes_each_second_and_recovers_from_loss
 }
 
 #[test]
+fn a_year_of_history_is_drawn_and_a_month_a_day_and_an_hour_of_it_marked_with_the_mouse() {
+    let mut cloud = Cloud::start();
+    cloud.live_through_a_year();
+    let mut browser = drive(&cloud, &cloud.origin(), "history_year.mjs", &[]);
+    for (view, source) in [("year", "hour"), ("month", "minute"), ("day", "raw"), ("hour", "raw")] {
+        let drawn = browser.tells(view);
+        println!("{view}: {drawn}");
+        assert_eq!(drawn["source"], source, "{view}: {drawn}");
+        assert!(drawn["points"].as_u64() > Some(500), "{view}: {drawn}");
+        let covered = drawn["covered"].as_array().unwrap();
+        assert!(
+            covered.len() == 3 && covered.iter().all(|part| part.as_f64() > Some(0.9)),
+            "{view}: the curves do not cover the width: {drawn}"
+        );
+    }
+    assert_eq!(browser.tells("overflow"), 0, "the page is wider than the screen");
+    tells_nothing(&mut browser, "complaints");
+    assert!(browser.wait().success());
+}
+
+#[test]
 fn fifty_devices_that_come_and_go_and_hostile_strings_leave_the_page_right_and_safe() {
     let cloud = Cloud::start();
     let names = [

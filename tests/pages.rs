@@ -63,6 +63,20 @@ fn an_operator_sends_commands_and_sees_alarms_tags_and_the_past_and_an_admin_bri
     is_noted(&cloud.api().get("/api/audit?action=refused").body);
 }
 
+#[test]
+fn every_page_is_operated_with_the_keyboard_alone_and_dialogs_keep_the_focus_and_give_it_back() {
+    let cloud = Cloud::start();
+    let _edge = Edge::start(&Settings::of(cloud.device()).to(cloud.tls(), &cloud.ca_file()));
+    let odd = cloud.add_device("odd_001");
+    let mut browser = Browser::start("keyboard.mjs", &cloud, &[("ODD_TOKEN", &odd.token)]);
+    let stops = browser.tells("stops");
+    assert!(stops.as_u64() > Some(500), "the Tab key has stopped {stops} times on all pages");
+    let wrong = browser.tells("wrong");
+    assert_eq!(wrong, json!([]), "{wrong:#}");
+    assert_eq!(browser.tells("complaints"), json!([]), "the browser complains");
+    assert!(browser.wait().success());
+}
+
 /// As an env file is read, with a sensor that needs no hardware.
 fn settings_of(lines: &str) -> Settings {
     let values: Vec<(&str, &str)> = lines.lines().filter_map(|line| line.split_once('=')).collect();

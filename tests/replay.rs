@@ -113,6 +113,8 @@ fn what_is_no_trace_is_refused_in_a_sentence() {
         (b"time,volts\n", "no column t_s"),
         (b"t_s,v_bat_V,i_bat_A\n", "has no samples"),
         (&vec![0xFF; 300_000], "no column t_s"),
+        (b"t_s;v_bat_V;i_bat_A\n0;52;1\n", "with commas between"),
+        (b"t_s,v_bat_V,i_bat_A,v_bat_V\n0,52,1,26\n", "names v_bat_V twice"),
     ] {
         let output = replay(PACK, trace, &[]);
         let (_, stderr) = texts(&output);
@@ -131,14 +133,40 @@ fn a_pack_that_cannot_be_is_refused_with_the_field() {
         ("0.002", "0", "shunt_ohm"),
         ("3.55", "36", "charge_voltage_per_cell_V"),
         ("\"series\": 16,", "", "series"),
-        ("{", "[", "pack"),
+        ("\"series\": 16,", "\"series\": 16, \"series\": 4,", "duplicate field `series`"),
+        ("16,", "16.5,", "whole number"),
+        ("16,", "true,", "series is true: it must be 1 to 400"),
+        ("16,", "\"16\",", "it must be 1 to 400"),
+        ("100,", "null,", "has no capacity_Ah: it must be 0.1 to 100000"),
+        ("100,", "-5,", "capacity_Ah is -5: it must be 0.1 to 100000"),
+        ("\"ina228\"", "228", "sensor is 228: it must be a word in quotes"),
+        ("{", "[", "is no JSON object"),
+        (PACK, "", "is no JSON object"),
+        ("}", "} x", "is no JSON"),
     ] {
         let output = replay(&PACK.replace(from, to), HEAD.as_bytes(), &[]);
         let (_, stderr) = texts(&output);
         assert!(output.status.code() == Some(65) && stderr.contains(words), "{to}: {stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
     }
     let (_, stderr) = texts(&replay(&PACK.replace("ina228", "acme7"), b"t_s,v_bat_V,i_bat_A\n0,52,1\n", &[]));
     assert!(stderr.contains("acme7 is not known"), "{stderr}");
+}
+
+#[test]
+fn a_pack_as_other_programs_write_it_is_the_same_pack() {
+    let trace = b"t_s,v_bat_V,i_bat_A\n0,52,1\n1,52,1\n";
+    let plain = replay(PACK, trace, &[]);
+    for pack in [
+        PACK.replace("16,", "16.0,"),
+        PACK.replace("\"lfp\"", "\"LFP\""),
+        format!("\u{feff}\n{PACK}\n"),
+        PACK.replace('{', "{\"hidden\": {\"q_true_Ah\": 7}, \"soc_true\": [1], "),
+        PACK.replace("\"divider\": 1.0,", ""),
+    ] {
+        let output = replay(&pack, b"\"t_s\",\"v_bat_V\",\"i_bat_A\"\n0,52,1\n1,52,1\n", &[]);
+        assert!(output.status.success() && output.stdout == plain.stdout, "{pack}: {:?}", texts(&output));
+    }
 }
 
 #[test]

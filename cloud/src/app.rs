@@ -11,6 +11,7 @@ use crate::audit::Refusals;
 use crate::auth::limiter::LoginLimiter;
 use crate::auth::sessions::Sessions;
 use crate::commands::Secrets;
+use crate::damage::Damage;
 use crate::door::events::places::Places;
 use crate::drain::Drain;
 use crate::fleet::Fleet;
@@ -43,6 +44,8 @@ pub struct App {
     pub logins: LoginLimiter,
     /// Refusals that are still to be written down.
     pub refusals: Refusals,
+    /// What the log was told of that the disk has damaged.
+    pub damage: Damage,
     /// Counters.
     pub metrics: Arc<Metrics>,
     /// Origins besides our own whose pages may use a cookie, as `https://host[:port]`.

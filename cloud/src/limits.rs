@@ -84,6 +84,11 @@ impl<K: Hash + Eq + Clone> Seats<K> {
         *count += 1;
         Some(Seat { all: self.0.clone(), of })
     }
+
+    /// Seats that are taken, of all together.
+    pub fn taken(&self) -> usize {
+        self.0.taken.locked().values().sum()
+    }
 }
 
 impl<K: Hash + Eq> Drop for Seat<K> {
@@ -107,8 +112,10 @@ mod tests {
         let seats = Seats::new(2);
         let (first, second) = (seats.take("ada"), seats.take("ada"));
         assert!(first.is_some() && second.is_some() && seats.take("ada").is_none());
-        assert!(seats.take("bob").is_some());
-        drop(first);
+        let other = seats.take("bob");
+        assert!(other.is_some());
+        assert_eq!(seats.taken(), 3);
+        drop((first, other));
         assert!(seats.take("ada").is_some());
         drop(second);
         assert!(seats.0.taken.locked().is_empty());

@@ -12,6 +12,7 @@ use tracing::{debug, error, warn};
 use crate::clock;
 use crate::metrics::Metrics;
 use crate::store::history::hour;
+use crate::store::history::last;
 use crate::store::history::retention::{self, Keep};
 use crate::store::history::sealing::{self, DeviceHour, Plan};
 use crate::store::{Store, StoreError};
@@ -48,7 +49,7 @@ impl Default for Policy {
 /// Looks after the history for as long as the server runs.
 pub async fn keep_watch(store: Store, metrics: Arc<Metrics>, policy: Policy) {
     let pause = (policy.seal_after / 2).clamp(SHORTEST_REST * 10, LONGEST_PAUSE);
-    let mut sealer = Sealer { store, metrics, policy, aside: HashMap::new(), rests: true };
+    let mut sealer = Sealer { store, metrics, policy, aside: HashMap::new(), rests: true, last_kept: false };
     loop {
         sleep(pause).await;
         // A database in trouble must not be tried by those who can wait.
@@ -70,12 +71,14 @@ pub struct Sealer {
     /// Hours that are too large or damaged, and since when that is known.
     aside: HashMap<DeviceHour, Instant>,
     rests: bool,
+    /// Whether the last sample of each block that was there at the start is kept beside it.
+    last_kept: bool,
 }
 
 impl Sealer {
     /// One for a database that nobody else uses.
     pub fn without_rests(store: Store, metrics: Arc<Metrics>, policy: Policy) -> Self {
-        Self { store, metrics, policy, aside: HashMap::new(), rests: false }
+        Self { store, metrics, policy, aside: HashMap::new(), rests: false, last_kept: false }
     }
 
     /// Everything that there is to do now.
@@ -90,6 +93,9 @@ impl Sealer {
         for hour in self.store.read(sealing::unfinished).await? {
             let cleared = self.clear(hour).await;
             self.set_aside_if_rejected(hour, cleared).await?;
+        }
+        if !std::mem::replace(&mut self.last_kept, true) {
+            self.keep_last().await?;
         }
         let quiet = self.quiet();
         // The devices take turns: one with years in its backlog must not hold up the others.
@@ -111,6 +117,21 @@ impl Sealer {
             devices = unfinished;
             if !devices.is_empty() {
                 self.retain().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps the last samples of blocks that have none beside them, so that the next start finds them at once.
+    async fn keep_last(&self) -> Result<(), StoreError> {
+        for hour in self.store.read(last::missing).await? {
+            match self.store.read(move |db| last::of_block(db, hour)).await {
+                Ok(Some(packed)) => self.step(move |db| last::note(db, hour, &packed)).await?,
+                Ok(None) => {}
+                Err(error @ StoreError::Rejected { .. }) => {
+                    error!(device = hour.device, %error, "the last packed sample of a device cannot be read");
+                }
+                Err(error) => return Err(error),
             }
         }
         Ok(())

@@ -31,6 +31,7 @@ use crate::auth::password::Verifier;
 use crate::auth::sessions::{Lifetimes, Sessions};
 use crate::clock;
 use crate::commands::{self, Secrets};
+use crate::damage::Damage;
 use crate::data_dir::DataDir;
 use crate::door::events::places::Places;
 use crate::drain::Drain;
@@ -179,6 +180,7 @@ impl Server {
             secrets: Secrets::default(),
             logins: LoginLimiter::default(),
             refusals: Refusals::default(),
+            damage: Damage::default(),
             metrics,
             allowed_origins: config.allowed_origins,
             limits: Limits::new(&config.maxima),

@@ -14,10 +14,16 @@ export function signed(value: number | undefined, digits: number): string {
   return value !== undefined && value > 0 && Number(text) !== 0 ? `+${text}` : text;
 }
 
+/** The decimals that leave a number with at most `total` digits, and at most `digits`: 53.200, 812.35, 1203.2. */
+export function fitting(value: number | undefined, digits: number, total: number): number {
+  const whole = value === undefined ? 1 : Math.max(1, Math.floor(Math.log10(Math.max(1, Math.abs(value)))) + 1);
+  return Math.max(0, Math.min(digits, total - whole));
+}
+
 /** A power with the unit that keeps it short; signed as {@link signed}. */
 export function power(watts: number | undefined): { value: string; unit: string } {
   if (watts === undefined || Math.abs(watts) < 999.5) return { value: signed(watts, 0), unit: "W" };
-  return { value: signed(watts / 1_000, 2), unit: "kW" };
+  return { value: signed(watts / 1_000, fitting(watts / 1_000, 2, 4)), unit: "kW" };
 }
 
 /** How long ago, in one unit: "< 1 s", "12 s", "5 min", "3 h", "2 d". */

@@ -79,6 +79,27 @@ test("a browser that may notify does so for an alarm that is new, once, and only
   await waitFor(() => expect(shown).toEqual([{ title: "ems_001: Battery low", body: "battery.soc is 12, below 20" }]), PATIENCE);
 });
 
+test("an alarm that is over while the list of all is on its way is shown as over", async () => {
+  listed = [alarm(1)];
+  open();
+  await screen.findByTestId("acknowledge", {}, PATIENCE);
+  const { handler } = server;
+  let answer: (() => void) | undefined;
+  server.handler = (request, response, url) => {
+    if (url.pathname !== "/api/alarms" || url.searchParams.get("state") !== "all") return handler(request, response, url);
+    // Of the time before.
+    const body = { alarms: [alarm(1)] };
+    answer = () => json(response, body);
+  };
+  const asked = server.requests.length;
+  fireEvent.click(screen.getByTestId("alarms-all"));
+  await waitFor(() => expect(server.requests.length).toBeGreaterThan(asked), PATIENCE);
+  server.send({ type: "alarm", payload: { ...alarm(1), cleared_at: new Date().toISOString() } });
+  await waitFor(() => expect(screen.queryByTestId("alarm-banner")).toBeNull(), PATIENCE);
+  answer?.();
+  await waitFor(() => expect(screen.getByTestId("alarm").dataset["over"]).toBe("true"), PATIENCE);
+});
+
 /** A busy machine is slow. */
 const PATIENCE = { timeout: 10_000 };
 

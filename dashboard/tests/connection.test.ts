@@ -73,6 +73,63 @@ test.each([
   expect((last()?.retryAt ?? 0) - since).toBeGreaterThanOrEqual(floorMs);
 });
 
+test.each([
+  ["the server restarts; retry_window=120", 1012, 60_000],
+  ["the server is busy; retry_window=120", 1013, 65_000],
+  ["the server restarts; retry_window=0", 1012, 0],
+  ["retry_window=99999999", 1012, 150_000],
+  ["the server restarts", 1012, 20_000],
+  ["retry_window=120", 4001, 0],
+])("after %j, %i, the first attempt comes within the window that the server has asked for", async (reason, code, waitMs) => {
+  connect({ backoff: { baseMs: 1, random: () => 0.5 } });
+  await vi.waitFor(() => expect(last()?.status).toBe("OPEN"));
+  connection?.spreadReturn(40_000);
+  const since = performance.now();
+  server.last.close(code, reason);
+  await vi.waitFor(() => expect(states.some((state) => state.retryAt !== null)).toBe(true));
+  const wait = (states.find((state) => state.retryAt !== null)?.retryAt ?? 0) - since;
+  expect(Math.abs(wait - waitMs)).toBeLessThan(5_000);
+});
+
+test("a server that is lost without a word is given half a minute at most, and the window is good for one attempt", async () => {
+  connect({ backoff: { baseMs: 1, random: () => 0.5 } });
+  await vi.waitFor(() => expect(last()?.status).toBe("OPEN"));
+  connection?.spreadReturn(300_000);
+  const since = performance.now();
+  server.refuse = true;
+  server.last.terminate();
+  await vi.waitFor(() => expect(last()?.status).toBe("CLOSED"));
+  expect(Math.abs((last()?.retryAt ?? 0) - since - 15_000)).toBeLessThan(5_000);
+  connection?.retryNow();
+  await vi.waitFor(() => expect(last()?.status).toBe("CLOSED"));
+  expect((last()?.retryAt ?? Infinity) - performance.now()).toBeLessThan(1_000);
+});
+
+test("a hundred pages that lose the server together come back over the whole window", async () => {
+  const windowMs = 100_000;
+  const waits: number[] = [];
+  const pages = Array.from({ length: 100 }, (_, i) => {
+    const page = new Connection({
+      url: streamUrl("ems_001", server.url),
+      onText: () => undefined,
+      onState: ({ retryAt }) => retryAt !== null && waits.push(retryAt - performance.now()),
+      // What chance would give on average.
+      backoff: { random: () => i / 100 },
+    });
+    return page;
+  });
+  try {
+    await vi.waitFor(() => expect(server.open).toHaveLength(100));
+    for (const { socket } of server.peers) socket.close(1012, `the server restarts; retry_window=${windowMs / 1_000}`);
+    await vi.waitFor(() => expect(waits).toHaveLength(100));
+    const inTenth = (tenth: number) => waits.filter((wait) => Math.floor((10 * wait) / windowMs) === tenth).length;
+    for (let tenth = 1; tenth < 9; tenth += 1) expect(inTenth(tenth)).toBeGreaterThan(5);
+    expect(Math.max(...waits)).toBeGreaterThan(0.9 * windowMs);
+  } finally {
+    for (const page of pages) page.close();
+  }
+});
+
 test("a wait can be cut short", async () => {
   connect({ backoff: { baseMs: 60_000, capMs: 60_000, random: () => 1 } });
   await vi.waitFor(() => expect(last()?.status).toBe("OPEN"));

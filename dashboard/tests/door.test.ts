@@ -41,6 +41,18 @@ function hide(hidden: boolean): void {
 
 const turn = (ms: number) => new Promise((done) => setTimeout(done, ms));
 
+test("a door whose server is lost comes back within the window that the greeting has asked for", async () => {
+  server.retryWindowS = 20;
+  open({ backoff: { baseMs: 1, random: () => 0.5 } });
+  listen("fleet");
+  await joined("fleet");
+  server.last.terminate();
+  await vi.waitFor(() => expect(door.getState().retryAt).not.toBeNull());
+  const wait = (door.getState().retryAt ?? 0) - performance.now();
+  expect(wait).toBeGreaterThan(5_000);
+  expect(wait).toBeLessThanOrEqual(10_000);
+});
+
 test("a hundred rooms are joined over one socket, in one message", async () => {
   open();
   for (let i = 0; i < 100; i += 1) listen(`device/ems_${i}`);
@@ -163,7 +175,7 @@ test("on a line whose answers take their time, a socket is given longer, and sta
 }, 30_000);
 
 test("after a silence the new socket is measured at once, so that the next silence is told as soon", async () => {
-  open({ quietMs: 3_600_000, answerMs: 100 });
+  open({ quietMs: 3_600_000, answerMs: 500 });
   listen("fleet");
   await joined("fleet");
   server.pongs = false;
@@ -179,7 +191,7 @@ test("after a silence the new socket is measured at once, so that the next silen
 }, 30_000);
 
 test("after a sleep a dead socket is replaced, though the monotonic clock stood still", async () => {
-  open({ quietMs: 3_600_000, answerMs: 100 });
+  open({ quietMs: 3_600_000, answerMs: 500 });
   listen("fleet");
   await joined("fleet");
   server.pongs = false;

@@ -11,6 +11,7 @@ const row = (id: string, change: Partial<FleetRow> = {}): FleetRow => ({
   device_id: id,
   connected: true,
   status: "online",
+  since: "2026-02-03T12:00:00Z",
   error_flags: [],
   alarms: 0,
   unacknowledged: 0,
@@ -82,7 +83,7 @@ test("rows of a wrong form do not hide the others", async () => {
   server.onJoin = () => [snapshot([...odd, row("a")])];
   leave = store.subscribe(() => undefined);
   await vi.waitFor(() => expect(ids()).toEqual(["a", "odd"]));
-  expect(store.getSnapshot().rows.get("odd")).toEqual(row("odd", { connected: false, status: "offline" }));
+  expect(store.getSnapshot().rows.get("odd")).toEqual(row("odd", { connected: false, status: "offline", since: "" }));
 });
 
 const view = (change: Partial<View> = {}): View => ({

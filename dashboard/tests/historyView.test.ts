@@ -1,5 +1,6 @@
 import { expect, test, vi } from "vitest";
 import { toHistory } from "../src/api/history";
+import { withEnds, withInterval } from "../src/pages/history/interval";
 import { energyBars, energyText, fieldTable, withGaps } from "../src/pages/history/tables";
 import { boundsOf, clampSpan, formatView, moved, parseView, type View } from "../src/pages/history/view";
 
@@ -45,6 +46,21 @@ test("a bucket that is not there breaks the curve", () => {
   const [times, values] = withGaps({ at: [0, 60_000, 240_000], stepMs: 60_000 }, [[1, 2, 3]]);
   expect(times).toEqual([30, 90, 150, 270]);
   expect(values).toEqual([1, 2, null, 3]);
+});
+
+const column = (...values: (number | null)[]) => ({ min: values, mean: values, max: values });
+
+test("around a state of charge is all that it may have been, where the device tells it", () => {
+  const told = history("a", [0, 60_000, 120_000]);
+  const series = new Map([
+    ["battery.soc", { ...column(50, 51, null), min: [49, 50, null], max: [51, 52, null] }],
+    ["battery.soc_low", column(20, null, null)],
+    ["battery.soc_high", column(90, null, null)],
+  ]);
+  expect(withInterval({ ...told, series }).series.get("battery.soc")).toEqual({ min: [20, 50, null], mean: [50, 51, null], max: [90, 52, null] });
+  expect(withInterval(told).series).toEqual(told.series);
+  expect(withEnds(["battery.soc"])).toHaveLength(3);
+  expect(withEnds(["battery.power"])).toEqual(["battery.power"]);
 });
 
 test("two devices share one axis, and neither breaks the other's curve", () => {

@@ -15,8 +15,9 @@ test("a restriction to devices is a list with commas or spaces; nothing means al
 
 test("a rule is told in words, with where its alarm is over", () => {
   const rule = { id: 1, name: "", deviceId: null, kind: "below", field: "battery.soc", threshold: 20, hysteresis: 2.1, forS: 300, severity: "error" } as const;
-  expect(ruleWords(rule)).toBe("battery.soc is below 20 for 5 min, over at 22.1");
-  expect(ruleWords({ ...rule, kind: "above", hysteresis: 0, forS: 0 })).toBe("battery.soc is above 20");
+  expect(ruleWords(rule)).toBe("State of charge below 20 % for 5 min, over at 22.1 %");
+  expect(ruleWords({ ...rule, kind: "above", hysteresis: 0, forS: 0 })).toBe("State of charge above 20 %");
+  expect(ruleWords({ ...rule, field: "battery.cells", hysteresis: 0, forS: 0 })).toBe("battery.cells below 20");
   expect(ruleWords({ ...rule, kind: "offline" })).toBe("the device is offline for 5 min");
   expect(ruleWords({ ...rule, kind: null })).toContain("does not know");
 });

@@ -22,6 +22,8 @@ export class TestServer {
   refuse = false;
   /** Greets whoever opens the event door, as the server does with a good cookie. */
   greets = true;
+  /** What it asks for in the greeting: over which time pages shall come back, s. */
+  retryWindowS = 0;
   /** Answers a ping at the event door. */
   pongs = true;
   /** Answers a ping that much later, ms; 0 as `pongs` says. */
@@ -78,7 +80,7 @@ export class TestServer {
   /** The event door, as far as the page uses it. */
   private attend(socket: WebSocket): void {
     const tell = (type: string, payload: object) => socket.send(JSON.stringify({ type, payload }));
-    if (this.greets) tell("system.connection", { connection_id: "c1", server_time: new Date().toISOString(), rooms: [] });
+    if (this.greets) tell("system.connection", { connection_id: "c1", server_time: new Date().toISOString(), rooms: [], retry_window_s: this.retryWindowS });
     socket.on("message", (data: Buffer) => {
       const { type, payload } = JSON.parse(data.toString()) as { type: string; payload: Record<string, unknown> };
       if (type === "ping") this.pings += 1;

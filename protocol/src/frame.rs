@@ -111,15 +111,31 @@ pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, ErrorMessage> {
     })
 }
 
+/// The outer object of a typed message, as it is written.
+#[derive(Serialize)]
+struct Outgoing<'a, T> {
+    r#type: &'a str,
+    payload: &'a T,
+}
+
 /// A typed message as text.
 pub fn encode<T: Serialize>(kind: &str, payload: &T) -> String {
-    #[derive(Serialize)]
-    struct Outgoing<'a, T> {
-        r#type: &'a str,
-        payload: &'a T,
-    }
+    text_of(&Outgoing { r#type: kind, payload }, 128)
+}
+
+/// As [`encode`], with room for so many bytes from the start.
+pub(crate) fn encode_sized<T: Serialize>(kind: &str, payload: &T, room: usize) -> String {
+    text_of(&Outgoing { r#type: kind, payload }, room)
+}
+
+/// `value` as JSON, in a string that has room for so many bytes from the start.
+pub(crate) fn text_of<T: Serialize>(value: &T, room: usize) -> String {
+    let mut bytes = Vec::with_capacity(room);
     // Our own types have string keys and finite numbers (serde_json writes others as null): this cannot fail.
-    serde_json::to_string(&Outgoing { r#type: kind, payload }).unwrap_or_default()
+    match serde_json::to_writer(&mut bytes, value) {
+        Ok(()) => String::from_utf8(bytes).unwrap_or_default(),
+        Err(_) => String::new(),
+    }
 }
 
 /// Serde would read a struct from a JSON array too.
@@ -151,6 +167,21 @@ mod tests {
         let envelope = Envelope::parse(r#"{"type":"telemetry","payload":{"a":1},"more":2}"#).unwrap();
         assert_eq!((envelope.kind.as_ref(), envelope.payload_text()), ("telemetry", r#"{"a":1}"#));
         assert_eq!(Envelope::parse(r#"{"type":"ping"}"#).unwrap().payload_text(), "{}");
+    }
+
+    #[test]
+    fn a_sample_writes_itself_as_any_message_is_written_whatever_its_length() {
+        for extra in [0, 3000] {
+            let text = format!(
+                r#"{{"device_id":"a","timestamp":"2026-02-03T12:00:00Z","battery":{{"voltage":53.2,"soc":1.5}},"more":"ä{}"}}"#,
+                "x".repeat(extra)
+            );
+            let sample = parse::<Telemetry>(&text).unwrap();
+            assert_eq!(sample.frame(), encode(kind::TELEMETRY, &sample));
+            assert_eq!(sample.text(), serde_json::to_string(&sample).unwrap());
+            let frame = sample.frame();
+            assert_eq!(Envelope::parse(&frame).unwrap().payload::<Telemetry>().unwrap(), sample);
+        }
     }
 
     #[test]

@@ -2,11 +2,13 @@
 //!
 //! Units are SI and named at each field. `current` and `power` of a battery are positive while it charges.
 
+mod alarm;
 mod close;
 mod command;
 mod device;
 mod device_id;
 mod error;
+mod fleet;
 mod frame;
 pub mod limits;
 mod ranges;
@@ -17,11 +19,13 @@ mod typescript;
 mod uwb;
 mod validate;
 
+pub use alarm::{Alarm, AlarmKind, AlarmRule};
 pub use close::{CloseCode, retry_window, with_retry_window};
 pub use command::{Command, CommandAck, CommandStatus, ReasonCode};
 pub use device::{DeviceEvent, Heartbeat, Hello, Severity, TelemetryAck, TelemetryBatch, Welcome};
 pub use device_id::{DeviceId, InvalidDeviceId};
 pub use error::{ErrorCode, ErrorMessage};
+pub use fleet::{FleetRow, Presence, Spark};
 pub use frame::{Envelope, SUBPROTOCOL, encode, kind, parse};
 pub use ranges::SeqRanges;
 pub use telemetry::{

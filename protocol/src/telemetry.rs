@@ -3,10 +3,13 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::frame::{encode_sized, kind, text_of};
 use crate::{DeviceId, Timestamp};
 
 /// The version of the telemetry object that this crate writes.
 pub const VERSION: u8 = 1;
+/// A sample as text is shorter, as `ems-edge` sends it.
+const USUAL_BYTES: usize = 1024;
 
 /// The `error_flags` that say why a sample has no values.
 pub mod flag {
@@ -283,6 +286,21 @@ impl Telemetry {
             load: None,
             extra: Map::new(),
         }
+    }
+
+    /// This sample as a typed message.
+    ///
+    /// Not the generic [`encode`](crate::encode), which is compiled where it is called: on a device, whose program is built
+    /// for size, that is a quarter of what a sample costs.
+    #[inline(never)]
+    pub fn frame(&self) -> String {
+        encode_sized(kind::TELEMETRY, self, USUAL_BYTES)
+    }
+
+    /// This sample as the bare object of plain mode; see [`Self::frame`].
+    #[inline(never)]
+    pub fn text(&self) -> String {
+        text_of(self, USUAL_BYTES)
     }
 
     /// Whether voltage or state of charge is missing (a reading that failed).

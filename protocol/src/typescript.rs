@@ -7,9 +7,9 @@ use std::{env, fs};
 use ts_rs::{Config, TS};
 
 use crate::{
-    Battery, ClockQuality, CommandStatus, DeviceEvent, DeviceId, ErrorCode, ErrorMessage, Grid, Heartbeat,
-    Mode, Point, PowerMeter, ReasonCode, Severity, State, SystemStatus, Telemetry, Timestamp, UwbDevice,
-    UwbDeviceList, UwbLocation,
+    Alarm, AlarmKind, AlarmRule, Battery, ClockQuality, CommandStatus, DeviceEvent, DeviceId, ErrorCode,
+    ErrorMessage, FleetRow, Grid, Heartbeat, Mode, Point, PowerMeter, Presence, ReasonCode, Severity, Spark,
+    State, SystemStatus, Telemetry, Timestamp, UwbDevice, UwbDeviceList, UwbLocation,
 };
 
 /// Where the page takes them from.
@@ -53,6 +53,12 @@ fn typescript() -> String {
     add::<Severity>(&mut text, &config);
     add::<DeviceEvent>(&mut text, &config);
     add::<Heartbeat>(&mut text, &config);
+    add::<Presence>(&mut text, &config);
+    add::<FleetRow<'_>>(&mut text, &config);
+    add::<Spark>(&mut text, &config);
+    add::<AlarmKind>(&mut text, &config);
+    add::<AlarmRule>(&mut text, &config);
+    add::<Alarm>(&mut text, &config);
     add::<CommandStatus>(&mut text, &config);
     add::<ReasonCode>(&mut text, &config);
     add::<ErrorCode>(&mut text, &config);

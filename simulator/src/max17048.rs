@@ -16,6 +16,8 @@ const STATUS: u8 = 0x1A;
 const COMMAND: u8 = 0xFE;
 
 const CONFIG_AT_POWER_ON: u16 = 0x971C;
+/// Without an alert threshold.
+const CONFIG_OF_MAX17040: u16 = 0x9700;
 /// RI: the chip has started since somebody cleared this.
 const RESET_INDICATOR: u16 = 1 << 8;
 const POWER_ON_RESET: u16 = 0x5400;
@@ -44,6 +46,11 @@ impl Max17048 {
     /// A MAX17043, converting by `clock`.
     pub fn max17043(terminals: Terminals, clock: Clock) -> Self {
         Self::powered(0x0003, Duration::from_millis(500), terminals, clock)
+    }
+
+    /// A MAX17040, converting by `clock`.
+    pub fn max17040(terminals: Terminals, clock: Clock) -> Self {
+        Self::powered(0x0002, Duration::from_millis(500), terminals, clock)
     }
 
     /// Answers `version` at 0x08, as another chip does.
@@ -86,7 +93,7 @@ impl GaugeRegisters {
 
 impl Registers for GaugeRegisters {
     fn power_on(&mut self) {
-        self.config = CONFIG_AT_POWER_ON;
+        self.config = if self.version == 0x0002 { CONFIG_OF_MAX17040 } else { CONFIG_AT_POWER_ON };
         self.status = RESET_INDICATOR;
         (self.millivolts, self.fine) = (0, 0);
         self.inputs.restart(Mode::Continuous(self.period));

@@ -127,7 +127,7 @@ impl Battery {
         let seen = Observation {
             cell_volts,
             amps: current,
-            celsius: temperature,
+            celsius: temperature.filter(|celsius| celsius.is_finite()),
             estimate,
             is_full: self.soc.is_full(),
             answers: matches!(self.response.judge(&pack), Response::Unknown | Response::Plausible { .. }),
@@ -232,6 +232,7 @@ impl Battery {
         if is_first {
             self.meter = meter;
             self.protection.restore(kept);
+            self.verdict = self.protection.gap(0.0);
         }
         self.counts |= counts;
         self.soc.was_off(off);

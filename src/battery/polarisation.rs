@@ -16,6 +16,9 @@ const UNSEEN_C_RATE: f64 = 0.05;
 const NOTHING: f64 = 0.002;
 /// The smallest step of the current that tells the resistance, as a multiple of the capacity per hour.
 const STEP_C_RATE: f64 = 0.04;
+/// Diffusion slows down more in the cold than the resistance grows, part of which is metal; and no more than so many times at −5 °C.
+const COLDER: f64 = 1.25;
+const MOST_SLUGGISH: f64 = 3.5;
 /// The longest time between the readings before and after a step, in s.
 const STEP_SECONDS: f64 = 10.5;
 /// Steps until the learned resistance is believed, and until it is averaged over so many.
@@ -37,7 +40,7 @@ impl Cell {
     pub(super) fn of(chemistry: Chemistry) -> Self {
         match chemistry {
             Chemistry::Lfp => Self { ohmic: (0.050, 0.15, 1.00), ahead: 14.0, doubt: 0.018 },
-            Chemistry::Nmc => Self { ohmic: (0.070, 0.20, 1.20), ahead: 16.0, doubt: 0.013 },
+            Chemistry::Nmc => Self { ohmic: (0.070, 0.20, 1.20), ahead: 21.0, doubt: 0.013 },
             Chemistry::LeadAcid => Self { ohmic: (0.040, 0.15, 1.00), ahead: 10.0, doubt: 0.012 },
         }
     }
@@ -144,7 +147,11 @@ impl Polarisation {
     /// How many times colder cells answer, as their resistance tells; 1 while warm.
     pub(super) fn sluggishness(&self, chemistry: Chemistry) -> f64 {
         let usual = Cell::of(chemistry).ohmic.1;
-        if self.steps < ENOUGH_STEPS { 2.0 } else { (self.ohmic / usual).clamp(1.0, 4.0) }
+        if self.steps < ENOUGH_STEPS {
+            2.0
+        } else {
+            (self.ohmic / usual).powf(COLDER).clamp(1.0, MOST_SLUGGISH)
+        }
     }
 
     fn learn(&mut self, chemistry: Chemistry, volts: f64, c_rate: f64) {

@@ -9,7 +9,7 @@ use clap::Args;
 use super::output::{complain, say};
 use super::{EX_CONFIG, EX_UNAVAILABLE, EX_USAGE, IN_TROUBLE};
 use crate::config::{self, KEYS};
-use crate::sensor::{CurrentSign, Reading, Wiring, calibration, look};
+use crate::sensor::{CurrentSign, Reading, Wiring, calibration, measure};
 use crate::status::running_below;
 
 /// What was asked for.
@@ -49,7 +49,7 @@ Exit status: 0   found
              78  the configuration cannot be used";
 
 /// The chip is read so often, so many ms apart.
-const LOOKS: u32 = 9;
+const READINGS: u32 = 9;
 const PAUSE_MS: u32 = 400;
 /// Between the least and the greatest reading, as part of their mean.
 const STEADY_VOLTS: f64 = 0.005;
@@ -69,25 +69,14 @@ pub(super) fn calibrate(options: &Options) -> ExitCode {
         complain("the running daemon uses the chip: systemctl stop ems-edge first");
         return ExitCode::from(EX_UNAVAILABLE);
     }
-    let steps = match steps(options) {
-        Ok(steps) => steps,
-        Err(why) => {
-            complain(why);
-            return ExitCode::from(EX_USAGE);
-        }
-    };
     let mut found = Vec::new();
-    for step in steps {
-        match step.find(&wiring) {
-            Ok((words, mut settings)) => {
-                say(&format!("{words}\n"));
-                found.append(&mut settings);
-            }
-            Err(why) => {
-                complain(&why);
-                return ExitCode::from(IN_TROUBLE);
-            }
-        }
+    let outcome = match given(options) {
+        steps if !steps.is_empty() => steps.into_iter().try_for_each(|step| take(step, &wiring, &mut found)),
+        _ => guide(&wiring, &mut found),
+    };
+    if let Err((code, why)) = outcome {
+        complain(&why);
+        return ExitCode::from(code);
     }
     let Some(path) = loaded.path.filter(|_| options.write && !found.is_empty()) else {
         for (key, value) in &found {
@@ -115,32 +104,59 @@ enum Step {
     Amps(f64),
 }
 
-/// By the arguments, else by asking.
-fn steps(options: &Options) -> Result<Vec<Step>, &'static str> {
+/// An exit status and a sentence.
+type Refusal = (u8, String);
+
+/// What the arguments ask for.
+fn given(options: &Options) -> Vec<Step> {
     let zero = options.zero.then_some(Step::Zero);
-    let given = [zero, options.volts.map(Step::Volts), options.amps.map(Step::Amps)];
-    let given: Vec<_> = given.into_iter().flatten().collect();
-    if !given.is_empty() {
-        return Ok(given);
-    }
+    [zero, options.volts.map(Step::Volts), options.amps.map(Step::Amps)].into_iter().flatten().collect()
+}
+
+/// Calibrates, says what was found, and notes what is to be set.
+fn take(step: Step, wiring: &Wiring, found: &mut Vec<(&'static str, String)>) -> Result<(), Refusal> {
+    let (words, mut settings) = step.find(wiring).map_err(|why| (IN_TROUBLE, why))?;
+    say(&format!("{words}\n"));
+    found.append(&mut settings);
+    Ok(())
+}
+
+/// Asks at the terminal, one step after the other: what a meter shows is only true now.
+fn guide(wiring: &Wiring, found: &mut Vec<(&'static str, String)>) -> Result<(), Refusal> {
     if !std::io::stdin().is_terminal() {
-        return Err("nobody can be asked here: give --zero, --volts or --amps");
+        return Err((EX_USAGE, "nobody can be asked here: give --zero, --volts or --amps".to_owned()));
     }
-    let questions = [
-        ("Voltmeter at the pack's poles, in V (Enter: leave out): ", "53.18", Step::Volts as fn(f64) -> Step),
-        ("Clamp meter, in A, + = charging (Enter: leave out): ", "-42.5", Step::Amps),
-    ];
-    let mut steps = Vec::new();
+    let left = || (EX_USAGE, "left: nothing is calibrated".to_owned());
+    let mut steps = 0;
+    if wiring.measures_current() && super::setup::agrees(NO_CURRENT).ok_or_else(left)? {
+        take(Step::Zero, wiring, found)?;
+        steps += 1;
+    }
+    let questions =
+        [(VOLTMETER, "53.18", Step::Volts as fn(f64) -> Step), (CLAMP_METER, "-42.5", Step::Amps)];
     for (question, example, step) in questions {
+        if question == CLAMP_METER && !wiring.measures_current() {
+            continue;
+        }
         match ask(question, example) {
-            Typed::Number(number) => steps.push(step(number)),
+            Typed::Number(number) => {
+                take(step(number), wiring, found)?;
+                steps += 1;
+            }
             Typed::Nothing => {}
             // Who has left does not answer the next question either.
-            Typed::End => return Err("left: nothing is calibrated"),
+            Typed::End => return Err(left()),
         }
     }
-    if steps.is_empty() { Err("nothing to calibrate against: no meter was read") } else { Ok(steps) }
+    if steps == 0 {
+        return Err((EX_USAGE, "nothing to calibrate against: no meter was read".to_owned()));
+    }
+    Ok(())
 }
+
+const NO_CURRENT: &str = "Is no current flowing, every load and charger disconnected?";
+const VOLTMETER: &str = "Voltmeter at the pack's poles, in V (Enter: leave out): ";
+const CLAMP_METER: &str = "Clamp meter with a load switched on, in A, + = charging (Enter: leave out): ";
 
 /// What somebody types.
 enum Typed {
@@ -157,9 +173,9 @@ fn ask(question: &str, example: &str) -> Typed {
         if typed.is_empty() {
             return Typed::Nothing;
         }
-        match typed.parse() {
-            Ok(number) => return Typed::Number(number),
-            Err(_) => say(&format!("  \"{typed}\" is no number, for example {example}\n")),
+        match typed.parse::<f64>() {
+            Ok(number) if number.is_finite() => return Typed::Number(number),
+            _ => say(&format!("  \"{typed}\" is no number, for example {example}\n")),
         }
     }
 }
@@ -203,8 +219,7 @@ impl Step {
 }
 
 fn readings(wiring: &Wiring) -> Result<Vec<Reading>, String> {
-    let looks = look(wiring, LOOKS, PAUSE_MS).map_err(|error| error.to_string())?;
-    looks.iter().map(|registers| registers.reading(wiring).map_err(|error| error.to_string())).collect()
+    measure(wiring, READINGS, PAUSE_MS).map_err(|error| error.to_string())
 }
 
 /// The mean, if all are near it.

@@ -4,7 +4,7 @@ mod fixed;
 mod rows;
 mod sidecar;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -27,17 +27,26 @@ const NAMED: u64 = 10;
 const BUFFER_BYTES: usize = 256 * 1024;
 
 pub(super) const HELP: &str = "\
-TRACE is a CSV file, or - for standard input, with a line of column names; t_s (s), v_bat_V (V) and i_bat_A (A, positive
-while charging) are read, other columns are passed over. Standard output gets t_s,soc_est,soc_low,soc_high,synced: one
-row a sample. A row that cannot be used is named on standard error and counts as a gap; the exit code is then 65.
+Example: ems-edge replay --pack pack.json --initial-soc 80 samples.csv > estimate.csv
 
-Example: ems-edge replay --pack pack.json --initial-soc 80 samples.csv > estimate.csv";
+TRACE is a CSV file with a line of column names, or - for standard input. t_s (s), v_bat_V (V)
+and i_bat_A (A, positive while charging) are read, other columns are passed over. Standard
+output gets t_s,soc_est,soc_low,soc_high,synced: one row a sample. A row that cannot be used is
+named on standard error and counts as a gap.
+
+SIDECAR has chemistry (lfp, nmc, lead_acid), series, capacity_Ah, sensor, shunt_ohm, divider
+(1 without one) and charge_voltage_per_cell_V; other fields are passed over.
+
+Exit status: 0   every row was used
+             64  wrong arguments
+             65  the pack, or a row of the trace, cannot be used: why
+             66  a file cannot be read
+             74  the estimate cannot be written";
 
 /// Options of `ems-edge replay`.
 #[derive(Debug, Args)]
 pub(super) struct Options {
-    /// The pack: JSON with `chemistry`, `series`, `capacity_Ah`, `sensor`, `shunt_ohm`, `divider` and
-    /// `charge_voltage_per_cell_V`.
+    /// The pack: a JSON object, whose fields are named below.
     #[arg(long, value_name = "SIDECAR.json")]
     pack: PathBuf,
     /// State of charge at the beginning, 0 to 100 [default: not known].
@@ -62,9 +71,13 @@ pub(super) fn replay(options: &Options) -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), Failure> {
-    let (setup, doubt) = sidecar::read(&options.pack).map_err(|words| Failure(EX_DATAERR, words))?;
+    let pack = options.pack.display();
+    let text = fs::read(&options.pack)
+        .map_err(|error| Failure(EX_NOINPUT, format!("cannot read the pack {pack}: {error}")))?;
+    let (setup, doubt) =
+        sidecar::read(&text).map_err(|why| Failure(EX_DATAERR, format!("the pack {pack}: {why}")))?;
     if let Some(doubt) = doubt {
-        drop(writeln!(io::stderr(), "ems-edge replay: {doubt}"));
+        drop(writeln!(io::stderr(), "ems-edge replay: the pack {pack}: {doubt}"));
     }
     let mut estimator = StateOfCharge::new(setup);
     if let Some(soc) = options.initial_soc {

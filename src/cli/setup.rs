@@ -89,6 +89,11 @@ pub(super) fn ask(question: &str) -> Option<String> {
     terminal::ask(question)
 }
 
+/// Asks a question whose answer is yes or no; `None` at the end of the input.
+pub(super) fn agrees(question: &str) -> Option<bool> {
+    terminal::agrees(question)
+}
+
 /// An exit status and a sentence.
 type Refusal = (u8, String);
 

@@ -59,24 +59,42 @@ pub const BOARDS: [Board; 10] = [
     },
 ];
 
+/// Boards that are asked for and have no chip that is read here: their names, and why.
+const OTHERS: [(&str, &str); 1] = [(
+    "waveshare-ups-hat-e",
+    "that board measures with a microcontroller of its own at 0x2d, which is not read; put an INA219 or INA226 of yours at \
+     the battery, leave BOARD out and set SENSOR",
+)];
+/// How alike two names are, from 0 to 1, for one to be a slip of the other.
+const ALIKE: f64 = 0.93;
+
 /// The value of `BOARD`.
 pub(super) fn parse(text: &str) -> Result<Option<Board>, Refusal> {
     if text.is_empty() {
         return Ok(None);
     }
-    let found = BOARDS.iter().find(|board| text.eq_ignore_ascii_case(board.name));
-    found.map(|board| Some(*board)).ok_or_else(|| {
-        let alike = |board: &&Board| strsim::jaro(text, board.name);
-        let nearest = BOARDS.iter().max_by(|a, b| alike(a).total_cmp(&alike(b)));
-        let names: Vec<_> = BOARDS.iter().map(|board| board.name).collect();
-        Refusal {
-            why: format!(
-                "expected one of {}; for another board leave BOARD out and set SENSOR",
-                names.join(", ")
-            ),
-            write: nearest.map(|board| board.name.to_owned()),
-        }
-    })
+    let text = text.to_ascii_lowercase();
+    if let Some(board) = BOARDS.iter().find(|board| board.name == text) {
+        return Ok(Some(*board));
+    }
+    if let Some((_, why)) = OTHERS.iter().find(|(name, _)| *name == text) {
+        return Err(Refusal::write(*why, ""));
+    }
+    let names: Vec<_> = BOARDS.iter().map(|board| board.name).collect();
+    let why =
+        format!("expected one of {}; for another board leave BOARD out and set SENSOR", names.join(", "));
+    // `x728` without its maker, or a slip.
+    let meant =
+        BOARDS.iter().find(|board| board.name.split_once('-').is_some_and(|(_, model)| model == text));
+    let alike = |board: &&Board| strsim::jaro(&text, board.name);
+    let nearest =
+        BOARDS.iter().max_by(|a, b| alike(a).total_cmp(&alike(b))).filter(|board| alike(board) >= ALIKE);
+    Err(Refusal::write(why, meant.or(nearest).map_or("", |board| board.name)))
+}
+
+/// Whether some board sets this key.
+pub(super) fn any_sets(key: &str) -> bool {
+    BOARDS.iter().any(|board| board.sets(key))
 }
 
 /// What holds for `key` where the file says nothing, on this board and with this chip.
@@ -110,10 +128,13 @@ mod tests {
     #[test]
     fn a_slip_gets_the_nearest_board() {
         assert_eq!(parse("Waveshare-UPS-HAT-B").unwrap().unwrap().name, "waveshare-ups-hat-b");
-        assert_eq!(
-            parse("waveshare-ups-hat-e").unwrap_err().write.as_deref().map(|name| &name[..17]),
-            Some("waveshare-ups-hat")
-        );
+        for (text, nearest) in
+            [("waveshare-ups-hatb", "waveshare-ups-hat-b"), ("x1201", "geekworm-x1201"), ("pijuice", "")]
+        {
+            assert_eq!(parse(text).unwrap_err().write.as_deref(), Some(nearest));
+        }
+        let other = parse("Waveshare-UPS-HAT-E").unwrap_err();
+        assert!(other.why.contains("0x2d") && other.write.as_deref() == Some(""), "{other:?}");
         assert_eq!(parse("").unwrap(), None);
     }
 }

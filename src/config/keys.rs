@@ -230,7 +230,7 @@ keys! {
     /// The largest load in A; three times the rated capacity in an hour without it.
     max_load_current: Option<f64> = values::limit_current, Key {
         name: "MAX_LOAD_CURRENT",
-        example: "150",
+        example: "100",
         need: Need::Default(""),
         ..Key::BLANK
     };

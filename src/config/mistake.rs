@@ -44,7 +44,7 @@ pub enum Place {
 pub(super) struct Refusal {
     /// What was expected, as a clause.
     pub(super) why: String,
-    /// A value to write instead, if there is a better one than the key's example.
+    /// A value to write instead, if there is a better one than the key's example; empty if there is none at all.
     pub(super) write: Option<String>,
 }
 
@@ -109,12 +109,11 @@ impl Mistake {
     pub(super) fn of_value(place: Place, key: &Key, value: &str, refusal: &Refusal) -> Self {
         let name = key.name;
         let value = if is_showable(key, value) { format!("={}", quoted(value)) } else { String::new() };
-        let write = refusal.write.as_deref().unwrap_or(key.example);
-        Self {
-            place,
-            key: Some(name),
-            text: format!("{name}{value}: {}; write e.g. {name}={write}", refusal.why),
-        }
+        let write = match refusal.example(key) {
+            "" => String::new(),
+            write => format!("; write e.g. {name}={write}"),
+        };
+        Self { place, key: Some(name), text: format!("{name}{value}: {}{write}", refusal.why) }
     }
 }
 
@@ -142,6 +141,11 @@ impl<S: Into<String>> From<S> for Refusal {
 }
 
 impl Refusal {
+    /// What to write instead, if anything.
+    pub(super) fn example<'a>(&'a self, key: &'a Key) -> &'a str {
+        self.write.as_deref().unwrap_or(key.example)
+    }
+
     /// With a remedy that fits better than the key's example.
     pub(super) fn write(why: impl Into<String>, write: impl Into<String>) -> Self {
         Self { why: why.into(), write: Some(write.into()) }

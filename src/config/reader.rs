@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::board;
 use super::file::Found;
+use super::keys::{KEYS, entry};
 use super::mistake::{Mistake, Mistakes, Place, Refusal};
 use super::overrides::Values;
 use super::settings::{Given, Report, Settings};
@@ -79,11 +80,21 @@ impl<'a> Reader<'a> {
 
     /// Notes that `key` does not fit the others; the sentence holds the remedy.
     pub(super) fn refuse(&mut self, key: &'static Key, sentence: &str) {
-        let place = match self.settings.given(key) {
-            Given::Value(_, place) => place.clone(),
-            Given::Broken | Given::Nothing => self.place_of_the_missing(),
+        let place_of = |key| match self.settings.given(key) {
+            Given::Value(_, place) => Some(place.clone()),
+            Given::Broken | Given::Nothing => None,
         };
+        let of_board =
+            || place_of(&entry::board).filter(|_| self.settings.board().is_some_and(|b| b.sets(key.name)));
+        let place = place_of(key).or_else(of_board).unwrap_or_else(|| self.place_of_the_missing());
         self.report.mistake(place, Some(key), format!("{}: {sentence}", key.name));
+    }
+
+    /// [`Self::refuse`] by the key's name.
+    pub(super) fn refuse_named(&mut self, name: &str, sentence: &str) {
+        if let Some(key) = KEYS.iter().find(|key| key.name == name) {
+            self.refuse(key, sentence);
+        }
     }
 
     /// The file that was read and the warnings, if nothing is wrong.
@@ -107,7 +118,8 @@ impl<'a> Reader<'a> {
             Need::BySensor { simulated, .. } if sensor == Some(SensorKind::Simulated) => Some(simulated),
             Need::BySensor { chip, .. } => chip,
         };
-        if default.is_none() {
+        // Of a board that is not known nobody can say what it would have set.
+        if default.is_none() && !(board::any_sets(key.name) && self.settings.names_unknown_board()) {
             self.note_missing(key);
         }
         default.map(str::to_owned)

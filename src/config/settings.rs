@@ -96,6 +96,15 @@ impl Settings {
         }
     }
 
+    /// Whether a board is named and there is none of that name.
+    pub(super) fn names_unknown_board(&self) -> bool {
+        match self.given(&entry::board) {
+            Given::Value(text, _) => board::parse(text).is_err(),
+            Given::Broken => true,
+            Given::Nothing => false,
+        }
+    }
+
     /// The chip: by its own line, or as the board has it.
     pub(super) fn sensor(&self) -> Option<SensorKind> {
         let given = match self.given(&entry::sensor) {

@@ -29,7 +29,7 @@ pub(super) fn datasheet() -> Datasheet {
             register: CONFIG,
             word: CONFIGURATION,
             kept: KEPT,
-            at_power_on: CONFIGURATION_AT_POWER_ON,
+            at_power_on: &[CONFIGURATION_AT_POWER_ON],
         }],
         ready: Ready::After(FIRST_RESULT_MS),
         bus: Field { register: CONVERSION, shift: 0, is_signed: true },

@@ -62,7 +62,15 @@ pub(super) struct Setting {
     pub(super) word: u16,
     /// The bits that keep what was written; the others are flags.
     pub(super) kept: u16,
-    pub(super) at_power_on: u16,
+    /// What it is when the chip has just started; relatives may differ.
+    pub(super) at_power_on: &'static [u16],
+}
+
+impl Setting {
+    /// Whether `word` is what the register holds when the chip has just started.
+    pub(super) fn is_at_power_on(&self, word: u16) -> bool {
+        self.at_power_on.iter().any(|fresh| (fresh ^ word) & self.kept == 0)
+    }
 }
 
 /// A number in a register, in its upper bits.

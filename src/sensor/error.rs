@@ -62,6 +62,13 @@ pub enum SensorError {
         /// The chip.
         device: Device,
     },
+    /// Nobody has set the chip up since it was switched on, and by itself it measures nothing.
+    Asleep {
+        /// The chip.
+        device: Device,
+        /// Its settings, by register.
+        found: String,
+    },
     /// An input is at the end of the chip's range or beyond: the true value may be anything further out.
     OutOfRange {
         /// The chip.
@@ -122,6 +129,7 @@ impl SensorError {
             Self::Transfer { .. }
             | Self::WrongChip { .. }
             | Self::NoConversion { .. }
+            | Self::Asleep { .. }
             | Self::OutOfRange { .. } => "COMM_LOSS",
         }
     }
@@ -137,6 +145,7 @@ impl SensorError {
             Self::WrongChip { .. } => "wrong chip",
             Self::ConfigurationLost { .. } => "reset",
             Self::NoConversion { .. } => "no conversion",
+            Self::Asleep { .. } => "asleep",
             Self::OutOfRange { reach: OutOfRange { input: "shunt voltage", .. }, .. } => SHUNT_OUT_OF_RANGE,
             Self::OutOfRange { .. } => BUS_OUT_OF_RANGE,
             Self::Deadline { .. } | Self::Busy { .. } => "bus hangs",
@@ -151,6 +160,7 @@ impl SensorError {
             | Self::Transfer { errno: Some(EBUSY), .. }
             | Self::NoDriver { .. }
             | Self::WrongChip { .. }
+            | Self::Asleep { .. }
             | Self::ThreadEnded { .. } => RetryHint::Technician,
             Self::Open { .. } | Self::Transfer { .. } | Self::NoConversion { .. } => RetryHint::Reopen,
             Self::ConfigurationLost { .. }
@@ -197,9 +207,16 @@ impl fmt::Display for SensorError {
                 "{device} had its configuration changed to {found:#06x} (time {count}): configured again; \
                  stop the other program that uses this chip"
             ),
-            Self::NoConversion { device } => {
-                write!(f, "{device} answers but does not finish a measurement: power-cycle the sensor")
-            }
+            Self::NoConversion { device } => write!(
+                f,
+                "{device} answers but does not finish a measurement: stop any other program that reads it, else \
+                 power-cycle the sensor"
+            ),
+            Self::Asleep { device, found } => write!(
+                f,
+                "{device} does not measure by itself ({found}) and nobody has set it up since it was switched on: \
+                 start ems-edge, which does"
+            ),
             Self::OutOfRange { device, reach: OutOfRange { input, volts, limit } } => write!(
                 f,
                 "{device} reads a {input} of {volts:.5} V at the end of its range ({limit:.5} V) or beyond: \

@@ -30,7 +30,7 @@ macro_rules! plug {
     };
 }
 
-const RIGS: [Rig; 8] = [
+const RIGS: [Rig; 9] = [
     Rig {
         kind: SensorKind::Ina219,
         plug: plug!(Ina219::with_clock),
@@ -79,6 +79,13 @@ const RIGS: [Rig; 8] = [
         volts: 3.7,
         steps: (1.25e-3, None),
         at_power_on: "0x971c",
+    },
+    Rig {
+        kind: SensorKind::Max17048,
+        plug: plug!(Max17048::max17040),
+        volts: 3.7,
+        steps: (1.25e-3, None),
+        at_power_on: "0x9700",
     },
     Rig {
         kind: SensorKind::Ads1115,
@@ -298,6 +305,26 @@ fn an_ina228_or_ina238_with_other_ids_is_refused_before_anything_is_written() {
         let mut config = [0; 2];
         bench.bus.clone().write_read(ADDRESS, &[0x01], &mut config).unwrap();
         assert_eq!(config, [0xFB, 0x68]);
+    }
+}
+
+#[test]
+fn a_chip_that_was_changed_for_another_between_two_readings_is_told_and_not_written_to() {
+    for rig in RIGS.iter().filter(|rig| !chips::datasheet(rig.kind, None).ids.is_empty()) {
+        let (bench, _) = rig.bench();
+        let mut monitor = rig.open(&bench);
+        monitor.read().unwrap();
+        let other = |chip: Ina228| chip.with_ids(0x5449, 0x2291);
+        bench
+            .bus
+            .attach(ADDRESS, Box::new(other(Ina228::with_clock(bench.pins.clone(), bench.hand.clock()))));
+        bench.hand.advance(Duration::from_secs(1));
+        let mut read = || monitor.read();
+        let error = std::iter::repeat_with(&mut read).find_map(Result::err).unwrap();
+        assert_eq!((error.kind(), error.retry_hint()), ("wrong chip", RetryHint::Technician), "{error}");
+        let mut config = [0; 2];
+        bench.bus.clone().write_read(ADDRESS, &[0x01], &mut config).unwrap();
+        assert_eq!(config, [0xFB, 0x68], "{}", rig.name());
     }
 }
 

@@ -60,6 +60,8 @@ const CONFIGURATION: Register = register!(0x00, "CONFIGURATION", 2);
 const SHUNT_VOLTAGE: Register = register!(0x01, "SHUNT_VOLTAGE", 2);
 const BUS_VOLTAGE: Register = register!(0x02, "BUS_VOLTAGE", 2);
 const CALIBRATION: Register = register!(0x05, "CALIBRATION", 2);
+/// ±40 mV, in steps of 10 µV.
+const NARROWEST_SHUNT_RANGE: u32 = 4000;
 /// Shunt and bus, continuously (section 8.6.2.1).
 const MODE: u16 = 0b111;
 
@@ -69,13 +71,22 @@ pub(super) fn datasheet() -> Datasheet {
         chip: "INA219",
         ids: &[],
         identify: |_| Ok(()),
-        settings: vec![Setting { register: CONFIGURATION, word: 0x3FFF, kept: 0x3FFF, at_power_on: 0x399F }],
+        settings: vec![Setting {
+            register: CONFIGURATION,
+            word: 0x3FFF,
+            kept: 0x3FFF,
+            at_power_on: &[0x399F],
+        }],
         ready: Ready::Flag(BUS_VOLTAGE, 1 << 1),
         // Bits 2 to 0 are no part of the voltage (section 8.6.3.2).
         bus: Field { register: BUS_VOLTAGE, shift: 3, is_signed: false },
         shunt: Some(Field { register: SHUNT_VOLTAGE, shift: 0, is_signed: true }),
         charge: None,
-        scale: |_| scale(configuration(None)),
+        // PG, bits 12 and 11: ±40 mV times a power of 2 (section 8.6.2.1).
+        scale: |configuration| Scale {
+            shunt_end: NARROWEST_SHUNT_RANGE << (configuration >> 11 & 0b11),
+            ..scale(self::configuration(None))
+        },
         sleeps: |words| words.first().is_none_or(|configuration| configuration & MODE != MODE),
         also: &[CALIBRATION],
     }
@@ -141,8 +152,7 @@ where
 
     fn judge(&self, measured: Option<Measured>) -> Result<Reading, SensorError> {
         let measured = measured.ok_or_else(|| SensorError::NoConversion { device: self.device.clone() })?;
-        // The bus is measured at IN−, so a divider there takes that input from the shunt.
-        let with_current = self.wiring.is_undivided();
+        let with_current = self.wiring.measures_current();
         measured
             .and_then(|(bus, shunt)| {
                 convert(

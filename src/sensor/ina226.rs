@@ -6,6 +6,7 @@ use ina226::{AVG, Config, INA226, MODE, MaskEnableFlags, VBUSCT, VSHCT};
 
 use super::convert::{Scale, convert};
 use super::datasheet::{Datasheet, Field, Ready, Register, Setting, register};
+use super::joined::Joined;
 use super::{BatteryMonitor, Device, Errno, Reading, SensorError, Wiring};
 
 /// Steps of the shunt (section 7.1, register 01h) and bus voltage (02h); bus limit from section 5.3.
@@ -52,7 +53,7 @@ pub(super) fn datasheet() -> Datasheet {
             register: CONFIGURATION_REGISTER,
             word: CONFIGURATION_WORD,
             kept: 0xFFFF,
-            at_power_on: CONFIGURATION_AT_POWER_ON,
+            at_power_on: &[CONFIGURATION_AT_POWER_ON],
         }],
         ready: Ready::Flag(MASK_ENABLE, 1 << 3),
         bus: Field { register: BUS_VOLTAGE, shift: 0, is_signed: false },
@@ -91,7 +92,7 @@ fn identified(manufacturer: u16, die: u16) -> Result<(), String> {
 
 /// An INA226 that has been identified and configured.
 pub(super) struct Ina226Monitor<I2C, D> {
-    chip: INA226<I2C>,
+    chip: INA226<Joined<I2C>>,
     delay: D,
     device: Device,
     wiring: Wiring,
@@ -105,7 +106,7 @@ where
 {
     /// Identifies the chip by reading alone (another chip may sit at this address), then configures it.
     pub(super) fn open(i2c: I2C, delay: D, device: Device, wiring: Wiring) -> Result<Self, SensorError> {
-        let chip = INA226::new(i2c, device.address);
+        let chip = INA226::new(Joined::new(i2c), device.address);
         let mut monitor = Self { chip, delay, device, wiring, configurations_lost: 0 };
         monitor.identify()?;
         monitor.configure()?;
@@ -152,6 +153,8 @@ where
         if found == CONFIGURATION_WORD {
             return Ok(());
         }
+        // It may be another chip by now.
+        self.identify()?;
         self.configurations_lost += 1;
         self.configure()?;
         Err(SensorError::ConfigurationLost {
@@ -178,8 +181,8 @@ where
 
     fn read(&mut self) -> Result<Reading, SensorError> {
         let measured = self.measure()?;
-        // Last, because the crate sends register pointer and read as two transfers: a chip that restarts
-        // between them answers with its configuration, 0x4127, which is a believable 20.8 V.
+        // Last, because a chip that restarts between pointer and read answers with its configuration, 0x4127, which
+        // is a believable 20.8 V.
         self.verify_configuration()?;
         self.judge(measured)
     }

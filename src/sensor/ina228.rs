@@ -55,18 +55,19 @@ pub(super) fn datasheet(rated_shunt_volts: Option<f64>) -> Datasheet {
 pub(super) fn settings(rated_shunt_volts: Option<f64>) -> Vec<Setting> {
     let is_fine = rated_shunt_volts.is_some_and(|volts| 2.0 * volts <= FINE_SHUNT_VOLTS);
     let config = if is_fine { FINE_SHUNT_RANGE } else { 0 };
-    let setting = |register, word, kept, at_power_on| Setting { register, word, kept, at_power_on };
+    let setting =
+        |register, word, kept, at_power_on: &'static [u16]| Setting { register, word, kept, at_power_on };
     vec![
-        setting(CONFIG, config, 0x3FF0, 0),
-        setting(ADC_CONFIG, ADC_CONFIGURATION, 0xFFFF, 0xFB68),
-        setting(DIAG_ALRT, LATCH, 0xF000, 0),
+        setting(CONFIG, config, 0x3FF0, &[0]),
+        setting(ADC_CONFIG, ADC_CONFIGURATION, 0xFFFF, &[0xFB68]),
+        setting(DIAG_ALRT, LATCH, 0xF000, &[0]),
     ]
 }
 
 /// At this calibration CURRENT has the steps of VSHUNT in both ranges, so CHARGE counts steps of VSHUNT times s
 /// (section 8.1.2).
 fn with_calibration(mut settings: Vec<Setting>) -> Vec<Setting> {
-    let calibration = Setting { register: SHUNT_CAL, word: 4096, kept: 0x7FFF, at_power_on: 4096 };
+    let calibration = Setting { register: SHUNT_CAL, word: 4096, kept: 0x7FFF, at_power_on: &[4096] };
     // The last is one that a restart changes.
     settings.insert(settings.len().saturating_sub(1), calibration);
     settings

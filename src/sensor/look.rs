@@ -120,9 +120,16 @@ fn registers<I2C: I2c<Error: Errno>>(
         let words: Vec<_> = sheet.settings.iter().zip(&settings).collect();
         let words: Vec<_> =
             words.iter().map(|(s, word)| format!("{} is {word:#06x}", s.register.name)).collect();
-        return Err(SensorError::WrongChip {
-            device: wires.device.clone(),
-            found: format!("it does not measure by itself ({})", words.join(", ")),
+        let (device, found) = (wires.device.clone(), words.join(", "));
+        let is_fresh =
+            sheet.settings.iter().zip(&settings).all(|(setting, word)| setting.is_at_power_on(*word));
+        return Err(if is_fresh {
+            SensorError::Asleep { device, found }
+        } else {
+            SensorError::WrongChip {
+                device,
+                found: format!("what answers does not measure by itself ({found})"),
+            }
         });
     }
     let measured = sheet.shunt.iter().map(|field| &field.register).chain([&sheet.bus.register]);
@@ -159,9 +166,10 @@ impl Registers {
         let sheet = datasheet(wiring.kind, None);
         let bits = |name: &str| of(name).unwrap_or_default().cast_unsigned();
         let configuration = sheet.settings.first().map_or(0, |setting| word(bits(setting.register.name)));
-        // An INA219 measures the bus at IN−, so a divider there takes that input from the shunt.
-        let with_current = wiring.kind != SensorKind::Ina219 || wiring.is_undivided();
-        let shunt = sheet.shunt.filter(|_| with_current).map(|field| field.steps(bits(field.register.name)));
+        let shunt = sheet
+            .shunt
+            .filter(|_| wiring.measures_current())
+            .map(|field| field.steps(bits(field.register.name)));
         let bus = sheet.bus.steps(bits(sheet.bus.register.name));
         convert(&(sheet.scale)(configuration), wiring, bus, shunt)
             .map_err(|reach| SensorError::OutOfRange { device: wiring.device(), reach })
@@ -177,7 +185,7 @@ impl Registers {
 mod tests {
     use std::time::Duration;
 
-    use ems_simulator::{Ina219, Ina226};
+    use ems_simulator::{Ads1115, Ina219, Ina226};
 
     use super::*;
     use crate::sensor::testing::{ADDRESS, Bench, assert_close, device, wiring};
@@ -213,6 +221,33 @@ mod tests {
         bench.bus.attach(ADDRESS, Box::new(chip));
         let error = registers(&bench, SensorKind::Ina219).unwrap_err().to_string();
         assert!(error.contains("SENSOR=ina226"), "{error}");
+    }
+
+    #[test]
+    fn a_chip_that_waits_to_be_set_up_is_told_from_another_one() {
+        let bench = Bench::default();
+        bench.bus.attach(ADDRESS, Box::new(Ads1115::new(bench.pins.clone())));
+        let error = registers(&bench, SensorKind::Ads1115).unwrap_err().to_string();
+        assert!(
+            error.contains("CONFIG is 0x8583") && error.ends_with("start ems-edge, which does"),
+            "{error}"
+        );
+        // Another data rate: somebody else's chip, or another kind of chip.
+        bench.bus.clone().write(ADDRESS, &[0x01, 0x85, 0xA3]).unwrap();
+        let error = registers(&bench, SensorKind::Ads1115).unwrap_err();
+        assert_eq!(error.kind(), "wrong chip", "{error}");
+    }
+
+    #[test]
+    fn the_end_of_the_range_that_an_ina219_was_set_to_is_not_believed() {
+        let bench = Bench::default();
+        bench.bus.attach(ADDRESS, Box::new(Ina219::with_clock(bench.pins.clone(), bench.hand.clock())));
+        // PGA 1: ±40 mV, where 50 mV read as 40.
+        bench.bus.clone().write(ADDRESS, &[0x00, 0x27, 0xFF]).unwrap();
+        bench.pins.set(13.3, 50e-3);
+        bench.hand.advance(Duration::from_millis(200));
+        let looked = registers(&bench, SensorKind::Ina219).unwrap().reading(&wiring(SensorKind::Ina219));
+        assert!(matches!(looked, Err(SensorError::OutOfRange { .. })), "{looked:?}");
     }
 
     #[test]

@@ -13,7 +13,8 @@ const CONFIG: Register = register!(0x0C, "CONFIG", 2);
 /// The gauge's alert threshold, which nothing is connected to, at 1 % instead of 4 %: a restart undoes it, and these
 /// chips have nothing else that would tell. The compensation above it stays as it is at power-on.
 const CONFIGURATION: u16 = 0x971F;
-const CONFIGURATION_AT_POWER_ON: u16 = 0x971C;
+/// The MAX17040 has no alert threshold, and there the lowest bits of its compensation.
+const CONFIGURATION_AT_POWER_ON: [u16; 2] = [0x971C, 0x9700];
 const ALERT_THRESHOLD: u16 = 0x001F;
 
 /// The MAX17048's step. The older ones have 12 bits of 1.25 mV above four zeros, which reads the same.
@@ -29,7 +30,7 @@ pub(super) fn datasheet() -> Datasheet {
             register: CONFIG,
             word: CONFIGURATION,
             kept: ALERT_THRESHOLD,
-            at_power_on: CONFIGURATION_AT_POWER_ON,
+            at_power_on: &CONFIGURATION_AT_POWER_ON,
         }],
         ready: Ready::Nonzero,
         bus: Field { register: VCELL, shift: 0, is_signed: false },

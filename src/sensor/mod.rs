@@ -23,6 +23,7 @@ mod ina226;
 mod ina228;
 mod ina238;
 mod integrator;
+mod joined;
 mod kernel;
 mod linux;
 mod look;
@@ -39,6 +40,7 @@ mod wiring;
 
 use std::path::Path;
 
+use embedded_hal::delay::DelayNs as _;
 use ems_simulator::Clock;
 use ems_simulator::simulated::simulated_pack;
 use linux_embedded_hal::Delay;
@@ -46,6 +48,7 @@ use linux_embedded_hal::Delay;
 use crate::battery::ChargeCount;
 use crate::health::Work;
 pub use bus::{Opener, SensorHandle};
+pub use check::Unfit;
 pub use convert::OutOfRange;
 pub use device::Device;
 pub use errno::Errno;
@@ -135,6 +138,27 @@ pub fn open(wiring: &Wiring, work: Work) -> std::io::Result<SensorHandle> {
     };
     SensorHandle::spawn(device, opener, work, sense)
 }
+
+/// Sets the chip of `wiring` up as the daemon does and measures `times` times, `pause_ms` apart, through a bus of its own.
+///
+/// # Errors
+/// At the first measurement that fails.
+pub fn measure(wiring: &Wiring, times: u32, pause_ms: u32) -> Result<Vec<Reading>, SensorError> {
+    let (device, wiring) = (wiring.device(), wiring.clone());
+    let mut monitor = if wiring.kind == SensorKind::Simulated {
+        chips::open(simulated_pack(Clock::monotonic()), Delay, device, Wiring::simulated())?
+    } else {
+        linux::open(device, wiring)?
+    };
+    let measured = |time| {
+        Delay.delay_ms(if time == 0 { FIRST_RESULT_MS } else { pause_ms });
+        monitor.read()
+    };
+    (0..times).map(measured).collect()
+}
+
+/// A gauge that has just been switched on needs so long for its first result.
+const FIRST_RESULT_MS: u32 = 200;
 
 impl Wiring {
     /// The chip that this names.

@@ -122,11 +122,13 @@ where
             if (found ^ setting.word) & setting.kept == 0 {
                 continue;
             }
+            // It may be another chip by now.
+            self.wires.identify(&self.sheet)?;
             self.configurations_lost += 1;
             self.counts_on = false;
             // A restart within the transfer sets the pointer back: what was read then is another register.
             let found = word(self.wires.read(setting.register)?);
-            let power_on = (found ^ setting.at_power_on) & setting.kept == 0;
+            let power_on = setting.is_at_power_on(found);
             self.configure()?;
             return Err(SensorError::ConfigurationLost {
                 device: self.wires.device.clone(),

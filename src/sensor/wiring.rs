@@ -166,6 +166,11 @@ impl Wiring {
         }
     }
 
+    /// Whether it gives a current: an INA219 measures the bus at IN−, so a divider there takes that input from the shunt.
+    pub fn measures_current(&self) -> bool {
+        self.kind.measures_current() && (self.kind != SensorKind::Ina219 || self.is_undivided())
+    }
+
     /// Whether the chip's bus pin is at the pack's own voltage.
     pub fn is_undivided(&self) -> bool {
         (self.divider - 1.0).abs() < f64::EPSILON

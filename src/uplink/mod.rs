@@ -5,6 +5,7 @@ mod backoff;
 mod context;
 mod dial;
 mod event_queue;
+mod failure;
 mod network;
 mod probe;
 mod proxy;
@@ -34,6 +35,7 @@ use backoff::Backoff;
 pub use context::Context;
 pub use dial::{DialError, Dialer};
 use event_queue::EventQueue;
+use failure::Failure;
 use network::Network;
 pub use probe::{Findings, Found, Stage, probe};
 pub use proxy::Proxy;
@@ -79,32 +81,10 @@ pub struct Change {
 
 /// Samples in a batch, until a server finds it too big.
 const FIRST_BATCH: usize = MAX_BATCH_SAMPLES / 4;
-/// The first wait after a refusal, which only a person can mend; doubled at each refusal up to [`REFUSED_CAP`].
-const REFUSED_FLOOR: Duration = Duration::from_secs(60);
-const REFUSED_CAP: Duration = Duration::from_secs(15 * 60);
-/// The longest wait that a server may ask for with `Retry-After`.
-const RETRY_AFTER_CAP: Duration = Duration::from_secs(15 * 60);
-/// What is added to the wait after "try again later".
-const BUSY_FLOOR: Duration = Duration::from_secs(5);
-/// The longest pause after the network came up.
-const RETURN_JITTER: Duration = Duration::from_millis(400);
 /// How long a stop waits for the card.
 const CLOSE_LIMIT: Duration = Duration::from_secs(10);
 /// The loop shows health that it lives at least this often, also while it dials or waits.
 const PROGRESS_TICK: Duration = Duration::from_secs(5);
-
-/// How an attempt or a connection ended: what decides the next wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Failure {
-    /// Of the network or the server's programs: the usual backoff.
-    Transient,
-    /// The network is back, and only the old connection does not know.
-    LeftBehind,
-    /// The server asks for time.
-    Busy(Option<Duration>),
-    /// Nobody but a person can mend it.
-    Refused,
-}
 
 impl Uplink {
     /// An uplink that calls with `dialer`, keeps unconfirmed samples in `backlog`, sends what comes from `events` where
@@ -160,7 +140,7 @@ impl Uplink {
                     }
                     self.turned_away(TurnedAway::Http(status));
                 }
-                let failure = of_dial(&error);
+                let failure = Failure::of_dial(&error);
                 self.failed(error.kind(), &error.to_string());
                 failure
             }
@@ -238,8 +218,7 @@ impl Uplink {
                         () = sleep(wait) => {}
                         () = network.came_up() => {
                             debug!("the network came up: dialling at once");
-                            // A street of devices that a power cut has silenced comes back in the same second.
-                            sleep(return_jitter(wait)).await;
+                            sleep(failure::return_jitter(wait)).await;
                         }
                     }
                 }
@@ -346,19 +325,7 @@ impl Uplink {
     }
 
     fn next_wait(&mut self, failure: Failure) -> Duration {
-        let usual = self.backoff.next_wait();
-        let window = std::mem::take(&mut self.spread);
-        match failure {
-            Failure::Transient => usual + part_of(window, usual),
-            Failure::LeftBehind => return_jitter(usual),
-            Failure::Busy(None) => BUSY_FLOOR + usual + part_of(window, usual),
-            // Jitter on top: everybody was told the same number.
-            Failure::Busy(Some(wait)) => wait.min(RETRY_AFTER_CAP) + usual.min(BUSY_FLOOR),
-            Failure::Refused => REFUSED_FLOOR
-                .saturating_mul(1 << self.failures.saturating_sub(1).min(4))
-                .clamp(REFUSED_FLOOR, REFUSED_CAP)
-                .saturating_add(usual),
-        }
+        failure.wait(self.backoff.next_wait(), std::mem::take(&mut self.spread), self.failures)
     }
 
     fn failed(&mut self, kind: &'static str, words: &str) {
@@ -388,28 +355,5 @@ async fn collect_while<T>(
         context.progress.mark();
         context.report_backlog(backlog);
         report.dropped(context);
-    }
-}
-
-/// A pause up to [`RETURN_JITTER`].
-fn return_jitter(wait: Duration) -> Duration {
-    part_of(RETURN_JITTER, wait)
-}
-
-/// A random part of `span`: `wait` was drawn at random, so its finest digits are random too.
-fn part_of(span: Duration, wait: Duration) -> Duration {
-    span.mul_f64(f64::from(wait.subsec_nanos() % 1_000_000) / 1e6)
-}
-
-fn of_dial(error: &DialError) -> Failure {
-    match error {
-        DialError::Refused(_) => Failure::Refused,
-        DialError::Unavailable(_, retry_after) => Failure::Busy(*retry_after),
-        DialError::Dns(..)
-        | DialError::Connect(..)
-        | DialError::Proxy(..)
-        | DialError::Tls(..)
-        | DialError::Upgrade(_)
-        | DialError::NotWebSocket(_) => Failure::Transient,
     }
 }

@@ -21,9 +21,13 @@ const FLAGS = [
   "--disable-sync",
 ];
 
+export function launch(flags = []) {
+  return chromium.launch({ executablePath: CHROMIUM, args: [...FLAGS, ...flags] });
+}
+
 /** Runs `visit` with a browser that ends with it. */
 export async function withBrowser(visit, flags = []) {
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: [...FLAGS, ...flags] });
+  const browser = await launch(flags);
   try {
     await visit(browser);
   } finally {
@@ -32,10 +36,9 @@ export async function withBrowser(visit, flags = []) {
 }
 
 /** A window of its own, which notes in `complaints` what the page breaks: scripts that fail, the policy. */
-export async function openWindow(browser, options) {
+export async function openWindow(browser, options, complaints = []) {
   const context = await browser.newContext(options);
   context.setDefaultTimeout(PATIENCE);
-  const complaints = [];
   await context.exposeBinding("complain", (_, text) => complaints.push(text));
   await context.addInitScript(() => {
     addEventListener("securitypolicyviolation", (event) =>
@@ -73,7 +76,12 @@ export async function serious(page, where) {
   const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
   return violations
     .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .map(({ id, nodes }) => `${where}: ${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(" | ")}`);
+    .map(({ id, nodes }) => `${where}: ${id}: ${nodes.map(({ html, any }) => `${html.slice(0, 160)} ${any[0]?.message ?? ""}`).join(" | ")}`);
+}
+
+/** How far the page is wider than the window, px. A phone's `innerWidth` grows with a page that is too wide. */
+export function overflow(page) {
+  return page.evaluate((width) => document.documentElement.scrollWidth - width, page.viewportSize().width);
 }
 
 export function screenshot(page, name, options = { fullPage: true }) {

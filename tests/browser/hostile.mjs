@@ -4,7 +4,7 @@
 // first one is the hostile one).
 
 import WebSocket from "ws";
-import { DESKTOP, logIn, openWindow, screenshot, serious, tell, withBrowser } from "./browser.mjs";
+import { DESKTOP, logIn, openWindow, overflow, screenshot, serious, tell, withBrowser } from "./browser.mjs";
 
 const { PAGE_URL, PAGE_USER, PAGE_PASSWORD, DEVICES } = process.env;
 const devices = JSON.parse(DEVICES);
@@ -35,7 +35,7 @@ await withBrowser(async (browser) => {
   await page.getByTestId("live-voltage").filter({ hasText: /\d/ }).waitFor();
   await page.waitForTimeout(UNREST / 2);
   await screenshot(page, "hostile-live");
-  tell("overflow", await page.evaluate(() => document.documentElement.scrollWidth - innerWidth));
+  tell("overflow", await overflow(page));
   tell("serious", await serious(page, "hostile live"));
   restless = false;
   const sockets = await Promise.all(lives);

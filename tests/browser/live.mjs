@@ -5,7 +5,7 @@
 // From the environment: PAGE_URL, PAGE_USER, PAGE_PASSWORD, CHROMIUM, SCREENSHOTS (a folder).
 
 import assert from "node:assert/strict";
-import { DESKTOP, openWindow, PHONE, screenshot, serious, tell, withBrowser } from "./browser.mjs";
+import { DESKTOP, openWindow, overflow, PHONE, screenshot, serious, tell, withBrowser } from "./browser.mjs";
 
 const { PAGE_URL, PAGE_USER, PAGE_PASSWORD } = process.env;
 /** How long the voltage is watched, ms. */
@@ -127,7 +127,7 @@ async function readCurves(page) {
 /** Phone and desk, dark and light: nothing is wider than the screen, and axe finds nothing serious. */
 async function inEveryDress(browser, context, url) {
   const found = [];
-  const overflow = [];
+  const tooWide = [];
   for (const [size, options] of [["phone", PHONE], ["desktop", DESKTOP]]) {
     for (const colorScheme of ["dark", "light"]) {
       const storageState = await context.storageState();
@@ -137,13 +137,13 @@ async function inEveryDress(browser, context, url) {
         await page.getByTestId("device-online").filter({ hasText: /^online/ }).first().waitFor();
         if (name === "live") await voltageOf(page, /\d/);
         found.push(...(await serious(page, `${name} ${size} ${colorScheme}`)));
-        overflow.push(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth));
+        tooWide.push(await overflow(page));
         await screenshot(page, `${name}-${size}-${colorScheme}`);
       }
       await other.close();
     }
   }
-  tell("overflow", Math.max(...overflow));
+  tell("overflow", Math.max(...tooWide));
   tell("serious", found);
 }
 

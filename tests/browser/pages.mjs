@@ -7,8 +7,9 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { createServer } from "node:http";
+import { overflow, screenshot, serious, tell } from "./browser.mjs";
 import { device } from "./pages_device.mjs";
-import { browser, complaints, open, overflow, screenshot, seriousFindings, SCREENS, tabTo, tell } from "./pages_watch.mjs";
+import { browser, complaints, open, SCREENS, tabTo } from "./pages_watch.mjs";
 
 const { PAGE_URL, PAGE_USER, PAGE_PASSWORD, ODD_TOKEN } = process.env;
 const ADMIN = { name: PAGE_USER, password: PAGE_PASSWORD };
@@ -111,7 +112,7 @@ async function outcome(page) {
 
 async function readHostileEvents(page, odd) {
   await page.goto(at("/devices/odd_001/events"));
-  await page.getByText("No event of this kind.").waitFor();
+  await page.getByText("This device has told of nothing yet.").waitFor();
   odd.event("error", "SENSOR_LOST", HARM, { html: HARM, long: "x".repeat(10_000) });
   odd.event("warning", "RTL", RIGHT_TO_LEFT);
   odd.event("info", HARM.slice(0, 20).replaceAll(/[^A-Z_]/g, "X"), "y".repeat(1_000));
@@ -323,7 +324,7 @@ async function lookAtAll(page, odd) {
       for (const colorScheme of ["light", "dark"]) {
         await page.emulateMedia({ colorScheme });
         const where = `${name}, ${size}, ${colorScheme}`;
-        findings.push(...(await seriousFindings(page)).map((finding) => `${where}: ${finding}`));
+        findings.push(...(await serious(page, where)));
         if ((await overflow(page)) > 0) tooWide.push(`${where}: ${await overflow(page)} px`);
         if (KEPT.includes(`${size}-${colorScheme}`)) await screenshot(page, `pages-${name}-${size}-${colorScheme}`);
       }

@@ -7,8 +7,8 @@ import WebSocket from "ws";
 /** The most samples of one batch. */
 const BATCH = 500;
 
-/** Connects as a device; `close` ends it. */
-export async function device({ url, id, token }) {
+/** Connects as a device that takes these actions; `close` ends it. */
+export async function device({ url, id, token, actions = ["PING"] }) {
   const socket = await connected(url, id, token);
   const acknowledgements = [];
   const errors = [];
@@ -28,7 +28,7 @@ export async function device({ url, id, token }) {
     clock: "synced",
     battery,
   });
-  send("device.hello", { boot_id: "browser-test", firmware_version: "0", actions: ["PING"], backlog: 0 });
+  send("device.hello", { boot_id: "browser-test", firmware_version: "0", actions, backlog: 0 });
   return {
     errors,
     send,

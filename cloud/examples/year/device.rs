@@ -43,11 +43,11 @@ impl Device {
         }
     }
 
-    /// The next sample, and when it arrives (ms since 1970).
-    pub(crate) fn sample(&mut self) -> (Telemetry, i64) {
+    /// The next sample, and when it arrives (ms since 1970); the one after it is taken `step` seconds later.
+    pub(crate) fn sample(&mut self, step: u64) -> (Telemetry, i64) {
         let soc = self.pack.soc() * 100.0;
         let amps = (self.consumers.c_rate(self.second as f64, soc) * CAPACITY_AH).clamp(-100.0, 100.0);
-        self.pack.advance(Duration::from_secs(1), amps);
+        self.pack.advance(Duration::from_secs(step), amps);
         // A clock that ticks within milliseconds, and a line with some delay.
         let at = self.start + self.second.cast_signed() * 1000 + self.up_to(4.0);
         let received = at + 20 + self.up_to(40.0);
@@ -55,7 +55,7 @@ impl Device {
         sample.boot_id = Some(format!("{:08x}-5d1e-4b7a-9c33-2f8f6a1d90aa", self.second / BOOT_SECONDS));
         sample.seq = Some(self.second % BOOT_SECONDS);
         sample.clock = Some(ClockQuality::Synced);
-        sample.battery = self.battery();
+        sample.battery = self.battery(step);
         sample.system_status = Some(SystemStatus {
             state: Some(match sample.battery.current {
                 Some(amps) if amps > 0.2 => State::Charging,
@@ -66,8 +66,14 @@ impl Device {
             firmware_version: Some("1.0.0".into()),
             ..SystemStatus::default()
         });
-        self.second += 1;
+        self.second += step;
         (sample, received)
+    }
+
+    /// Nobody listens to it for so many seconds.
+    #[allow(dead_code, reason = "the tests have no use for it")]
+    pub(crate) fn rest(&mut self, seconds: u64) {
+        self.second += seconds;
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "a few milliseconds")]
@@ -76,17 +82,17 @@ impl Device {
     }
 
     /// As `ems-edge` makes it: to mV, mA, 0.1 W, 0.01 %.
-    fn battery(&mut self) -> Battery {
+    fn battery(&mut self, step: u64) -> Battery {
         let voltage = rounded(self.pack.volts() + self.noise.normal() * 0.002, 1e3);
         let current = rounded(self.pack.amps() + self.noise.normal() * 0.008, 1e3);
         let power = rounded(voltage * current, 1e1);
         if power > 0.0 {
-            self.energy_in += power / 3.6e6;
+            self.energy_in += power * step as f64 / 3.6e6;
         } else {
-            self.energy_out -= power / 3.6e6;
+            self.energy_out -= power * step as f64 / 3.6e6;
         }
-        self.moved_ah += current.abs() / 3600.0;
-        self.since_sync += 1;
+        self.moved_ah += current.abs() * step as f64 / 3600.0;
+        self.since_sync += step;
         let soc = self.pack.soc() * 100.0;
         if soc > 99.5 && self.since_sync > 3600 {
             (self.moved_ah, self.since_sync) = (0.0, 0);

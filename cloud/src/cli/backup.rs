@@ -8,7 +8,7 @@ use clap::Args;
 use rusqlite::Connection;
 
 use super::{Failure, open_database, say};
-use crate::data_dir::{DataDir, write_new};
+use crate::data_dir::{DataDir, open_own, write_new};
 
 #[derive(Debug, Args)]
 pub(super) struct Backup {
@@ -54,9 +54,10 @@ fn make(db: &Connection, from: &DataDir, to: &DataDir) -> Result<(u64, Vec<PathB
     }
     to.create().map_err(|error| error.to_string())?;
     let copy = to.database();
+    // SQLite takes an empty file, and this one is closed to others from the beginning.
+    open_own(&copy).map_err(|error| format!("{}: {error}", copy.display()))?;
     // One transaction that reads: the server goes on writing meanwhile.
     db.execute("VACUUM INTO ?", [copy.to_string_lossy()]).map_err(|error| error.to_string())?;
-    restrict(&copy)?;
     check(&copy)?;
     let mut left_out = Vec::new();
     for (source, target, mode) in [
@@ -78,11 +79,6 @@ fn make(db: &Connection, from: &DataDir, to: &DataDir) -> Result<(u64, Vec<PathB
     }
     let file = fs::File::open(&copy).and_then(|file| file.sync_all().and_then(|()| file.metadata()));
     Ok((file.map_err(|error| error.to_string())?.len(), left_out))
-}
-
-fn restrict(path: &Path) -> Result<(), String> {
-    use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(|error| error.to_string())
 }
 
 /// A copy that cannot be read is none.

@@ -16,6 +16,7 @@ use crate::auth::sessions::Lifetimes;
 use crate::data_dir::DataDir;
 use crate::http::proxy::Proxies;
 use crate::limits::Maxima;
+use crate::moderation::Moderation;
 use crate::sealer::Policy;
 use crate::server::{Config, Server, StartError};
 use crate::store::history::retention::Keep;
@@ -130,7 +131,12 @@ impl Serve {
         raise_descriptor_limit();
         // On one core the queues that threads steal from would only cost.
         let mut builder = match available_parallelism() {
-            Ok(cores) if cores.get() == 1 => tokio::runtime::Builder::new_current_thread(),
+            Ok(cores) if cores.get() == 1 => {
+                let (mut one, moderation) =
+                    (tokio::runtime::Builder::new_current_thread(), Moderation::default());
+                one.on_thread_park(move || moderation.before_waiting());
+                one
+            }
             _ => tokio::runtime::Builder::new_multi_thread(),
         };
         let runtime =

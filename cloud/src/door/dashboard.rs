@@ -6,9 +6,8 @@ use std::sync::Arc;
 
 use ems_protocol::{CloseCode, Envelope, ErrorCode, ErrorMessage, Timestamp, encode, kind, limits};
 
-use super::{
-    HEARTBEAT_BEATS, Occasion, PING_BEATS, beats, closing, error_frame, heartbeat, occasion, seats, stopping,
-};
+use super::line::{self, End, beats};
+use super::{Occasion, closing, error_frame, occasion, seats, stopping};
 use crate::app::App;
 use crate::auth::sessions::SessionWatch;
 use crate::bell::OnCall;
@@ -18,9 +17,7 @@ use crate::fleet::subscriber::{Slot, Subscriber};
 use crate::http::Peer;
 use crate::metrics::Door;
 use crate::rooms::mailbox::Backfill;
-use crate::socket::{Gone, Incoming, Socket, Utf8Bytes};
-
-type End = Option<(CloseCode, &'static str)>;
+use crate::socket::{Incoming, Socket, Utf8Bytes};
 
 struct Watching {
     app: Arc<App>,
@@ -174,26 +171,10 @@ impl Watching {
     }
 
     async fn beat(&mut self, count: u64) -> ControlFlow<End> {
-        if self.socket.is_dead() {
-            return ControlFlow::Break(None);
-        }
-        if self.subscriber.typed && count.is_multiple_of(HEARTBEAT_BEATS) {
-            self.send(heartbeat(&self.app)).await?;
-        }
-        if count.is_multiple_of(PING_BEATS) && self.socket.ping().await.is_err() {
-            return ControlFlow::Break(None);
-        }
-        ControlFlow::Continue(())
+        line::beat(&mut self.socket, &self.app, Door::Dashboard, count, self.subscriber.typed).await
     }
 
     async fn send(&mut self, text: Utf8Bytes) -> ControlFlow<End> {
-        let size = text.len();
-        match self.socket.send(text).await {
-            Ok(()) => {
-                self.app.metrics.sent(Door::Dashboard, size);
-                ControlFlow::Continue(())
-            }
-            Err(Gone) => ControlFlow::Break(None),
-        }
+        line::send(&mut self.socket, &self.app.metrics, Door::Dashboard, text).await
     }
 }

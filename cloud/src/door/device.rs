@@ -7,7 +7,8 @@ use std::sync::Arc;
 use ems_protocol::{CloseCode, ErrorCode, ErrorMessage, TelemetryAck, encode, kind, limits};
 use tracing::{debug, info, warn};
 
-use super::{HEARTBEAT_BEATS, Occasion, PING_BEATS, beats, error_frame, heartbeat, occasion, stopping};
+use super::line::{self, End, beats};
+use super::{Occasion, error_frame, occasion, stopping};
 use crate::app::App;
 use crate::auth::token::TokenHash;
 use crate::bell::OnCall;
@@ -17,14 +18,11 @@ use crate::commands;
 use crate::fleet::device::Device;
 use crate::fleet::link::{Link, Outbox};
 use crate::metrics::Door;
-use crate::socket::{Gone, Incoming, Socket, Utf8Bytes};
+use crate::socket::{Incoming, Socket, Utf8Bytes};
 use crate::store::commands as table;
 
 /// Commands that are read from the store at once.
 const COMMANDS: usize = 32;
-
-/// Why a connection ends.
-pub(super) type End = Option<(CloseCode, &'static str)>;
 
 /// One connection.
 pub(super) struct Connection {
@@ -148,15 +146,8 @@ impl Connection {
     async fn beat(&mut self, count: u64) -> ControlFlow<End> {
         if self.socket.is_dead() {
             info!(device_id = %self.device.id, "no sign of life for {} s", limits::DEAD_PEER_SECONDS);
-            return ControlFlow::Break(None);
         }
-        if self.typed && count.is_multiple_of(HEARTBEAT_BEATS) {
-            self.send(heartbeat(&self.app)).await?;
-        }
-        if count.is_multiple_of(PING_BEATS) && self.socket.ping().await.is_err() {
-            return ControlFlow::Break(None);
-        }
-        ControlFlow::Continue(())
+        line::beat(&mut self.socket, &self.app, Door::Device, count, self.typed).await
     }
 
     /// Sends what others have put into the outbox.
@@ -229,13 +220,6 @@ impl Connection {
     }
 
     pub(super) async fn send(&mut self, text: Utf8Bytes) -> ControlFlow<End> {
-        let size = text.len();
-        match self.socket.send(text).await {
-            Ok(()) => {
-                self.app.metrics.sent(Door::Device, size);
-                ControlFlow::Continue(())
-            }
-            Err(Gone) => ControlFlow::Break(None),
-        }
+        line::send(&mut self.socket, &self.app.metrics, Door::Device, text).await
     }
 }

@@ -5,17 +5,17 @@ mod dashboard;
 mod device;
 mod device_frames;
 pub mod events;
+mod line;
 
 use std::future::poll_fn;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use ems_protocol::{CloseCode, DeviceId, ErrorMessage, Heartbeat, encode, kind};
+use ems_protocol::{CloseCode, DeviceId, ErrorMessage, encode, kind};
 use tracing::{debug, info};
 
 use crate::app::App;
@@ -24,7 +24,6 @@ use crate::auth::limiter::network;
 use crate::auth::sessions::{By, Ended, User};
 use crate::auth::token::TokenHash;
 use crate::bell::OnCall;
-use crate::clock;
 use crate::http::Peer;
 use crate::http::id::RawId;
 use crate::http::problem::Problem;
@@ -32,11 +31,6 @@ use crate::limits::Seat;
 use crate::metrics::Door;
 use crate::socket::{self, Utf8Bytes};
 pub use credentials::{COOKIE_NAME, Credential, REFRESH_COOKIE_NAME, cookie, cookie_token, origin_is_ours};
-
-/// The rhythm of an open socket: every second beat a Ping, every third a heartbeat.
-const BEAT: Duration = Duration::from_secs(10);
-const PING_BEATS: u64 = 2;
-const HEARTBEAT_BEATS: u64 = 3;
 
 /// `GET /ws/device/{id}`: a device with its token, or a user.
 pub async fn device_or_user(State(app): State<Arc<App>>, RawId(id): RawId, request: Request) -> Response {
@@ -172,17 +166,4 @@ const fn closing(ended: Ended) -> (CloseCode, &'static str) {
 
 fn error_frame(error: &ErrorMessage) -> Utf8Bytes {
     encode(kind::ERROR, error).into()
-}
-
-fn heartbeat(app: &App) -> Utf8Bytes {
-    let now = clock::now();
-    let uptime_seconds = app.started.elapsed().as_secs();
-    encode(kind::HEARTBEAT, &Heartbeat { timestamp: now, server_time: now, uptime_seconds }).into()
-}
-
-/// The beats of one socket.
-fn beats() -> tokio::time::Interval {
-    let mut beats = tokio::time::interval_at(tokio::time::Instant::now() + BEAT, BEAT);
-    beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    beats
 }

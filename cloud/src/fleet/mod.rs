@@ -18,10 +18,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ems_protocol::DeviceId;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::auth::token::TokenHash;
 use crate::rooms::Hub;
+use crate::store::devices::DeviceRow;
+use crate::store::history::is_damage;
+use crate::store::samples::StoredSample;
 use crate::store::{Store, StoreError, devices, facts, groups, samples};
 use crate::sync::Locked;
 use device::{Device, Registered};
@@ -205,11 +208,23 @@ fn read_registry(
         let (latest, facts) = if loaded.contains(&row.key) {
             (None, None)
         } else {
-            (samples::latest(db, row.key, &row.id)?, facts::find(db, row.key)?)
+            (latest(db, &row)?, facts::find(db, row.key)?)
         };
         rows.push(Registered { row, groups, facts, latest });
     }
     Ok(Some((revision, rows)))
+}
+
+/// The last sample of a device. One that the disk has damaged is no reason not to serve the others.
+fn latest(db: &rusqlite::Connection, row: &DeviceRow) -> rusqlite::Result<Option<StoredSample>> {
+    let latest = samples::latest(db, row.key, &row.id);
+    if let Err(error) = &latest
+        && is_damage(error)
+    {
+        error!(device_id = %row.id, %error, "the last sample of a device cannot be read");
+        return Ok(None);
+    }
+    latest
 }
 
 impl Known {
@@ -242,5 +257,45 @@ impl Known {
             info!(device_id = %device.id, "device removed");
             device.remove();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ems_protocol::{Telemetry, Timestamp};
+
+    use super::*;
+    use crate::sealer::{Policy, Sealer};
+    use crate::store::Arrival;
+
+    #[tokio::test]
+    async fn a_start_reads_no_block_of_silent_devices_and_what_is_damaged_of_one_holds_up_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("ems.db"), Arc::default()).unwrap();
+        let id = |device: i64| -> DeviceId { format!("ems_{device:03}").parse().unwrap() };
+        for device in 1..=50 {
+            let (name, at) = (id(device), 1_769_997_600_000 + device);
+            let mut sample = Telemetry::new(name.clone(), Timestamp::from_millis(at));
+            (sample.boot_id, sample.seq) = (Some("boot".into()), Some(7));
+            let insert =
+                "INSERT INTO devices (key, device_id, token_hash, created_at) VALUES (?, ?, zeroblob(32), 0)";
+            store.write(move |db| db.execute(insert, (device, name.as_str()))).await.unwrap();
+            let arrival = Arrival { device, received_at: at, samples: vec![sample] };
+            store.write_samples(arrival, |stored| assert_eq!(stored.unwrap().new, 1)).await;
+        }
+        // What was queued before it is stored.
+        store.probe().await.unwrap();
+        Sealer::without_rests(store.clone(), Arc::default(), Policy::default()).pass().await.unwrap();
+        // Whoever read a block now would find nothing.
+        let damage = "UPDATE blocks SET samples = x'00'";
+        assert_eq!(store.write(move |db| db.execute(damage, [])).await.unwrap(), 50);
+        let damage = "UPDATE last_samples SET sample = x'00' WHERE device = 13";
+        assert_eq!(store.write(move |db| db.execute(damage, [])).await.unwrap(), 1);
+        let fleet = Fleet::open(store.clone(), Arc::default()).await.unwrap();
+        for device in 1..=50 {
+            let known = fleet.get(&id(device)).unwrap().snapshot().latest.is_some();
+            assert_eq!(known, device != 13, "device {device}");
+        }
+        store.stop().await;
     }
 }

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+pub use ems_protocol::Presence;
 use ems_protocol::Timestamp;
-use serde::{Deserialize, Serialize};
 
 /// A device that is connected is expected to speak this often at least.
 const FRESH: Duration = Duration::from_secs(3);
@@ -17,20 +17,6 @@ const QUICK: Duration = Duration::from_secs(1);
 const BURST: u32 = 10;
 /// Nothing is usual that takes longer.
 const LONGEST: Duration = Duration::from_hours(1);
-
-/// What is known of a device's presence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Presence {
-    /// It was never heard of.
-    Never,
-    /// It has no connection.
-    Offline,
-    /// It is connected and says nothing.
-    Stale,
-    /// It is connected and speaks.
-    Online,
-}
 
 /// Follows one device.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! The last quarter of an hour of a device in a few numbers, for the curve in its row.
 
-use serde::Serialize;
+use ems_protocol::Spark as Curve;
 
 use crate::store::samples::AHEAD_MS;
 
@@ -43,14 +43,6 @@ pub struct Minute {
     pub soc: (Option<f64>, u32),
     /// The mean in W, and of how many samples.
     pub power: (Option<f64>, u32),
-}
-
-/// `spark` of a row.
-#[derive(Debug, PartialEq, Serialize)]
-struct Curve {
-    step_s: u32,
-    soc: Vec<Option<f32>>,
-    power: Vec<Option<f32>>,
 }
 
 /// The minute of a time in ms since 1970.

@@ -1,15 +1,18 @@
 //! What waits for one user of the event door. Of values that are replaced it holds the latest of each kind, however
 //! slow the reader is; events it holds up to a bound, and says so when one is lost.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use ems_protocol::{DeviceId, Timestamp, encode, kind};
-use serde::Serialize;
+use ems_protocol::DeviceId;
 use tokio::sync::Notify;
 
 use super::board::{Board, Cursor, Tick};
+use super::held::Held;
+pub use super::latest::{Backfill, Latest, What};
 use crate::fleet::frame::Frame;
 use crate::fleet::watcher::Watcher;
 use crate::socket::Utf8Bytes;
@@ -19,50 +22,11 @@ use crate::sync::Locked;
 const MAX_BYTES: usize = 1 << 20;
 /// Events that may wait for one reader.
 const MAX_EVENTS: usize = 1024;
-/// Bytes of events that may wait for all readers together before each is held to an equal share of them. A reader that
-/// keeps up is within its share, so the slow ones pay; together they hold at most twice as much.
-const CROWDED: usize = 32 << 20;
-
 /// The devices that a user may see; all without it.
 pub type Visible = Option<Arc<BTreeSet<DeviceId>>>;
 
-/// What a value that replaces its predecessor is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum What {
-    /// A device's latest sample.
-    Telemetry,
-    /// A device's presence.
-    Status,
-    /// The span of late samples of a device.
-    Backfill,
-    /// That a device is no longer registered. It has no successor: it is never replaced.
-    Removed,
-    /// A UWB tag's position.
-    Location,
-    /// The rows of the room `fleet`.
-    Fleet,
-}
-
 /// The rows have one place among what waits.
 const FLEET: (What, i64) = (What::Fleet, 0);
-
-/// A value that replaces its predecessor.
-pub enum Latest {
-    /// A message.
-    Text(Utf8Bytes),
-    /// A sample, and how many were replaced by it.
-    Sample(Arc<Frame>, u64),
-    /// Late samples between these times, ms since 1970.
-    Span(DeviceId, i64, i64),
-}
-
-/// What all mailboxes hold together.
-#[derive(Default)]
-pub struct Held {
-    bytes: AtomicUsize,
-    /// Mailboxes that hold any.
-    holders: AtomicUsize,
-}
 
 /// What waits for one user.
 pub struct Mailbox {
@@ -93,44 +57,6 @@ pub enum Next {
     Message(Utf8Bytes, u64),
     /// An event was lost: the connection must be closed, with this reason.
     Lost(&'static str),
-}
-
-/// `telemetry.backfill`: late samples are in the history now.
-#[derive(Serialize)]
-pub struct Backfill<'a> {
-    /// Whose.
-    pub device_id: &'a DeviceId,
-    /// The first of them.
-    pub from: Timestamp,
-    /// The last.
-    pub to: Timestamp,
-}
-
-impl Held {
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes.load(Ordering::Relaxed)
-    }
-
-    /// Whether a mailbox that holds `own` may take `more`.
-    fn has_room(&self, own: usize, more: usize) -> bool {
-        let share = CROWDED / self.holders.load(Ordering::Relaxed).max(1);
-        self.bytes() + more <= CROWDED || own + more <= share
-    }
-
-    fn put(&self, own: usize, more: usize) {
-        self.bytes.fetch_add(more, Ordering::Relaxed);
-        if own == 0 {
-            self.holders.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// Of `own` bytes so many are gone.
-    fn take(&self, own: usize, less: usize) {
-        self.bytes.fetch_sub(less, Ordering::Relaxed);
-        if own > 0 && own == less {
-            self.holders.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
 }
 
 impl Mailbox {
@@ -277,29 +203,6 @@ impl Waiting {
     }
 }
 
-impl Latest {
-    fn message(self) -> Next {
-        match self {
-            Self::Text(text) => Next::Message(text, 0),
-            Self::Sample(frame, 0) => Next::Message(frame.typed().clone(), 0),
-            Self::Sample(frame, skipped) => Next::Message(frame.typed_after(skipped), skipped),
-            Self::Span(device_id, from, to) => {
-                let (from, to) = (Timestamp::from_millis(from), Timestamp::from_millis(to));
-                let message = Backfill { device_id: &device_id, from, to };
-                Next::Message(encode(kind::BACKFILL, &message).into(), 0)
-            }
-        }
-    }
-
-    fn replace(&mut self, new: Self) {
-        *self = match (&*self, new) {
-            (Self::Sample(_, missed), Self::Sample(frame, more)) => Self::Sample(frame, missed + more + 1),
-            (Self::Span(_, f, t), Self::Span(id, from, to)) => Self::Span(id, from.min(*f), to.max(*t)),
-            (_, new) => new,
-        }
-    }
-}
-
 impl Drop for Mailbox {
     fn drop(&mut self) {
         let waiting = self.waiting.locked();
@@ -326,113 +229,5 @@ impl Watcher for Mailbox {
 
     fn removed(&self, device: i64, message: &Utf8Bytes) {
         self.latest((What::Removed, device), Latest::Text(message.clone()));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fleet::device::RowChange;
-    use crate::rooms::board::NewRow;
-
-    fn mailbox(held: &Arc<Held>) -> Mailbox {
-        Mailbox::new(None, held.clone(), Arc::default())
-    }
-
-    #[test]
-    fn a_slow_reader_finds_the_latest_of_each_device_and_how_many_it_missed() {
-        let mailbox = mailbox(&Arc::default());
-        for n in 0..10 {
-            for device in [1, 2] {
-                let frame = Frame::new(format!("{{\"n\":{n},\"device\":{device}}}").into());
-                mailbox.telemetry(device, &Arc::new(frame));
-            }
-        }
-        for device in [1, 2] {
-            let Some(Next::Message(text, skipped)) = mailbox.next() else { panic!("nothing") };
-            assert!(
-                text.contains(&format!(r#""payload":{{"n":9,"device":{device}}},"skipped":9"#)),
-                "{text}"
-            );
-            assert_eq!(skipped, 9);
-        }
-        assert!(mailbox.next().is_none());
-    }
-
-    #[test]
-    fn what_changes_while_the_fleet_is_being_sent_is_told_after_it() {
-        let rows = |devices: std::ops::Range<usize>, n: usize| {
-            devices
-                .map(|d| NewRow {
-                    id: format!("d{d:04}").parse().unwrap(),
-                    change: RowChange { body: format!(r#"{{"device_id":"d{d:04}","n":{n}}}"#), spark: None },
-                })
-                .collect()
-        };
-        let board = Arc::new(Board::default());
-        let now = Timestamp::from_millis(0);
-        board.publish(rows(0..4000, 1), Vec::new(), now);
-        let some: BTreeSet<DeviceId> = (0..4000).map(|d| format!("d{d:04}").parse().unwrap()).collect();
-        for visible in [None, Some(Arc::new(some))] {
-            let mailbox = Mailbox::new(visible, Arc::default(), board.clone());
-            mailbox.watch_fleet();
-            let Some(Next::Message(first, _)) = mailbox.next() else { panic!("nothing") };
-            assert!(first.contains(r#""final":false"#));
-            let tick = board.publish(rows(0..1, 2), Vec::new(), now).unwrap();
-            mailbox.fleet_changed(&tick);
-            let mut last = String::new();
-            while let Some(Next::Message(text, _)) = mailbox.next() {
-                text.as_str().clone_into(&mut last);
-            }
-            assert!(last.contains("fleet.update") && last.contains(r#""device_id":"d0000","n":2"#));
-            board.publish(rows(0..1, 1), Vec::new(), now);
-        }
-    }
-
-    #[test]
-    fn lost_events_are_never_silent_and_what_came_before_them_is_still_told() {
-        let held = Arc::new(Held::default());
-        let mailbox = mailbox(&held);
-        for _ in 0..=MAX_EVENTS {
-            mailbox.event(&Utf8Bytes::from_static("{}"));
-        }
-        for _ in 0..MAX_EVENTS {
-            assert!(matches!(mailbox.next(), Some(Next::Message(..))));
-            // There is room again, but a gap before it.
-            mailbox.event(&Utf8Bytes::from_static("{}"));
-        }
-        assert!(matches!(mailbox.next(), Some(Next::Lost(_))));
-        assert_eq!(held.bytes(), 0);
-    }
-
-    #[test]
-    fn all_slow_readers_together_are_bounded_and_give_back_what_they_held() {
-        let held = Arc::new(Held::default());
-        let text = Utf8Bytes::from("x".repeat(MAX_BYTES / 2));
-        let all: Vec<_> = (0..100).map(|_| mailbox(&held)).collect();
-        for mailbox in &all {
-            mailbox.event(&text);
-            mailbox.event(&text);
-        }
-        assert!(held.bytes() <= 2 * CROWDED);
-        let last = all.last().unwrap();
-        assert!(matches!(last.next(), Some(Next::Lost(reason)) if reason.contains("server")));
-        drop(all);
-        assert_eq!((held.bytes(), held.holders.load(Ordering::Relaxed)), (0, 0));
-    }
-
-    #[test]
-    fn however_much_slow_readers_hold_one_that_keeps_up_is_not_closed_for_it() {
-        let held = Arc::new(Held::default());
-        let text = Utf8Bytes::from("x".repeat(MAX_BYTES / 16));
-        let slow: Vec<_> = (0..64).map(|_| mailbox(&held)).collect();
-        let quick = mailbox(&held);
-        for _ in 0..32 {
-            slow.iter().chain([&quick]).for_each(|mailbox| mailbox.event(&text));
-            assert!(matches!(quick.next(), Some(Next::Message(..))));
-            assert!(quick.next().is_none());
-        }
-        assert!(slow.iter().all(|slow| slow.waiting.locked().lost.is_some()));
-        assert!(held.bytes() > CROWDED / 2);
     }
 }

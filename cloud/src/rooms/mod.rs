@@ -1,6 +1,8 @@
 //! Rooms: what users of the event door can join, and who is in which.
 
 pub mod board;
+mod held;
+mod latest;
 pub mod mailbox;
 
 use std::collections::HashMap;
@@ -14,7 +16,8 @@ use crate::auth::sessions::User;
 use crate::socket::Utf8Bytes;
 use crate::sync::Locked;
 use board::Board;
-use mailbox::{Held, Latest, Mailbox, What};
+use held::Held;
+use mailbox::{Latest, Mailbox, What};
 
 /// The table of rooms: each name, and the least role that may join.
 pub const ROOMS: &[(&str, Role)] = &[

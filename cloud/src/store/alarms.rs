@@ -4,83 +4,8 @@ use std::collections::BTreeSet;
 
 use ems_protocol::{DeviceId, Severity, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use serde::{Deserialize, Serialize};
 
-/// What a rule looks at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// A value of the latest sample is below the threshold.
-    Below,
-    /// It is above.
-    Above,
-    /// The device has no connection.
-    Offline,
-    /// Nothing was heard of it.
-    NoData,
-    /// It says that something is wrong: `battery.faults` or `system_status.error_flags`.
-    Fault,
-}
-
-/// When an alarm is raised.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Rule {
-    /// Names it.
-    #[serde(default, skip_deserializing)]
-    pub id: i64,
-    /// For people.
-    pub name: String,
-    /// The device; all without it.
-    #[serde(default)]
-    pub device_id: Option<DeviceId>,
-    /// What it looks at.
-    pub kind: Kind,
-    /// Of [`Kind::Below`] and [`Kind::Above`]: the path of a number, for example `battery.soc`.
-    #[serde(default)]
-    pub field: Option<String>,
-    /// In the field's own unit.
-    #[serde(default)]
-    pub threshold: Option<f64>,
-    /// The alarm is over when the value is this far on the good side of the threshold.
-    #[serde(default)]
-    pub hysteresis: f64,
-    /// How long it must be so before the alarm is raised, in s.
-    #[serde(default)]
-    pub for_s: f64,
-    /// How much it matters.
-    pub severity: Severity,
-}
-
-/// An alarm.
-#[derive(Debug, Clone, Serialize)]
-pub struct Alarm {
-    /// Names it.
-    pub id: i64,
-    /// The rule that raised it; it may be gone.
-    pub rule: i64,
-    /// Of which device.
-    pub device_id: DeviceId,
-    /// The rule's name.
-    pub name: String,
-    /// What the rule looked at.
-    pub kind: Kind,
-    /// How much it matters.
-    pub severity: Severity,
-    /// One sentence.
-    pub message: String,
-    /// The value that raised it.
-    pub value: Option<f64>,
-    /// The rule's threshold then.
-    pub threshold: Option<f64>,
-    /// When it was raised.
-    pub raised_at: Timestamp,
-    /// When its cause was gone.
-    pub cleared_at: Option<Timestamp>,
-    /// When somebody had seen it.
-    pub acknowledged_at: Option<Timestamp>,
-    /// Who that was.
-    pub acknowledged_by: Option<String>,
-}
+pub use ems_protocol::{Alarm, AlarmKind as Kind, AlarmRule as Rule};
 
 /// An alarm to be raised.
 #[derive(Debug, Clone)]

@@ -5,6 +5,7 @@
 //! hold the statements; the command line runs them on a connection of its own while a server is running.
 
 pub mod alarms;
+mod answers;
 pub mod audit;
 pub mod commands;
 pub mod devices;
@@ -14,6 +15,7 @@ pub mod facts;
 pub mod groups;
 mod health;
 pub mod history;
+mod pace;
 mod readers;
 pub mod recent;
 pub mod samples;
@@ -35,6 +37,7 @@ pub use error::StoreError;
 pub use schema::open as open_connection;
 
 use crate::metrics::Metrics;
+use answers::Teller;
 use health::Health;
 use readers::Readers;
 use writer::{Request, Writer};
@@ -52,7 +55,13 @@ pub struct Store {
     room: Arc<Semaphore>,
     readers: Readers,
     health: Arc<Health>,
-    writer: Arc<Mutex<Option<std::thread::JoinHandle<()>>>>,
+    writer: Arc<Mutex<Option<Writing>>>,
+}
+
+/// The writer's thread, and the task that gives its answers.
+struct Writing {
+    thread: std::thread::JoinHandle<()>,
+    telling: Option<tokio::task::JoinHandle<()>>,
 }
 
 /// Samples of one device that arrived together.
@@ -81,18 +90,19 @@ impl Store {
     pub fn open(path: &Path, metrics: Arc<Metrics>) -> Result<Self, StoreError> {
         let health = Arc::new(Health::default());
         let (requests, queue) = mpsc::channel(QUEUE);
-        let writer = Writer::start(path, queue, metrics, health.clone())?;
+        let (teller, telling) = Teller::start();
+        let thread = Writer::start(path, queue, metrics, health.clone(), teller)?;
         Ok(Self {
             requests,
             room: Arc::new(Semaphore::new(QUEUED_SAMPLES)),
             readers: Readers::new(path),
             health,
-            writer: Arc::new(Mutex::new(Some(writer))),
+            writer: Arc::new(Mutex::new(Some(Writing { thread, telling }))),
         })
     }
 
-    /// Queues samples, waiting for room. `done` runs on the writer's thread once they are durable, or when they are
-    /// not going to be; it must be quick.
+    /// Queues samples, waiting for room. `done` runs once they are durable, or when they are not going to be; it must be
+    /// quick.
     pub async fn write_samples(
         &self,
         arrival: Arrival,
@@ -117,14 +127,14 @@ impl Store {
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (answer, result) = oneshot::channel();
-        let work = Box::new(move |db: &Connection| -> writer::Finish {
+        let work = Box::new(move |db: &Connection| -> writer::Worked {
             let outcome = work(db).map_err(StoreError::from);
             let failure = outcome.as_ref().err().cloned();
             let finish = move |committed: Result<(), StoreError>| {
                 // The caller may have gone; the work is done all the same.
                 let _ = answer.send(outcome.and_then(|value| committed.map(|()| value)));
             };
-            writer::Finish { failure, finish: Box::new(finish) }
+            writer::Worked { failure, finish: Box::new(finish) }
         });
         self.enqueue(Request::Work(work)).await;
         result.await.unwrap_or(Err(StoreError::Stopped))
@@ -154,9 +164,12 @@ impl Store {
         if self.requests.send(Request::Stop).await.is_err() {
             return;
         }
-        if let Some(thread) = self.writer.lock().await.take() {
+        if let Some(Writing { thread, telling }) = self.writer.lock().await.take() {
             // A panic of the writer has been reported by the panic hook.
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+            if let Some(telling) = telling {
+                let _ = telling.await;
+            }
         }
     }
 
@@ -179,6 +192,3 @@ impl Place<'_> {
         self.slot.send(Request::Samples { arrival, done: Box::new(done), room: Some(self.room) });
     }
 }
-
-/// Room in the queue, given back when the request is done with.
-type Room = Option<OwnedSemaphorePermit>;

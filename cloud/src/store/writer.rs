@@ -10,17 +10,15 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::mpsc::Receiver;
 use tracing::warn;
 
+use super::answers::{Answer, Done, Finish, Room, Teller};
 use super::health::Health;
+use super::pace::Pace;
 use super::seen::Seen;
-use super::{Arrival, Room, StoreError, Stored, samples, schema};
+use super::{Arrival, StoreError, Stored, samples, schema};
 use crate::metrics::Metrics;
 
 /// Samples in one transaction.
 const BATCH_SAMPLES: usize = 10_000;
-/// Requests that wait at the same time make the writer busy: it then gathers, so that commits are at least this far
-/// apart. A lone device never waits.
-const GATHER: Duration = Duration::from_millis(20);
-const BUSY_FROM: usize = 4;
 /// SQLite starts its log over when nobody reads from it. Readers that follow each other without a pause prevent that:
 /// beyond this size the writer waits for those of the moment.
 const LOG_BYTES: u64 = 16 << 20;
@@ -28,15 +26,14 @@ const LOG_BYTES: u64 = 16 << 20;
 const LOG_PATIENCE: Duration = Duration::from_secs(1);
 const LOG_RETRY: Duration = Duration::from_secs(10);
 
-type Done = Box<dyn FnOnce(Result<Stored, StoreError>) + Send>;
-type Work = Box<dyn FnOnce(&Connection) -> Finish + Send>;
+type Work = Box<dyn FnOnce(&Connection) -> Worked + Send>;
 
 /// What is left to do after the commit.
-pub(super) struct Finish {
+pub(super) struct Worked {
     /// Why the work failed. What it did is undone; the rest of the transaction goes on, unless the disk is to blame.
     pub(super) failure: Option<StoreError>,
     /// Answers the one who asked.
-    pub(super) finish: Box<dyn FnOnce(Result<(), StoreError>) + Send>,
+    pub(super) finish: Finish,
 }
 
 /// What can be asked of the writer.
@@ -68,9 +65,10 @@ pub(super) struct Writer {
     metrics: Arc<Metrics>,
     health: Arc<Health>,
     seen: Seen,
+    teller: Teller,
     // None after trouble that puts the connection in doubt.
     connection: Option<Connection>,
-    last_commit: Option<Instant>,
+    pace: Pace,
     log_kept: Option<Instant>,
 }
 
@@ -81,6 +79,7 @@ impl Writer {
         queue: Receiver<Request>,
         metrics: Arc<Metrics>,
         health: Arc<Health>,
+        teller: Teller,
     ) -> Result<JoinHandle<()>, StoreError> {
         let writer = Self {
             path: path.to_owned(),
@@ -88,8 +87,9 @@ impl Writer {
             metrics,
             health,
             seen: Seen::default(),
+            teller,
             connection: Some(schema::open(path)?),
-            last_commit: None,
+            pace: Pace::default(),
             log_kept: None,
         };
         thread::Builder::new()
@@ -102,9 +102,10 @@ impl Writer {
         let mut stopping = false;
         while !stopping {
             let Some(first) = self.queue.blocking_recv() else { break };
-            let mut batch = Vec::new();
+            let mut batch = Batch::default();
             stopping = self.gather(first, &mut batch);
-            self.serve(batch);
+            self.pace.begin(batch.requests.len());
+            self.serve(batch.requests);
         }
         // Whatever was queued before the stop is served; later requests are refused by the closed queue.
         self.queue.close();
@@ -116,32 +117,26 @@ impl Writer {
     }
 
     /// Takes what is queued after `first`; true when that includes the order to stop.
-    fn gather(&mut self, first: Request, batch: &mut Vec<Request>) -> bool {
-        let mut count = first.samples();
-        if matches!(first, Request::Stop) {
-            return true;
-        }
-        batch.push(first);
+    fn gather(&mut self, first: Request, batch: &mut Batch) -> bool {
+        let mut next = Some(first);
         let mut waited = false;
         loop {
-            while count < BATCH_SAMPLES {
-                match self.queue.try_recv() {
-                    Ok(Request::Stop) => return true,
-                    Ok(request) => {
-                        count += request.samples();
-                        batch.push(request);
-                    }
-                    Err(_) => break,
+            while let Some(request) = next.take() {
+                if matches!(request, Request::Stop) {
+                    return true;
+                }
+                batch.add(request);
+                if batch.samples < BATCH_SAMPLES {
+                    next = self.queue.try_recv().ok();
                 }
             }
-            let early = self.last_commit.and_then(|last| GATHER.checked_sub(last.elapsed()));
-            match early {
-                Some(pause) if !waited && batch.len() >= BUSY_FROM && count < BATCH_SAMPLES => {
-                    thread::sleep(pause);
-                    waited = true;
-                }
-                _ => return false,
-            }
+            let may_wait = !waited && !batch.urgent && batch.samples < BATCH_SAMPLES;
+            let Some(pause) = self.pace.pause(batch.requests.len()).filter(|_| may_wait) else {
+                return false;
+            };
+            thread::sleep(pause);
+            waited = true;
+            next = self.queue.try_recv().ok();
         }
     }
 
@@ -152,7 +147,7 @@ impl Writer {
         let start = Instant::now();
         let mut answers = Vec::with_capacity(batch.len());
         let committed = self.transact(batch, &mut answers);
-        self.last_commit = Some(Instant::now());
+        self.pace.end(start.elapsed());
         self.health.note(&committed);
         self.metrics.committed(start.elapsed(), committed.is_ok());
         if let Err(error) = &committed {
@@ -162,9 +157,7 @@ impl Writer {
                 self.connection = None;
             }
         }
-        for answer in answers {
-            answer.give(&committed);
-        }
+        self.teller.tell(committed, answers);
         self.shorten_log();
     }
 
@@ -219,7 +212,7 @@ impl Writer {
                 }
                 Request::Work(work) => {
                     let savepoint = transaction.savepoint()?;
-                    let Finish { failure, finish } = work(&savepoint);
+                    let Worked { failure, finish } = work(&savepoint);
                     answers.push(Answer::Work(finish));
                     match failure {
                         None => savepoint.commit()?,
@@ -237,30 +230,29 @@ impl Writer {
     }
 }
 
+/// What one commit is of.
+#[derive(Default)]
+struct Batch {
+    requests: Vec<Request>,
+    samples: usize,
+    /// Whether there is something other than samples: its caller does one thing after the other.
+    urgent: bool,
+}
+
+impl Batch {
+    fn add(&mut self, request: Request) {
+        self.samples += request.samples();
+        self.urgent |= matches!(request, Request::Work(_));
+        self.requests.push(request);
+    }
+}
+
 /// Moves the log into the database and empties it; false when readers did not end in time.
 fn start_log_over(db: &Connection) -> rusqlite::Result<bool> {
     db.busy_timeout(LOG_PATIENCE)?;
     let busy = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
     db.busy_timeout(schema::BUSY)?;
     Ok(!busy?)
-}
-
-/// Who is told of the commit.
-enum Answer {
-    Samples { done: Done, stored: Stored, room: Room },
-    Work(Box<dyn FnOnce(Result<(), StoreError>) + Send>),
-}
-
-impl Answer {
-    fn give(self, committed: &Result<(), StoreError>) {
-        match self {
-            Self::Samples { done, stored, room } => {
-                done(committed.clone().map(|()| stored));
-                drop(room);
-            }
-            Self::Work(finish) => finish(committed.clone()),
-        }
-    }
 }
 
 fn store(db: &Connection, seen: &mut Seen, arrival: &Arrival) -> rusqlite::Result<Stored> {

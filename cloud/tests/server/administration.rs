@@ -1,7 +1,7 @@
 //! What an admin does with devices: provision, describe, disable; what a device says of itself; bulk commands.
 
-use crate::support::Site;
 use crate::support::client::{Client, User};
+use crate::support::{Site, eventually};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -81,6 +81,8 @@ async fn a_page_learns_which_actions_a_device_takes_with_the_form_of_each_also_w
     let hello = json!({"boot_id": "b", "firmware_version": "1.2.3", "hardware_model": "Pi", "sensor": "INA226", "actions": actions});
     device.say(json!({"type": "device.hello", "payload": hello})).await;
     assert_eq!(device.json().await["type"], "device.welcome");
+    // The welcome does not wait for it to be stored.
+    eventually("it is known", async || admin.get(&server, path).await["known"] == true).await;
     let said = admin.get(&server, path).await;
     let found: Vec<_> = said["actions"].as_array().unwrap().iter().map(|action| &action["action"]).collect();
     assert_eq!(found, ["PING", "SET_MODE", "ROTATE_TOKEN", "MAKE_TEA"]);

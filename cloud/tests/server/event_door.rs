@@ -29,6 +29,7 @@ async fn nothing_is_answered_before_authentication_and_strangers_are_sent_away()
         (&welcome["type"], &welcome["payload"]["rooms"]),
         (&json!("system.connection"), &json!(["uwb"]))
     );
+    assert_eq!(welcome["payload"]["retry_window_s"], 0, "few come back at once");
     stranger.say(json!({"type": "get_active_devices", "payload": {}})).await;
     assert_eq!(stranger.expect("uwb.device_list").await, json!({"devices": []}));
 

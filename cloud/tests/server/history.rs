@@ -246,7 +246,7 @@ async fn half_a_day_of_our_daemon_takes_less_than_64_bytes_a_sample_and_is_plott
     let mut device = device::Device::new("ems_001".parse().unwrap(), START);
     let mut expected = Vec::new();
     for _ in 0..SAMPLES / 400 {
-        let (samples, arrivals): (Vec<_>, Vec<_>) = (0..400).map(|_| device.sample()).unzip();
+        let (samples, arrivals): (Vec<_>, Vec<_>) = (0..400).map(|_| device.sample(1)).unzip();
         expected.extend(samples.iter().step_by(400).cloned());
         let arrival = Arrival { device: key, received_at: *arrivals.last().unwrap(), samples };
         store.write_samples(arrival, |stored| assert_eq!(stored.unwrap().new, 400)).await;
@@ -280,6 +280,21 @@ async fn half_a_day_of_our_daemon_takes_less_than_64_bytes_a_sample_and_is_plott
         found.as_object_mut().unwrap().remove("received_at").unwrap();
         assert_eq!(found, serde_json::to_value(sample).unwrap());
     }
+
+    let damaged = START + 3 * 3_600_000;
+    let damage = "UPDATE blocks SET samples = x'00' WHERE hour = ?";
+    assert_eq!(db.execute(damage, [damaged / 3_600_000]).unwrap(), 1);
+    for _ in 0..2 {
+        let plot = user.get(&server, &path(&format!("history?{span}&width=1000"))).await;
+        assert_eq!(plot["damaged"], json!([damaged]));
+        let at: Vec<i64> = plot["at"].as_array().unwrap().iter().map(|at| at.as_i64().unwrap()).collect();
+        assert!((800..950).contains(&at.len()), "{} points", at.len());
+        assert!(at.windows(2).any(|pair| pair[1] - pair[0] >= 3_550_000), "the hour is a gap");
+    }
+    let whole = user.get(&server, &path(&format!("history?{span}&step=60"))).await;
+    assert_eq!((whole["at"].as_array().unwrap().len(), whole.get("damaged")), (720, None));
+    let said = server.log();
+    assert_eq!(said.matches("an hour of the history is damaged").count(), 1, "{said}");
 }
 
 #[tokio::test]

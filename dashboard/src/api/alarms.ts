@@ -1,9 +1,6 @@
 import { request } from "../api";
-import { toAlarm, toSeverity, type Alarm, type Severity } from "../telemetry";
-import { listOf, number, one, text, withQuery, type Json } from "./read";
-
-export const RULE_KINDS = ["below", "above", "offline", "no_data", "fault"] as const;
-export type RuleKind = (typeof RULE_KINDS)[number];
+import { toAlarm, toAlarmKind, toSeverity, type Alarm, type AlarmKind, type AlarmRule, type Severity, type Unchecked } from "../telemetry";
+import { listOf, number, one, text, withQuery } from "./read";
 
 /** When an alarm is raised. */
 export interface Rule {
@@ -11,7 +8,8 @@ export interface Rule {
   name: string;
   /** `null`: every device. */
   deviceId: string | null;
-  kind: RuleKind | null;
+  /** `null`: one that this page does not know. */
+  kind: AlarmKind | null;
   /** Of below and above: the path of a number, such as `battery.soc`. */
   field: string | null;
   threshold: number | null;
@@ -21,16 +19,8 @@ export interface Rule {
   severity: Severity;
 }
 
-export interface NewRule {
-  name: string;
-  kind: RuleKind;
-  severity: Severity;
-  device_id?: string;
-  field?: string;
-  threshold?: number;
-  hysteresis?: number;
-  for_s?: number;
-}
+/** A rule as the server takes it. */
+export type NewRule = Pick<AlarmRule, "name" | "kind" | "severity"> & Partial<Omit<AlarmRule, "id">>;
 
 const LISTED = 300;
 
@@ -55,18 +45,18 @@ export async function removeRule(id: number): Promise<void> {
   await request("DELETE", `/api/alarms/rules/${id}`);
 }
 
-function toRule(json: Json): Rule | null {
-  const id = number(json["id"]);
+function toRule(rule: Unchecked<AlarmRule>): Rule | null {
+  const id = number(rule.id);
   if (id === null) return null;
   return {
     id,
-    name: text(json["name"]) ?? "",
-    deviceId: text(json["device_id"]),
-    kind: RULE_KINDS.find((kind) => kind === json["kind"]) ?? null,
-    field: text(json["field"]),
-    threshold: number(json["threshold"]),
-    hysteresis: number(json["hysteresis"]) ?? 0,
-    forS: number(json["for_s"]) ?? 0,
-    severity: toSeverity(json["severity"]),
+    name: text(rule.name) ?? "",
+    deviceId: text(rule.device_id),
+    kind: toAlarmKind(rule.kind),
+    field: text(rule.field),
+    threshold: number(rule.threshold),
+    hysteresis: number(rule.hysteresis) ?? 0,
+    forS: number(rule.for_s) ?? 0,
+    severity: toSeverity(rule.severity),
   };
 }

@@ -20,13 +20,7 @@ export function one<T>(body: unknown, read: (entry: Json) => T | null): T {
   return value;
 }
 
-export function text(value: unknown): string | null {
-  return typeof value === "string" ? value : null;
-}
-
-export function number(value: unknown): number | null {
-  return typeof value === "number" && Number.isFinite(value) ? value : null;
-}
+export { toNumber as number, toText as text } from "../telemetry";
 
 export function texts(value: unknown): string[] {
   return Array.isArray(value) ? value.filter((entry): entry is string => typeof entry === "string") : [];

@@ -34,6 +34,6 @@ function messageOf({ history, device }: LiveSnapshot, nowMs: number): string {
   if (history === "loading") return "Loading the last minutes…";
   if (history === "failed") return "The history cannot be read at present. Trying again.";
   const seenMs = Date.parse(device?.last_seen ?? "");
-  if (Number.isNaN(seenMs)) return "This device has not sent anything yet.";
+  if (Number.isNaN(seenMs)) return "This device has not sent anything yet. An admin finds what to run on it under Admin, Devices, New token.";
   return `No sample in this span. The device was last heard of ${age(nowMs - seenMs)} ago.`;
 }

@@ -29,7 +29,7 @@ export function CurveChooser({ points, chosen, onChange }: CurveChooserProps) {
         <button
           key={curve.key}
           type="button"
-          className={`chip chip-curve accent-${curve.color}`}
+          className={`chip chip-curve marked accent-${curve.color}`}
           aria-pressed={chosen.includes(curve)}
           data-testid={`curve-${curve.key}`}
           onClick={() => toggle(curve)}

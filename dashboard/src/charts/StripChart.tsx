@@ -1,8 +1,9 @@
 import { useEffect, useLayoutEffect, useRef } from "react";
-import uPlot from "uplot";
+import type uPlot from "uplot";
 import type { Columns } from "./columns";
 import type { Curve } from "./curves";
 import { PaintQueue } from "./paintQueue";
+import { mountPlot } from "./plot";
 import { stripData, stripOptions } from "./stripOptions";
 import type { Timeline } from "./timeline";
 import type { ChartTheme } from "./useChartTheme";
@@ -48,7 +49,7 @@ export function StripChart({ curve, columns, timeline, theme, withTimes, onSelec
       },
       onSelect: (from, to) => current.current.onSelect(from, to),
     });
-    const chart = new uPlot({ ...options, ...sizeOf(element) }, stripData(curve, current.current.columns), element);
+    const { chart, stop } = mountPlot(element, options, stripData(curve, current.current.columns));
     const showCursor = () => {
       const { cursorAgo } = timeline;
       const left = cursorAgo === null ? -10 : chart.valToPos(timeline.span()[1] - cursorAgo, "x");
@@ -80,23 +81,20 @@ export function StripChart({ curve, columns, timeline, theme, withTimes, onSelec
       { rootMargin: "300px" },
     );
     seen.observe(element);
-    const resized = new ResizeObserver(() => chart.setSize(sizeOf(element)));
-    resized.observe(element);
     const stopCursor = timeline.onCursor(showCursor);
     const stopTouch = readByTouch(chart, timeline);
     return () => {
       repaint.current = null;
       QUEUE.cancel(paint);
       seen.disconnect();
-      resized.disconnect();
       moves.stop();
       stopCursor();
       stopTouch();
-      chart.destroy();
+      stop();
     };
   }, [curve, theme, withTimes, timeline]);
 
-  return <div ref={box} className={`strip-plot ${withTimes ? "with-times" : ""}`} role="img" aria-label={label} />;
+  return <div ref={box} className={`plot strip-plot ${withTimes ? "with-times" : ""}`} role="img" aria-label={label} />;
 }
 
 /** A finger that moves sideways reads the curves; up and down it scrolls the page, as everywhere. */
@@ -112,8 +110,4 @@ function readByTouch(chart: uPlot, timeline: Timeline): () => void {
     chart.over.removeEventListener("pointerdown", point);
     chart.over.removeEventListener("pointermove", point);
   };
-}
-
-function sizeOf(element: HTMLElement): { width: number; height: number } {
-  return { width: element.clientWidth, height: element.clientHeight };
 }

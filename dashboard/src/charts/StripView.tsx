@@ -29,12 +29,12 @@ export const StripView = memo(function StripView({ curve, columns, timeline, rea
   return (
     <div className="strip">
       <p className={`strip-head accent-${color}`}>
-        <span className="strip-title">{title}</span>
+        <span className="strip-title marked">{title}</span>
         <span className="strip-value">
           <span className="number">{value === null || value === undefined ? UNKNOWN : show(curve, value)}</span>
           <span className="unit">{unit}</span>
         </span>
-        <span className="strip-range">{range === null ? "" : `${show(curve, range.min)} … ${show(curve, range.max)}`}</span>
+        <span className="strip-range">{range === null ? "no reading in this span" : `${show(curve, range.min)} … ${show(curve, range.max)}`}</span>
       </p>
       <StripChart curve={curve} columns={columns} timeline={timeline} label={`${title}: ${words}`} {...rest} />
     </div>

@@ -1,17 +1,8 @@
 import type { TelemetryPayload } from "../telemetry";
+import type { Quantity } from "./quantity";
 
-/** What can be drawn of a sample. */
-export interface Curve {
-  key: string;
-  title: string;
-  unit: string;
-  digits: number;
-  /** The axis never spans less than this, in the unit. */
-  floor: number;
-  /** The axis never leaves these. */
-  limits?: readonly [number, number];
-  /** The sign matters: it is written, and the area down to zero is filled. */
-  signed?: boolean;
+/** What can be drawn of a sample; where the sign matters, the area down to zero is filled. */
+export interface Curve extends Quantity {
   /** The token of its colour. */
   color: string;
   read: (sample: TelemetryPayload) => number | undefined;

@@ -1,7 +1,9 @@
 import type uPlot from "uplot";
-import { decimal, moment } from "../format";
-import { axisRange, type Columns } from "./columns";
+import { moment } from "../format";
+import type { Columns } from "./columns";
 import { BAND, type Curve } from "./curves";
+import { axisNumbers, timeAxis, valueAxis } from "./plot";
+import { valueRange } from "./quantity";
 import type { ChartTheme } from "./useChartTheme";
 
 /** The columns of a curve, in the order of the series of {@link stripOptions}. */
@@ -37,7 +39,7 @@ export function stripOptions(
     },
     scales: {
       x: { time: true, auto: false },
-      y: { range: (_, min, max) => yRange(curve, min, max) },
+      y: { range: (_, min, max) => valueRange(curve, min, max) },
     },
     series: [
       {},
@@ -51,27 +53,18 @@ export function stripOptions(
     ],
     ...(curve.key === "soc" && { bands: [{ series: [2, 3] as [number, number], fill: theme.color("soc-band") }] }),
     axes: [
-      {
+      timeAxis(theme, {
         show: true,
-        stroke: theme.text,
-        font: theme.font,
         size: withTimes ? 26 : 0,
-        gap: 6,
         space: 72,
-        grid: { stroke: theme.grid, width: 1 },
-        ticks: { show: false },
         values: (_, times) => times.map((time) => (withTimes ? axisTime(time * 1_000, times) : "")),
-      },
-      {
-        stroke: theme.text,
-        font: theme.font,
+      }),
+      valueAxis(theme, {
         size: 52,
-        gap: 8,
         space: 22,
-        grid: { stroke: theme.grid, width: 1 },
-        ticks: { show: false },
-        values: (_, values, __, ___, step) => values.map((value) => decimal(value, digitsOf(step))),
-      },
+        // An axis of nothing would be made up.
+        values: (chart, values, __, ___, step) => (hasValues(chart) ? axisNumbers(values, step) : []),
+      }),
     ],
     hooks: {
       setCursor: [
@@ -104,21 +97,17 @@ function lonely(chart: uPlot, series: number): number[] | null {
   return alone.length > 0 ? alone : null;
 }
 
+/** Whether there is anything to see between the ends of the time axis. */
+function hasValues(chart: uPlot): boolean {
+  const [from, to] = chart.series[0]?.idxs ?? [0, -1];
+  return chart.data.slice(1).some((column) => {
+    for (let i = from; i <= to; i += 1) if (column[i] !== null && column[i] !== undefined) return true;
+    return false;
+  });
+}
+
 /** With seconds where the marks are closer than a minute. */
 function axisTime(timeMs: number, times: readonly number[]): string {
   const step = (times[1] ?? Infinity) - (times[0] ?? 0);
   return moment(timeMs, timeMs, step < 60);
-}
-
-/** The decimals that tell neighbours apart on an axis with this step. */
-function digitsOf(step: number): number {
-  const isWhole = (digits: number) => Math.abs(step * 10 ** digits - Math.round(step * 10 ** digits)) < 1e-6;
-  return [0, 1, 2].find(isWhole) ?? 3;
-}
-
-function yRange(curve: Curve, min: number | null, max: number | null): [number, number] {
-  // Without any value uPlot passes null.
-  if (min === null || max === null) return [0, curve.floor];
-  const data = curve.signed ? { min: Math.min(min, 0), max: Math.max(max, 0) } : { min, max };
-  return axisRange(data, curve.floor, curve.limits);
 }

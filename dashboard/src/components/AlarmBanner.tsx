@@ -34,7 +34,8 @@ export function AlarmBanner() {
   return (
     <div className={`alarm-banner alarm-banner-${first.severity}`} role="alert" data-testid="alarm-banner">
       <p>
-        <Link href={paths.live(first.device_id)}>{first.device_id}</Link> <bdi>{first.message.slice(0, 200)}</bdi>
+        <Link href={paths.live(first.device_id)}>{first.device_id}</Link> <bdi className="alarm-banner-name">{first.name.slice(0, 60)}</bdi>{" "}
+        <bdi>{first.message.slice(0, 200)}</bdi>
         {failure !== null && <span> {failure}</span>}
       </p>
       <div className="alarm-banner-buttons">

@@ -1,3 +1,4 @@
+import { constant } from "../format";
 import type { TelemetryPayload } from "../telemetry";
 
 /** A code the device reported, in words. */
@@ -17,9 +18,9 @@ export function faultsOf(sample: TelemetryPayload | null): Fault[] {
   return codes.map((code) => ({ code, text: flagWords(code), severe: severe.includes(code) }));
 }
 
-/** A code in words, as far as they are known here. */
+/** A code in words; of one that is not known here, at least easier to read. */
 export function flagWords(code: string): string {
-  return WORDS[code] ?? code;
+  return WORDS[code] ?? constant(code);
 }
 
 const WORDS: Readonly<Record<string, string>> = {

@@ -67,7 +67,7 @@ export function FleetList({ rows, view, nowMs, live, onSort }: FleetListProps) {
       <div role="rowgroup" className="fleet-head">
         <div role="row" aria-rowindex={1} className="fleet-head-row">
           {COLUMNS.map(({ title, sort, className }) => (
-            <div key={title} role="columnheader" className={className} aria-sort={sortOf(view, sort)}>
+            <div key={title} role="columnheader" className={className} aria-label={title} aria-sort={sortOf(view, sort)}>
               {sort === undefined ? (
                 title
               ) : (

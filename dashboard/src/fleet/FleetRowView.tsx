@@ -64,7 +64,7 @@ export const FleetRowView = memo(function FleetRowView(props: FleetRowProps) {
       <div role="cell" className="fleet-soc">
         <SocBar soc={soc} low={row.soc_low} high={row.soc_high} />
         <Value text={decimal(soc, 0)} unit="%" />
-        <span className="fleet-sub fleet-interval">{intervalWords(row)}</span>
+        <Interval row={row} />
       </div>
       <div role="cell" className="fleet-power">
         <Value text={watts.value} unit={watts.unit} />
@@ -102,6 +102,7 @@ function Trouble({ row }: { row: FleetRow }): ReactNode {
     const seen = row.unacknowledged === 0 ? " acknowledged" : "";
     return <span className="fleet-trouble">{`${words}${seen}`}</span>;
   }
+  if (row.enabled === false) return <span className="fleet-trouble">disabled by an admin</span>;
   if (row.conflict) return <span className="fleet-trouble">two devices use this identity</span>;
   const [flag] = row.error_flags;
   if (flag !== undefined && isFaulty(row)) return <span className="fleet-trouble">{flagWords(flag)}</span>;
@@ -110,12 +111,17 @@ function Trouble({ row }: { row: FleetRow }): ReactNode {
 }
 
 function sinceWords({ status, since }: FleetRow, nowMs: number): string {
-  const sinceMs = Date.parse(since ?? "");
+  const sinceMs = Date.parse(since);
   if (status === "never") return "never seen";
   return Number.isNaN(sinceMs) ? "" : `since ${moment(sinceMs, nowMs)}`;
 }
 
-function intervalWords({ soc_low: low, soc_high: high, synced }: FleetRow): string {
-  if (low === undefined || high === undefined) return "";
-  return `${decimal(low, 0)} to ${decimal(high, 0)} %${synced === false ? ", not synchronised" : ""}`;
+/** What the state of charge is worth. */
+function Interval({ row: { soc_low: low, soc_high: high, synced } }: { row: FleetRow }): ReactNode {
+  if (low === undefined || high === undefined) return null;
+  return (
+    <span className={`fleet-sub fleet-interval ${synced === false ? "is-unsynced" : ""}`}>
+      {decimal(low, 0)} to {decimal(high, 0)} %{synced === false && <span className="fleet-unsynced">, not synchronised</span>}
+    </span>
+  );
 }

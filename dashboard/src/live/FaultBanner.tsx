@@ -11,7 +11,7 @@ export function FaultBanner({ sample }: { sample: TelemetryPayload | null }) {
       <ul className="faults">
         {faults.map(({ code, text }) => (
           <li key={code}>
-            <bdi>{text}</bdi> {text !== code && <code>{code}</code>}
+            <bdi>{text}</bdi> <code>{code}</code>
           </li>
         ))}
       </ul>

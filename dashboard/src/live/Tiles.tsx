@@ -1,6 +1,6 @@
 import { type ReactNode } from "react";
 import { powerOf } from "../charts/curves";
-import { age, constant, decimal, duration, power, signed, UNKNOWN } from "../format";
+import { age, constant, decimal, duration, fitting, power, signed, UNKNOWN } from "../format";
 import type { BatteryTelemetry, TelemetryPayload } from "../telemetry";
 import { SocGauge } from "./SocGauge";
 
@@ -26,10 +26,10 @@ export function Tiles({ sample, stale, ageMs }: TilesProps) {
         <SocGauge battery={battery} />
         <SocNotes battery={battery} />
       </div>
-      <Tile title="Voltage" unit="V" testId="live-voltage" value={voltage} text={decimal(voltage, 3)}>
+      <Tile title="Voltage" unit="V" testId="live-voltage" value={voltage} text={decimal(voltage, fitting(voltage, 3, 5))}>
         {old ?? (battery.temperature === undefined ? "" : `battery ${decimal(battery.temperature, 1)} °C`)}
       </Tile>
-      <Tile title="Current" unit="A" testId="live-current" value={current} text={signed(current, 2)}>
+      <Tile title="Current" unit="A" testId="live-current" value={current} text={signed(current, fitting(current, 2, 4))}>
         {old ?? direction(current)}
       </Tile>
       <Tile title="Power" unit={shown.unit} testId="live-power" value={watts} text={shown.value}>

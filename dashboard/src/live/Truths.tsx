@@ -61,7 +61,7 @@ function Truth({ title, tone, children }: { title: string; tone: Tone; children:
       <dt>{title}</dt>
       <dd>
         <Dot tone={tone} />
-        {children}
+        <span className="truth-words">{children}</span>
       </dd>
     </div>
   );

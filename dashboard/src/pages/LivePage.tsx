@@ -14,6 +14,7 @@ import { ageMs, isStale, useLiveDevice, useLiveSnapshot, usualIntervalMs, type L
 import { useTitle } from "../title";
 import { useTick } from "../useTick";
 import "uplot/dist/uPlot.min.css";
+import "../styles/plot.css";
 import "../styles/live.css";
 import "../styles/flow.css";
 import "../styles/charts.css";

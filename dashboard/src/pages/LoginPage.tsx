@@ -10,6 +10,7 @@ export function LoginPage({ notice }: { notice: string | null }) {
 
   const submit = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
+    if (busy) return;
     const form = new FormData(event.currentTarget);
     setBusy(true);
     setFailure(null);
@@ -51,7 +52,7 @@ export function LoginPage({ notice }: { notice: string | null }) {
         <p id="login-message" className={failure === null ? "login-notice" : "login-failure"} role="alert">
           {failure ?? notice}
         </p>
-        <button type="submit" className="button button-main" data-testid="login-submit" disabled={busy}>
+        <button type="submit" className="button button-main" data-testid="login-submit" aria-disabled={busy}>
           {busy ? "Logging in…" : "Log in"}
         </button>
       </form>

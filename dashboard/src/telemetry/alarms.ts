@@ -1,7 +1,8 @@
-import type { DoorMessage, EventDoor } from "./door";
+import type { EventDoor } from "./door";
+import type { DoorMessage } from "./doorMessage";
 import { Listing } from "./listing";
-import { isObject } from "./parse";
-import type { Alarm, Severity } from "./messages";
+import { isObject, toNumber, toText, type Unchecked } from "./parse";
+import type { Alarm, AlarmKind, Severity } from "./messages";
 import { Store } from "./store";
 
 /** The alarms that are not over, newest first. */
@@ -79,25 +80,32 @@ export class AlarmStore extends Store<Alarms> {
 
 /** Checks an alarm; `null` if it cannot be used. */
 export function toAlarm(value: unknown): Alarm | null {
-  if (!isObject(value) || typeof value["id"] !== "number" || typeof value["device_id"] !== "string") return null;
-  const text = (name: string) => (typeof value[name] === "string" ? (value[name] as string) : null);
-  const amount = (name: string) => (typeof value[name] === "number" ? (value[name] as number) : null);
+  if (!isObject(value)) return null;
+  const alarm: Unchecked<Alarm> = value;
+  if (typeof alarm.id !== "number" || typeof alarm.device_id !== "string") return null;
   return {
-    id: value["id"],
-    rule: amount("rule") ?? 0,
-    device_id: value["device_id"],
-    name: text("name") ?? "",
-    kind: text("kind") ?? "",
-    severity: toSeverity(value["severity"]),
-    message: text("message") ?? "",
-    value: amount("value"),
-    threshold: amount("threshold"),
-    raised_at: text("raised_at") ?? "",
-    cleared_at: text("cleared_at"),
-    acknowledged_at: text("acknowledged_at"),
-    acknowledged_by: text("acknowledged_by"),
+    id: alarm.id,
+    rule: toNumber(alarm.rule) ?? 0,
+    device_id: alarm.device_id,
+    name: toText(alarm.name) ?? "",
+    kind: toAlarmKind(alarm.kind),
+    severity: toSeverity(alarm.severity),
+    message: toText(alarm.message) ?? "",
+    value: toNumber(alarm.value),
+    threshold: toNumber(alarm.threshold),
+    raised_at: toText(alarm.raised_at) ?? "",
+    cleared_at: toText(alarm.cleared_at),
+    acknowledged_at: toText(alarm.acknowledged_at),
+    acknowledged_by: toText(alarm.acknowledged_by),
   };
 }
+
+/** The kind of an alarm or of its rule; `null`: one that this page does not know. */
+export function toAlarmKind(value: unknown): AlarmKind | null {
+  return typeof value === "string" && Object.hasOwn(KINDS, value) ? (value as AlarmKind) : null;
+}
+
+const KINDS: Readonly<Record<AlarmKind, true>> = { below: true, above: true, offline: true, no_data: true, fault: true };
 
 /** What is not known to be harmless counts as a warning. */
 export function toSeverity(value: unknown): Severity {

@@ -26,12 +26,15 @@ export class Backoff {
     this.random = random;
   }
 
-  /** The next wait, ms. A `floorMs` is added whole: what the peer asked for must not be jittered away. */
-  next(floorMs = 0): number {
+  /**
+   * The next wait, ms. A `floorMs` is added whole: what the peer asked for must not be jittered away. The jitter spans
+   * `windowMs` at least.
+   */
+  next(floorMs = 0, windowMs = 0): number {
     const ceiling = Math.min(this.capMs, this.baseMs * 2 ** this.attempt);
     // Beyond the cap the exponent no longer matters; unbounded it would end in Infinity.
     if (ceiling < this.capMs) this.attempt += 1;
-    return floorMs + this.random() * ceiling;
+    return floorMs + this.random() * Math.max(ceiling, windowMs);
   }
 
   /** Starts again from the first wait: the connection has proved stable. */

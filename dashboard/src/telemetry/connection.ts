@@ -1,4 +1,5 @@
 import { Backoff, type BackoffOptions } from "./backoff";
+import { retryWindowMs } from "./retryWindow";
 import type { TelemetryStatus } from "./types";
 
 /** What {@link Connection} tells about itself. */
@@ -51,6 +52,8 @@ export class Connection {
   /** Detaches the present socket's listeners: what a socket says after it was let go is not heard. */
   private listeners = new AbortController();
   private closed = false;
+  /** What the server behind the present socket wants the next attempt to be spread over, should it be lost. */
+  private windowMs = 0;
   private readonly backoff: Backoff;
   private readonly timers = new Map<"retry" | "stable" | "limit", ReturnType<typeof setTimeout>>();
   private state: ConnectionState = { status: "CLOSED", retryAt: null, closeCode: null, ended: false };
@@ -86,9 +89,14 @@ export class Connection {
     if (!this.closed && this.timers.has("retry")) this.dial();
   };
 
+  /** The server wants the first attempt after its loss to come at a random moment of so long a time. */
+  spreadReturn(windowMs: number): void {
+    this.windowMs = windowMs;
+  }
+
   /** Drops a socket that is known to be dead, without waiting for its closing handshake, and retries. */
   restart(): void {
-    if (!this.closed && this.socket !== null) this.lost(null);
+    if (!this.closed && this.socket !== null) this.lost(null, "");
   }
 
   private dial(): void {
@@ -105,10 +113,10 @@ export class Connection {
     this.socket = socket;
     this.listeners = new AbortController();
     const { signal } = this.listeners;
-    this.start("limit", this.options.connectTimeoutMs ?? 10_000, () => this.lost(null));
+    this.start("limit", this.options.connectTimeoutMs ?? 10_000, () => this.lost(null, ""));
     socket.addEventListener("open", () => this.opened(), { signal });
     socket.addEventListener("message", ({ data }) => this.received(data), { signal });
-    socket.addEventListener("close", ({ code }) => this.lost(code), { signal });
+    socket.addEventListener("close", ({ code, reason }) => this.lost(code, reason), { signal });
   }
 
   private opened(): void {
@@ -122,20 +130,22 @@ export class Connection {
     if (typeof data === "string") this.options.onText(data);
   }
 
-  private lost(code: number | null): void {
+  private lost(code: number | null, reason: string): void {
+    const windowMs = retryWindowMs(code, reason, this.windowMs);
+    this.windowMs = 0;
     this.release();
     if (code === SESSION_ENDED) {
       this.set({ status: "CLOSED", closeCode: code, ended: true });
       return;
     }
-    const waitMs = this.backoff.next(code === null ? 0 : (FLOOR_MS[code] ?? 0));
+    const waitMs = this.backoff.next(code === null ? 0 : (FLOOR_MS[code] ?? 0), windowMs);
     this.start("retry", waitMs, () => this.dial());
     this.set({ status: "CLOSED", closeCode: code, retryAt: performance.now() + waitMs });
   }
 
   private watchSilence(): void {
     const limitMs = this.options.silenceLimitMs ?? 0;
-    if (limitMs > 0) this.start("limit", limitMs, () => this.lost(null));
+    if (limitMs > 0) this.start("limit", limitMs, () => this.lost(null, ""));
     else this.stop("limit");
   }
 

@@ -1,25 +1,11 @@
+import { Attention } from "./attention";
 import { Connection, doorUrl, type ConnectionOptions, type ConnectionState } from "./connection";
+import { toMessage, type DoorMessage, type Frame } from "./doorMessage";
 import { HttpError, type RequestOptions } from "./http";
 import { Liveness, type LivenessOptions } from "./liveness";
-import { isObject, parseObject } from "./parse";
+import { Renewal } from "./renewal";
 import { Rooms, type RoomListener, type RoomOptions } from "./rooms";
 import { ServerClock } from "./serverClock";
-
-/** A typed message, as it came. */
-export interface DoorMessage {
-  type: string;
-  payload: Record<string, unknown>;
-  /** Samples that the server left out before this one, because the page was slow. */
-  skipped?: number;
-}
-
-/** A frame as it travelled, for those who look at the wire. */
-export interface Frame {
-  direction: "in" | "out";
-  /** When, by the server's clock as far as the page knows it, Unix ms. */
-  atMs: number;
-  text: string;
-}
 
 export interface EventDoorOptions extends LivenessOptions, Pick<ConnectionOptions, "backoff" | "stableAfterMs"> {
   /** Server to connect to, `https://host[:port]`. Default: where the page came from. */
@@ -57,14 +43,12 @@ export class EventDoor {
   private readonly stateListeners = new Set<() => void>();
   private readonly frameListeners = new Set<(frame: Frame) => void>();
   private readonly liveness: Liveness;
+  private readonly attention: Attention;
+  private readonly renewal: Renewal;
   private greeting: ReturnType<typeof setTimeout> | undefined;
-  private parking: ReturnType<typeof setTimeout> | undefined;
   /** The server has greeted: the session is good and messages may be sent. */
   private greeted = false;
   private ended = false;
-  private renewing = false;
-  /** The cookies were renewed since the last greeting: they are not what is wrong. */
-  private renewed = false;
 
   constructor(readonly options: EventDoorOptions = {}) {
     this.rooms = new Rooms((type, payload) => this.send(type, payload));
@@ -77,6 +61,19 @@ export class EventDoor {
       },
       options,
     );
+    this.attention = new Attention(
+      {
+        shown: () => {
+          this.liveness.start();
+          this.rooms.unpark();
+        },
+        hidden: () => this.liveness.stop(),
+        parked: () => this.rooms.park(),
+        restored: this.liveness.question,
+      },
+      options.parkAfterMs ?? 15_000,
+    );
+    this.renewal = new Renewal(options.renew);
   }
 
   /**
@@ -150,10 +147,7 @@ export class EventDoor {
   }
 
   private start(): void {
-    document.addEventListener("visibilitychange", this.visibilityChanged);
-    // A page that comes back from the browser's cache has lost its sockets without being told.
-    addEventListener("pageshow", this.liveness.question);
-    this.visibilityChanged();
+    this.attention.start();
     this.connection = new Connection({
       ...this.options,
       url: doorUrl(this.options.baseUrl),
@@ -167,9 +161,7 @@ export class EventDoor {
   private stop(): void {
     this.liveness.stop();
     clearTimeout(this.greeting);
-    clearTimeout(this.parking);
-    document.removeEventListener("visibilitychange", this.visibilityChanged);
-    removeEventListener("pageshow", this.liveness.question);
+    this.attention.stop();
     this.connection?.close();
     this.connection = null;
     this.greeted = false;
@@ -205,7 +197,7 @@ export class EventDoor {
       return;
     }
     this.observeClock(message.payload);
-    if (message.type === "system.connection") this.welcomed();
+    if (message.type === "system.connection") this.welcomed(message.payload["retry_window_s"]);
     else if (message.type === "pong") this.liveness.answered(message.payload["number"]);
     else if (message.type === "error") {
       console.warn("The server could not use a message:", message.payload["code"], message.payload["message"]);
@@ -213,9 +205,10 @@ export class EventDoor {
     } else this.rooms.dispatch(message);
   }
 
-  private welcomed(): void {
+  private welcomed(windowS: unknown): void {
     this.greeted = true;
-    this.renewed = false;
+    this.renewal.greeted();
+    if (typeof windowS === "number") this.connection?.spreadReturn(windowS * 1_000);
     clearTimeout(this.greeting);
     this.set({ status: "OPEN", retryAt: null, closeCode: null, ended: false });
     this.rooms.connected();
@@ -224,8 +217,8 @@ export class EventDoor {
 
   /** The cookie may be what is wrong. If it is not, only a new socket can be better than one that says nothing. */
   private notGreeted(): void {
-    if (this.renewed || this.options.renew === undefined) this.connection?.restart();
-    else void this.renew();
+    if (this.renewal.mayHelp) void this.renew();
+    else this.connection?.restart();
   }
 
   private observeClock(payload: Record<string, unknown>): void {
@@ -233,32 +226,12 @@ export class EventDoor {
     if (typeof time === "string") this.clock.observe(Date.parse(time), 100);
   }
 
-  private visibilityChanged = (): void => {
-    clearTimeout(this.parking);
-    if (document.hidden) {
-      this.liveness.stop();
-      this.parking = setTimeout(() => this.rooms.park(), this.options.parkAfterMs ?? 15_000);
-      return;
-    }
-    this.liveness.start();
-    this.rooms.unpark();
-  };
-
   private async renew(): Promise<void> {
-    const { renew } = this.options;
-    if (this.renewing || this.renewed || renew === undefined) return;
-    this.renewing = true;
-    try {
-      this.renewed = await renew();
-      if (!this.renewed) this.endSession();
-      else if (this.isUngreeted) this.connection?.restart();
-      else this.retryNow();
-    } catch {
-      // The server cannot be reached: the connection's own waits go on.
-      if (this.isUngreeted) this.connection?.restart();
-    } finally {
-      this.renewing = false;
-    }
+    const outcome = await this.renewal.attempt();
+    if (outcome === "over") this.endSession();
+    // If the server cannot be reached, the connection's own waits go on.
+    else if (outcome !== null && this.isUngreeted) this.connection?.restart();
+    else if (outcome === "renewed") this.retryNow();
   }
 
   private get isUngreeted(): boolean {
@@ -286,13 +259,3 @@ export class EventDoor {
 }
 
 const INITIAL: ConnectionState = { status: "CONNECTING", retryAt: null, closeCode: null, ended: false };
-
-function toMessage(text: string): DoorMessage {
-  const { type, payload, skipped } = parseObject(text);
-  if (typeof type !== "string") throw new TypeError("the frame has no type");
-  return {
-    type,
-    payload: isObject(payload) ? payload : {},
-    ...(typeof skipped === "number" && { skipped }),
-  };
-}

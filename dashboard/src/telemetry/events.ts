@@ -1,4 +1,5 @@
-import type { DoorMessage, EventDoor } from "./door";
+import type { EventDoor } from "./door";
+import type { DoorMessage } from "./doorMessage";
 import { Listing } from "./listing";
 import { toSeverity } from "./alarms";
 import { isObject } from "./parse";

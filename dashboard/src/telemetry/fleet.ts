@@ -1,4 +1,5 @@
-import type { DoorMessage, EventDoor } from "./door";
+import type { EventDoor } from "./door";
+import type { DoorMessage } from "./doorMessage";
 import { toFleetRow } from "./fleetRow";
 import { Store } from "./store";
 import type { FleetRow } from "./messages";

@@ -1,5 +1,8 @@
-import { clean, each, isBoolean, isObject, number, percent, string, strings, toPresence } from "./parse";
+import { clean, each, type Checks, isBoolean, isObject, number, percent, string, strings, toPresence } from "./parse";
 import type { FleetRow, Spark } from "./messages";
+
+/** What a row never lacks: without a use it has a value all the same. */
+type Settled = "device_id" | "connected" | "status" | "conflict" | "spark";
 
 /** Checks a row of the fleet; `null` if it cannot be used. Optional fields of a wrong type are left out. */
 export function toFleetRow(value: unknown): FleetRow | null {
@@ -12,6 +15,7 @@ export function toFleetRow(value: unknown): FleetRow | null {
     device_id: value["device_id"],
     connected: value["connected"] === true,
     status: toPresence(value),
+    since: typeof row["since"] === "string" ? row["since"] : "",
     alarms: typeof row["alarms"] === "number" ? row["alarms"] : 0,
     unacknowledged: typeof row["unacknowledged"] === "number" ? row["unacknowledged"] : 0,
     error_flags: (row["error_flags"] as string[] | undefined) ?? [],
@@ -25,9 +29,9 @@ const FIELDS = {
   ...each(number, "voltage current power temperature alarms unacknowledged backlog"),
   ...each(percent, "soc soc_low soc_high"),
   ...each(string, "name since last_seen at state mode"),
-  ...each(isBoolean, "synced"),
+  ...each(isBoolean, "synced enabled"),
   ...each(strings, "error_flags groups"),
-};
+} satisfies Checks<FleetRow, Settled>;
 
 function toSpark(value: unknown): Spark | null | undefined {
   if (value === null) return null;

@@ -1,4 +1,5 @@
-import type { EventDoor, Frame } from "./door";
+import type { EventDoor } from "./door";
+import type { Frame } from "./doorMessage";
 import { Store } from "./store";
 
 /** A frame with a number of its own, growing by one. */

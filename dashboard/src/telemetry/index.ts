@@ -1,10 +1,11 @@
 export { ageMs, markNow, type Mark } from "./age";
-export { AlarmStore, toAlarm, toSeverity, type Alarms } from "./alarms";
+export { AlarmStore, toAlarm, toAlarmKind, toSeverity, type Alarms } from "./alarms";
 export { Backoff, type BackoffOptions } from "./backoff";
 export { Connection, doorUrl, streamUrl, type ConnectionOptions, type ConnectionState } from "./connection";
 export { isCatchingUp, type CatchUp } from "./catchUp";
 export { fetchDevice } from "./device";
-export { EventDoor, type DoorMessage, type EventDoorOptions, type Frame } from "./door";
+export { EventDoor, type EventDoorOptions } from "./door";
+export type { DoorMessage, Frame } from "./doorMessage";
 export { EventStore, toDeviceEvent, type Events } from "./events";
 export { FleetStore, type Fleet } from "./fleet";
 export { FrameStore, type Frames, type NumberedFrame } from "./frames";
@@ -12,7 +13,7 @@ export { fetchHistory, type Span } from "./history";
 export { getJson, HttpError, type RequestOptions } from "./http";
 export { isStale, LiveDevice, type LiveDeviceOptions, type LiveSnapshot } from "./liveDevice";
 export type * from "./messages";
-export { isObject, MalformedFrame, parseObject, toDeviceSummary, toTelemetry } from "./parse";
+export { isObject, MalformedFrame, parseObject, toDeviceSummary, toNumber, toTelemetry, toText, type Unchecked } from "./parse";
 export type {
   CommandStatus,
   ErrorCode,

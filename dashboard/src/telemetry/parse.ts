@@ -1,4 +1,4 @@
-import type { Presence } from "./messages";
+import type { Battery, Grid, PowerMeter, Presence, SystemStatus, Telemetry } from "./protocol";
 import type { DeviceSummary, TelemetryPayload } from "./types";
 
 /** A frame that could not be used, and why, in one sentence. */
@@ -7,6 +7,9 @@ export class MalformedFrame extends Error {
 }
 
 type Json = Record<string, unknown>;
+
+/** A message of the type `T` as it came, which nobody has looked at yet. */
+export type Unchecked<T> = { readonly [Name in keyof T]?: unknown };
 
 /** Parses the text of a frame as JSON object. Throws {@link MalformedFrame}. */
 export function parseObject(text: string): Json {
@@ -58,12 +61,12 @@ export function toDeviceSummary(value: unknown): DeviceSummary {
   }
   return {
     device_id: value["device_id"],
-    name: stringOrNull(value["name"]),
+    name: toText(value["name"]),
     online: value["online"] === true,
     status: toPresence(value),
     ...(number(value["backlog"]) && { backlog: value["backlog"] as number }),
-    since: stringOrNull(value["since"]),
-    last_seen: stringOrNull(value["last_seen"]),
+    since: toText(value["since"]),
+    last_seen: toText(value["last_seen"]),
     latest: latestOf(value["latest"]),
   };
 }
@@ -82,6 +85,9 @@ export function isObject(value: unknown): value is Json {
 }
 
 export type Check = (value: unknown) => boolean;
+/** A check for each field of `T` but those of `Others`: the compiler finds the one that the server has added or renamed. */
+export type Checks<T, Others extends keyof T = never> = { readonly [Name in Exclude<keyof T, Others>]-?: Check };
+type Words<Text extends string> = Text extends `${infer First} ${infer Rest}` ? First | Words<Rest> : Text;
 
 export const number: Check = (value) => typeof value === "number" && Number.isFinite(value);
 export const percent: Check = (value) => number(value) && (value as number) >= 0 && (value as number) <= 100;
@@ -90,39 +96,38 @@ export const isBoolean: Check = (value) => typeof value === "boolean";
 export const strings: Check = (value) => Array.isArray(value) && value.every(string);
 
 /** The same check for several names, parted by spaces. */
-export function each(check: Check, names: string): Record<string, Check> {
-  return Object.fromEntries(names.split(" ").map((name) => [name, check]));
+export function each<Names extends string>(check: Check, names: Names): Record<Words<Names>, Check> {
+  return Object.fromEntries(names.split(" ").map((name) => [name, check])) as Record<Words<Names>, Check>;
 }
 
+type Groups = "system_status" | "battery" | "grid" | "solar" | "load";
+
 /** The known optional fields by group; the group "" is the sample itself. */
-const FIELDS: Record<string, Record<string, Check>> = {
-  "": { ...each(number, "v seq"), ...each(string, "boot_id clock") },
+const FIELDS = {
+  "": { ...each(number, "v seq"), ...each(string, "boot_id clock") } satisfies Checks<Telemetry, Groups | "device_id" | "timestamp">,
   system_status: {
     ...each(number, "wifi_strength uptime_seconds cpu_temperature"),
     ...each(string, "state mode firmware_version"),
     ...each(isBoolean, "undervoltage"),
     ...each(strings, "error_flags"),
-  },
+  } satisfies Checks<SystemStatus>,
   battery: {
-    ...each(
-      number,
-      "voltage current power soc_uncertainty temperature soh capacity energy_in energy_out cycle_count " +
-        "time_to_empty_s time_to_full_s hours_since_sync ah_since_sync",
-    ),
+    ...each(number, "voltage current power soc_uncertainty temperature soh capacity energy_in energy_out cycle_count"),
+    ...each(number, "time_to_empty_s time_to_full_s hours_since_sync ah_since_sync"),
     ...each(percent, "soc soc_low soc_high"),
     ...each(isBoolean, "synced charge_allowed load_allowed"),
     ...each(strings, "faults warnings"),
-  },
+  } satisfies Checks<Battery>,
   grid: {
     ...each(number, "voltage current power frequency power_factor energy_import energy_export"),
     ...each(string, "status"),
-  },
-  solar: each(number, "power"),
-  load: each(number, "power"),
-};
+  } satisfies Checks<Grid>,
+  solar: each(number, "power") satisfies Checks<PowerMeter>,
+  load: each(number, "power") satisfies Checks<PowerMeter>,
+} satisfies Record<"" | Groups, object>;
 
 /** Takes out of `group` what does not pass its check. */
-export function clean(group: Json, fields: Record<string, Check>): Json {
+export function clean(group: Json, fields: Readonly<Record<string, Check>>): Json {
   for (const [name, check] of Object.entries(fields)) {
     if (!check(group[name])) delete group[name];
   }
@@ -144,6 +149,12 @@ function hasErrorFlag(sample: Json): boolean {
   return Array.isArray(flags) && flags.length > 0;
 }
 
-function stringOrNull(value: unknown): string | null {
+/** The text; `null` if it is none. */
+export function toText(value: unknown): string | null {
   return typeof value === "string" ? value : null;
+}
+
+/** The number; `null` if it is none. */
+export function toNumber(value: unknown): number | null {
+  return typeof value === "number" && Number.isFinite(value) ? value : null;
 }

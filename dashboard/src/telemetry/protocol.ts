@@ -166,6 +166,126 @@ export type Heartbeat = {
   uptime_seconds: number;
 };
 
+/** What is known of a device's presence. */
+export type Presence = "never" | "offline" | "stale" | "online";
+
+/** One device of `fleet.snapshot` and `fleet.update`. What is not known is left out. `spark` comes beside these fields. */
+export type FleetRow = {
+  /** Whose row it is. */
+  device_id: DeviceId;
+  /** Given by a person. */
+  name?: string;
+  /** Whether it is let in; left out when it is. */
+  enabled?: boolean;
+  /** It holds a connection. */
+  connected: boolean;
+  /** Its presence. */
+  status: Presence;
+  /** Since when that is so. */
+  since: Timestamp;
+  /** When its last frame came. */
+  last_seen?: Timestamp;
+  /** When the values below were measured. */
+  at?: Timestamp;
+  /** What the battery does. */
+  state?: State;
+  /** Who decides. */
+  mode?: Mode;
+  /** State of charge, %. */
+  soc?: number;
+  /** Lower end of the interval that holds it in 95 %, %. */
+  soc_low?: number;
+  /** Upper end of that interval, %. */
+  soc_high?: number;
+  /** Whether the state of charge has been tied to a full or empty battery. */
+  synced?: boolean;
+  /** Pack voltage, V. */
+  voltage?: number;
+  /** Current, A, + = charging. */
+  current?: number;
+  /** Power, W, + = charging. */
+  power?: number;
+  /** Battery, °C. */
+  temperature?: number;
+  /** What is wrong; says why values are missing. */
+  error_flags: Array<string>;
+  /** Alarms that are not over. */
+  alarms: number;
+  /** Those of them that nobody has acknowledged. */
+  unacknowledged: number;
+  /** The groups that it is in. */
+  groups: Array<string>;
+  /** Two devices have fought for this identity within the last hour. */
+  conflict: boolean;
+  /** Samples that it still has to send; left out when there are none. */
+  backlog?: number;
+};
+
+/** `spark` of a row: the means of the last minutes that have ended, oldest first. */
+export type Spark = {
+  /** One value in so many seconds. */
+  step_s: number;
+  /** State of charge, %; `null` where there was no sample. */
+  soc: Array<number | null>;
+  /** Power, W, + = charging; `null` where there was no sample. */
+  power: Array<number | null>;
+};
+
+/** What a rule looks at. */
+export type AlarmKind = "below" | "above" | "offline" | "no_data" | "fault";
+
+/** When an alarm is raised. */
+export type AlarmRule = {
+  /** Names it; given by the server. */
+  id: number;
+  /** For people. */
+  name: string;
+  /** The device; all without it. */
+  device_id: DeviceId | null;
+  /** What it looks at. */
+  kind: AlarmKind;
+  /** Of `below` and `above`: the path of a number, for example `battery.soc`. */
+  field: string | null;
+  /** Of `below` and `above`, in the field's own unit. */
+  threshold: number | null;
+  /** The alarm is over when the value is this far on the good side of the threshold. */
+  hysteresis: number;
+  /** How long it must be so before the alarm is raised, in s. */
+  for_s: number;
+  /** How much it matters. */
+  severity: Severity;
+};
+
+/** `alarm`, in the room `alarms`: from its raising on. */
+export type Alarm = {
+  /** Names it. */
+  id: number;
+  /** The rule that raised it; it may be gone. */
+  rule: number;
+  /** Of which device. */
+  device_id: DeviceId;
+  /** The rule's name. */
+  name: string;
+  /** What the rule looked at. */
+  kind: AlarmKind;
+  /** How much it matters. */
+  severity: Severity;
+  /** One sentence. */
+  message: string;
+  /** The value that raised it. */
+  value: number | null;
+  /** The rule's threshold then. */
+  threshold: number | null;
+  /** When it was raised. */
+  raised_at: Timestamp;
+  /** When its cause was gone; `null` while it is there. */
+  cleared_at: Timestamp | null;
+  /** When somebody had seen it; `null` while nobody has. */
+  acknowledged_at: Timestamp | null;
+  /** Who that was. */
+  acknowledged_by: string | null;
+};
+
 /** Where a command stands. */
 export type CommandStatus = "CREATED" | "SENT" | "TIMED_OUT" | "ACCEPTED" | "IN_PROGRESS" | "SUCCEEDED" | "FAILED" | "REJECTED";
 

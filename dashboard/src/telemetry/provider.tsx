@@ -1,6 +1,7 @@
 import { createContext, use, useEffect, useRef, useState, useSyncExternalStore, type ReactNode } from "react";
 import type { ConnectionState } from "./connection";
-import { EventDoor, type DoorMessage, type EventDoorOptions } from "./door";
+import { EventDoor, type EventDoorOptions } from "./door";
+import type { DoorMessage } from "./doorMessage";
 import type { RoomOptions } from "./rooms";
 
 const DoorContext = createContext<EventDoor | null>(null);

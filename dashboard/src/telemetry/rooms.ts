@@ -1,4 +1,4 @@
-import type { DoorMessage } from "./door";
+import type { DoorMessage } from "./doorMessage";
 
 /** Hears the messages of a room. */
 export type RoomListener = (message: DoorMessage) => void;

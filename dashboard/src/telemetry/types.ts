@@ -1,6 +1,5 @@
 /** What the page's parts pass on to each other. The types of the wire are made from the server's: `protocol.ts`. */
-import type { Presence } from "./messages";
-import type { Telemetry } from "./protocol";
+import type { Presence, Telemetry } from "./protocol";
 
 export type {
   Battery as BatteryTelemetry,

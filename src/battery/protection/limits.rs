@@ -25,6 +25,8 @@ pub struct Limits {
     pub charge_again_below: f64,
     /// Loads are allowed again after so much net charge.
     pub recharge_seconds: f64,
+    /// Where no current is measured, a cell is being charged above this: an empty one does not rebound so far.
+    pub rebound_volts: f64,
     /// The largest charging current, in A.
     pub charge_amps: f64,
     /// The largest load, in A.
@@ -51,16 +53,18 @@ pub struct Limits {
     pub charge_without_probe: bool,
 }
 
+/// How far the voltage at which loads come back is at least above the one that cut them, in V per cell.
+const ABOVE_EMPTY: f64 = 0.1;
 /// How far the voltage that stops a charge is above the charger's, in V per cell.
 const ABOVE_CHARGER: f64 = 0.06;
 
 impl Limits {
     /// The usual limits of this pack, charged up to `full_cell_volts`.
     pub fn usual(pack: &Pack, full_cell_volts: f64) -> Self {
-        let (least_over, empty_volts): (f64, f64) = match pack.chemistry {
-            Chemistry::Lfp => (3.65, 42.0 / 16.0),
-            Chemistry::Nmc => (4.25, 3.00),
-            Chemistry::LeadAcid => (2.50, 1.80),
+        let (least_over, empty_volts, rebound_volts): (f64, f64, f64) = match pack.chemistry {
+            Chemistry::Lfp => (3.65, 42.0 / 16.0, 3.30),
+            Chemistry::Nmc => (4.25, 3.00, 3.60),
+            Chemistry::LeadAcid => (2.50, 1.80, 2.12),
         };
         let (coldest, hottest, coldest_charge, hottest_charge) = match pack.chemistry {
             Chemistry::Lfp => (-20.0, 60.0, 0.0, 50.0),
@@ -78,6 +82,7 @@ impl Limits {
             widest: 40.0,
             charge_again_below: 95.0,
             recharge_seconds: 600.0,
+            rebound_volts,
             charge_amps: pack.capacity_ah,
             load_amps: 3.0 * pack.capacity_ah,
             over_current_seconds: 10.0,
@@ -91,5 +96,10 @@ impl Limits {
             probe_seconds: 60.0,
             charge_without_probe: pack.chemistry == Chemistry::LeadAcid,
         }
+    }
+
+    /// The voltage of a cell above which charge is coming in, where no current is measured.
+    pub(super) fn charging_volts(&self) -> f64 {
+        self.rebound_volts.max(self.empty_volts + ABOVE_EMPTY)
     }
 }

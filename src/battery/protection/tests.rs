@@ -1,5 +1,7 @@
+use ems_protocol::State;
+
 use super::*;
-use crate::battery::{Chemistry, Pack};
+use crate::battery::{Chemistry, Estimate, Pack};
 
 const PACK: Pack = Pack { chemistry: Chemistry::Lfp, cells_series: 16, capacity_ah: 100.0 };
 
@@ -90,6 +92,29 @@ fn loads_are_cut_at_42_volts_after_a_delay_and_come_back_only_after_ten_minutes_
 }
 
 #[test]
+fn where_no_current_is_measured_loads_come_back_after_ten_minutes_above_what_an_empty_battery_rebounds_to() {
+    for (chemistry, empty, rebound, charging) in [
+        (Chemistry::Lfp, 2.6, 3.25, 3.35),
+        (Chemistry::Nmc, 2.9, 3.55, 3.7),
+        (Chemistry::LeadAcid, 1.75, 2.08, 2.25),
+    ] {
+        let pack = Pack { chemistry, ..PACK };
+        let mut protection = Protection::new(Limits::usual(&pack, chemistry.usual_charge_cell_volts()));
+        let at = |cell_volts| Observation { amps: None, ..seen(cell_volts * 16.0, 0.0, MIDDLE) };
+        assert_eq!(
+            protection.update(&at(charging), 1.0).label(None),
+            None,
+            "neither charging nor discharging"
+        );
+        let cut = run(&mut protection, &at(empty), 10);
+        assert!(!cut.load_allowed && cut.label(None) == Some(State::Empty), "{chemistry:?}: {cut:?}");
+        assert!(!run(&mut protection, &at(rebound), 3_600).load_allowed, "{chemistry:?}");
+        assert!(!run(&mut protection, &at(charging), 599).load_allowed, "{chemistry:?}");
+        assert!(run(&mut protection, &at(charging), 2).load_allowed, "{chemistry:?}");
+    }
+}
+
+#[test]
 fn the_lower_end_of_the_interval_cuts_the_loads_and_never_its_middle() {
     let mut low = protection();
     assert!(run(&mut low, &seen(50.0, -5.0, (4.0, 30.0)), 59).load_allowed);
@@ -146,6 +171,22 @@ fn a_probe_that_falls_silent_forgets_nothing_and_after_a_minute_lithium_is_not_c
         // Without a configured probe there is none to be lost.
         let mut none = warm.with_limits(Limits { has_probe: false, ..limits });
         assert!(run(&mut none, &at(None), 600).charge_allowed);
+    }
+}
+
+#[test]
+fn lithium_is_not_charged_before_the_probe_has_said_how_cold_it_is() {
+    for (chemistry, may_charge) in
+        [(Chemistry::Lfp, false), (Chemistry::Nmc, false), (Chemistry::LeadAcid, true)]
+    {
+        let limits = Limits { has_probe: true, ..Limits::usual(&Pack { chemistry, ..PACK }, 3.45) };
+        let at = |celsius| Observation { celsius, ..seen(52.0, -5.0, MIDDLE) };
+        let mut started = Protection::new(limits);
+        let unknown = run(&mut started, &at(None), 1);
+        assert!(unknown.charge_allowed == may_charge && unknown.load_allowed, "{chemistry:?}: {unknown:?}");
+        assert_eq!(unknown.warnings, Flags::NONE, "it is given its minute");
+        assert!(run(&mut started, &at(Some(20.0)), 1).charge_allowed, "{chemistry:?}");
+        assert!(run(&mut started, &at(None), 1).charge_allowed, "{chemistry:?}");
     }
 }
 

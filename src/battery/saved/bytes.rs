@@ -17,8 +17,8 @@ pub(super) fn below(value: f64) -> i32 {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "clamped")]
-pub(super) fn put_steps(out: &mut Vec<u8>, steps: i32) {
-    out.extend_from_slice(&(steps.clamp(i16::MIN.into(), i16::MAX.into()) as i16).to_le_bytes());
+pub(super) fn two_bytes(steps: i32) -> [u8; 2] {
+    (steps.clamp(i16::MIN.into(), i16::MAX.into()) as i16).to_le_bytes()
 }
 
 /// What is left to be read.

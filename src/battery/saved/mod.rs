@@ -7,7 +7,7 @@ mod bytes;
 #[cfg(test)]
 mod tests;
 
-use bytes::{Input, below, put, put_steps};
+use bytes::{Input, below, put, two_bytes};
 
 use super::meter::Meter;
 use super::protection::{Flag, Flags, Kept};
@@ -63,12 +63,15 @@ pub(super) fn save(soc: &StateOfCharge, beside: &Beside, out: &mut Vec<u8>) {
     for hypothesis in &bank.hypotheses {
         // What was counted since the hypotheses were looked at belongs to them.
         let hypothesis = soc.settled(hypothesis);
-        put_steps(out, below(hypothesis.low / STEP));
-        put_steps(out, -below(-hypothesis.high / STEP));
-        put_steps(out, below(hypothesis.likely / STEP + 0.5));
-        put_steps(out, below(hypothesis.miss / MISS_STEP + 0.5));
-        put_steps(out, below(hypothesis.doubt / MISS_STEP + 0.5));
-        put_steps(out, below(hypothesis.prior / MISS_STEP + 0.5));
+        let steps = [
+            below(hypothesis.low / STEP),
+            -below(-hypothesis.high / STEP),
+            below(hypothesis.likely / STEP + 0.5),
+            below(hypothesis.miss / MISS_STEP + 0.5),
+            below(hypothesis.doubt / MISS_STEP + 0.5),
+            below(hypothesis.prior / MISS_STEP + 0.5),
+        ];
+        out.extend_from_slice(steps.map(two_bytes).as_flattened());
     }
     let p = &soc.polarisation;
     let (since_sync, since_refined) = soc.settled_times();

@@ -49,11 +49,19 @@ impl<R: BufRead> Rows<R> {
             }
         }
         let head = String::from_utf8_lossy(&rows.line).into_owned();
-        let names: Vec<&str> = head.split(',').map(str::trim).collect();
+        // Some programs put the names into quotes.
+        let names: Vec<&str> = head.split(',').map(|name| name.trim().trim_matches('"')).collect();
         for (place, column) in rows.places.iter_mut().zip(COLUMNS) {
-            *place = names.iter().position(|name| *name == column).ok_or_else(|| {
-                format!("line {} names no column {column}: it needs t_s, v_bat_V and i_bat_A", rows.number)
+            let mut found = names.iter().enumerate().filter(|(_, name)| **name == column).map(|(at, _)| at);
+            *place = found.next().ok_or_else(|| {
+                format!(
+                    "line {} names no column {column}: it needs t_s, v_bat_V and i_bat_A with commas between",
+                    rows.number
+                )
             })?;
+            if found.next().is_some() {
+                return Err(format!("line {} names {column} twice: leave one of them out", rows.number));
+            }
         }
         Ok(rows)
     }

@@ -1,6 +1,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use embedded_hal::i2c::{ErrorType, Operation};
 use ems_simulator::{BusFault, Chip, Faults, Ina226, SimulatedBus};
 
 use super::super::testing::{ADDRESS, Bench, TurnsClock, assert_close, device, wiring};
@@ -122,6 +123,31 @@ fn a_configuration_that_another_program_wrote_is_noticed_and_put_right() {
         assert!(error.to_string().contains("stop the other program"), "{error}");
         assert!(monitor.read().is_ok());
     }
+}
+
+/// A bus on which another program asks the chip for its CURRENT before each transfer of ours.
+struct Shared(SimulatedBus);
+
+impl ErrorType for Shared {
+    type Error = BusFault;
+}
+
+impl I2c for Shared {
+    fn transaction(&mut self, address: u8, operations: &mut [Operation<'_>]) -> Result<(), BusFault> {
+        self.0.write_read(address, &[0x04], &mut [0; 2])?;
+        self.0.transaction(address, operations)
+    }
+}
+
+#[test]
+fn what_another_program_reads_in_between_is_not_taken_for_what_was_asked_for() {
+    let bench = Bench::default();
+    bench.pins.set(11.98, 0.02);
+    plug_in(&bench);
+    let shared = Shared(bench.bus.clone());
+    let mut monitor =
+        Ina226Monitor::open(shared, bench.delay(), device("INA226"), wiring(SensorKind::Ina226)).unwrap();
+    assert_reads(monitor.read(), 11.98, 10.0);
 }
 
 #[test]

@@ -90,11 +90,11 @@ impl Session<'_> {
             self.context.board.borrow_mut().state().fill(status);
         }
         match self.mode {
-            Mode::Typed => self.wire.queue(Message::text(encode(kind::TELEMETRY, &object))),
+            Mode::Typed => self.wire.queue(Message::text(object.frame())),
             Mode::Plain => {
                 // A reading that failed is a gap, and plain mode has no words for gaps.
                 if !sample.is_gap() {
-                    self.wire.queue(Message::text(serde_json::to_string(&object).unwrap_or_default()))?;
+                    self.wire.queue(Message::text(object.text()))?;
                 }
                 self.barrier(Sent::Live(sample.seq))
             }
@@ -115,8 +115,7 @@ impl Session<'_> {
             }
             Mode::Plain => {
                 for sample in batch.samples.iter().filter(|s| !s.is_gap()) {
-                    self.wire
-                        .queue(Message::text(serde_json::to_string(&object(sample)).unwrap_or_default()))?;
+                    self.wire.queue(Message::text(object(sample).text()))?;
                 }
                 self.barrier(Sent::Batch)
             }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::sync::OnceLock;
 
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::api::Api;
 use crate::process::{Process, run};
-use crate::programs::program;
+use crate::programs::{example, program};
 use crate::wrapper::Wrapper;
 
 /// The first administrator of every cloud in the tests.
@@ -143,6 +143,28 @@ impl Cloud {
     /// What it has logged since its last start.
     pub fn log(&self) -> String {
         self.process.log()
+    }
+
+    /// Gives the device `ems_001` a year that ended at the last midnight (UTC), stored and sealed by the server's own code: in
+    /// steps of 5 min, before the last month in each eighth hour only, and the last day in seconds.
+    #[track_caller]
+    pub fn live_through_a_year(&mut self) {
+        assert!(self.stop().success(), "ems-cloud ends");
+        // Each of its thousands of hours is made durable, which in memory takes no time.
+        let memory = Path::new("/dev/shm");
+        let fast = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() };
+        let fast = fast.expect("a temporary folder");
+        let [database, made] = [self.data_dir(), fast.path().to_owned()].map(|folder| folder.join("ems.db"));
+        fs::copy(&database, &made).expect("a copy of the database");
+        let mut year = Command::new(example("year"));
+        year.arg(&made).args(["ems_001", "365", "300", "8"]);
+        run(year).expect_success("a year of history");
+        assert!(
+            !made.with_extension("db-wal").exists(),
+            "the store has left something outside of its database"
+        );
+        fs::copy(&made, &database).expect("the database");
+        self.start_again();
     }
 
     /// Asks it to end, and waits until it has.

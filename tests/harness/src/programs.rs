@@ -21,6 +21,17 @@ pub fn program(name: &str) -> PathBuf {
     path
 }
 
+/// The built example `name` of the cloud.
+pub(crate) fn example(name: &str) -> PathBuf {
+    let path = target_dir().join("examples").join(name);
+    assert!(
+        path.is_file(),
+        "{} is not built: run `cargo build -p ems-cloud --example {name}`",
+        path.display()
+    );
+    path
+}
+
 /// A Chromium for the tests of the page.
 pub fn chromium() -> PathBuf {
     let path =

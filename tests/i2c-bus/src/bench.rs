@@ -172,6 +172,7 @@ fn plug(line: &ChipLine) -> (Box<dyn Chip>, Plugged) {
         }
         Model::Max17048(kind) => {
             let powered = match kind {
+                KindOfGauge::Max17040 => Max17048::max17040,
                 KindOfGauge::Max17043 => Max17048::max17043,
                 KindOfGauge::Max17048 => Max17048::with_clock,
             };

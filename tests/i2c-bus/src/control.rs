@@ -51,7 +51,7 @@ pub(crate) enum Model {
     Ina226(Option<(u16, u16)>),
     /// TI INA228, INA237 or INA238, with its manufacturer and device id where they are not the genuine ones.
     Ina228(Kind228, Option<(u16, u16)>),
-    /// Maxim MAX17043 or MAX17048.
+    /// Maxim MAX17040, MAX17043 or MAX17048.
     Max17048(KindOfGauge),
     /// TI ADS1115.
     Ads1115,
@@ -69,9 +69,10 @@ pub(crate) enum Kind228 {
     Ina238,
 }
 
-/// Which of the two.
+/// Which of the three gauges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum KindOfGauge {
+    Max17040,
     Max17043,
     Max17048,
 }
@@ -219,6 +220,7 @@ fn chip(words: &mut Words<'_>) -> Result<ChipLine, String> {
         "ina228" => Model::Ina228(Kind228::Ina228, None),
         "ina237" => Model::Ina228(Kind228::Ina237, None),
         "ina238" => Model::Ina228(Kind228::Ina238, None),
+        "max17040" => Model::Max17048(KindOfGauge::Max17040),
         "max17043" => Model::Max17048(KindOfGauge::Max17043),
         "max17048" => Model::Max17048(KindOfGauge::Max17048),
         "ads1115" => Model::Ads1115,
@@ -233,7 +235,7 @@ fn chip(words: &mut Words<'_>) -> Result<ChipLine, String> {
         }
         other => {
             return Err(format!(
-                "no such chip as `{other}`; there are ina219, ina226, ina228, ina237, ina238, max17043, max17048, ads1115, registers"
+                "no such chip as `{other}`; there are ina219, ina226, ina228, ina237, ina238, max17040, max17043, max17048, ads1115, registers"
             ));
         }
     };

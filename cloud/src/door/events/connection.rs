@@ -18,19 +18,18 @@ use crate::auth::role::Role;
 use crate::auth::sessions::SessionWatch;
 use crate::budget::Budget;
 use crate::clock;
-use crate::door::{HEARTBEAT_BEATS, PING_BEATS, beats, closing, error_frame, heartbeat, seats, stopping};
+use crate::door::line::{self, End, beats};
+use crate::door::{closing, error_frame, seats, stopping};
 use crate::http::Peer;
 use crate::metrics::Door;
 use crate::rooms::Room;
 use crate::rooms::mailbox::Next;
-use crate::socket::{Gone, Incoming, Socket, Utf8Bytes};
+use crate::socket::{Incoming, Socket, Utf8Bytes};
 
 /// Messages of the mailbox that are sent before the socket is read again.
 const TURN: usize = 64;
 /// How long they may take.
 const LONG_TURN: Duration = Duration::from_secs(1);
-
-type End = Option<(CloseCode, &'static str)>;
 
 /// `system.connection`: the first message.
 #[derive(Serialize)]
@@ -41,6 +40,8 @@ struct Welcome<'a> {
     rooms: Vec<String>,
     server_time: Timestamp,
     heartbeat_seconds: u32,
+    /// Should the server be lost: the first attempt to come back waits for a random part of this time, in s.
+    retry_window_s: u32,
 }
 
 struct Connection {
@@ -135,6 +136,7 @@ impl Connection {
             rooms,
             server_time: clock::now(),
             heartbeat_seconds: protocol_limits::HEARTBEAT_SECONDS,
+            retry_window_s: self.conversation.app.retry.seconds(),
         };
         self.send(encode(kind::CONNECTION, &welcome).into()).await?;
         for error in refused {
@@ -248,27 +250,11 @@ impl Connection {
     }
 
     async fn beat(&mut self, count: u64) -> ControlFlow<End> {
-        if self.socket.is_dead() {
-            return ControlFlow::Break(None);
-        }
-        if count.is_multiple_of(HEARTBEAT_BEATS) {
-            self.send(heartbeat(&self.conversation.app)).await?;
-        }
-        if count.is_multiple_of(PING_BEATS) && self.socket.ping().await.is_err() {
-            return ControlFlow::Break(None);
-        }
-        ControlFlow::Continue(())
+        line::beat(&mut self.socket, &self.conversation.app, Door::Events, count, true).await
     }
 
     async fn send(&mut self, text: Utf8Bytes) -> ControlFlow<End> {
-        let size = text.len();
-        match self.socket.send(text).await {
-            Ok(()) => {
-                self.conversation.app.metrics.sent(Door::Events, size);
-                ControlFlow::Continue(())
-            }
-            Err(Gone) => ControlFlow::Break(None),
-        }
+        line::send(&mut self.socket, &self.conversation.app.metrics, Door::Events, text).await
     }
 }
 

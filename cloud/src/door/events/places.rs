@@ -65,6 +65,15 @@ mod tests {
         stopped.pop();
         assert!(now("ada").is_some(), "a place that was given back is free");
         drop(stopped);
+        // More pages than places: they take turns in the order in which they came.
+        let held: Vec<Place> = std::iter::from_fn(|| now("dan")).take(PLACES).collect();
+        let mut waiting: Vec<_> = (0..3).map(|_| Box::pin(places.take("dan"))).collect();
+        assert!(waiting.iter_mut().all(|page| page.now_or_never().is_none()));
+        for (place, page) in held.into_iter().zip(&mut waiting) {
+            drop(place);
+            assert!(page.now_or_never().is_some());
+        }
+        drop(waiting);
         drop(now("cleo"));
         drop(now("bob"));
         assert_eq!(places.users.locked().len(), 1, "of users without a place nothing is kept");

@@ -15,6 +15,7 @@ use super::super::query::Parameters;
 use crate::app::App;
 use crate::clock;
 use crate::fleet::device::Device;
+use crate::store::history::hour;
 use crate::store::history::query::{Resolution, Series, series};
 use crate::store::history::rollup::{FIELDS, Stat};
 
@@ -54,12 +55,15 @@ pub(super) async fn answer(app: &App, device: &Device, query: &Parameters) -> Re
     };
     let fields = fields(query)?;
     let (key, device_id) = (device.key, device.id.clone());
-    let body = app.store.read(move |db| {
+    let read = app.store.read(move |db| {
         let series = series(db, key, (from, to), resolution)?;
         // A text of numbers always serialises.
-        Ok(serde_json::to_vec(&Plot::new(device_id, (from, to), &series, fields)).unwrap_or_default())
+        let body = serde_json::to_vec(&Plot::new(device_id, (from, to), &series, fields)).unwrap_or_default();
+        Ok((body, series.damaged))
     });
-    Ok(([(CONTENT_TYPE, "application/json")], body.await?).into_response())
+    let (body, damaged) = read.await?;
+    app.damage.tell(device, &damaged);
+    Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
 }
 
 /// `step`, in ms.
@@ -117,6 +121,9 @@ struct Plot {
     #[serde(serialize_with = "as_map")]
     series: Vec<(&'static str, Values)>,
     energy: Energies,
+    /// Where hours begin that could not be read, ms since 1970: what is missing there was not always missing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    damaged: Vec<i64>,
 }
 
 /// Of one field, bucket by bucket; null where it has no value.
@@ -141,7 +148,7 @@ struct Energies {
 
 impl Plot {
     fn new(device_id: DeviceId, (from, to): (i64, i64), series: &Series, fields: Option<Vec<usize>>) -> Self {
-        let Series { step, source, buckets } = series;
+        let Series { step, source, buckets, damaged } = series;
         let mut energy = Energies::default();
         for bucket in buckets {
             let (charged, discharged) = bucket.rollup.energy.watt_hours();
@@ -177,6 +184,7 @@ impl Plot {
             samples: buckets.iter().map(|bucket| bucket.rollup.samples).collect(),
             series: fields.into_iter().filter_map(named).collect(),
             energy,
+            damaged: damaged.iter().map(|damaged| hour::start_of(damaged.hour)).collect(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::bytes::{Damaged, Packer, Reader, Unpacker, put_unsigned};
 use super::column::Column;
@@ -154,7 +154,8 @@ impl Block {
             let mut find = db.prepare_cached("SELECT boot_id FROM boots WHERE key = ?")?;
             for key in keys.iter().flatten() {
                 if !boots.contains_key(key) {
-                    boots.insert(*key, find.query_row([key], |row| row.get(0))?);
+                    let boot = find.query_row([key], |row| row.get(0)).optional()?;
+                    boots.insert(*key, boot.ok_or(Damaged("a boot is not known"))?);
                 }
             }
         }

@@ -29,6 +29,13 @@ impl From<Damaged> for rusqlite::Error {
     }
 }
 
+/// Whether reading has failed for what the disk has done to what is read, and not to the database as a whole.
+pub fn is_damage(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType};
+    matches!(error, FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..))
+        || error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseCorrupt)
+}
+
 /// LEB128.
 pub(super) fn put_unsigned(out: &mut Vec<u8>, mut value: u64) {
     loop {

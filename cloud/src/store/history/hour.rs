@@ -5,6 +5,7 @@ use std::array;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::block::Block;
+use super::bytes::Damaged;
 use super::column::Column;
 use super::packed::Hour;
 use super::rollup::{FIELD_COUNT, FIELDS, Rollup};
@@ -23,7 +24,7 @@ pub struct Found {
     /// Whole hours since 1970.
     pub hour: i64,
     /// Its roll-up, once it is sealed.
-    pub sealed: Option<Hour>,
+    pub sealed: Option<Result<Hour, Damaged>>,
     /// Rows up to this id are in the block too.
     pub sealed_to: i64,
     /// Whether there are rows that are in no block.
@@ -41,7 +42,7 @@ pub fn find(db: &Connection, device: i64, from: i64, to: i64) -> rusqlite::Resul
             Ok(Found {
                 hour: row.get(0)?,
                 sealed_to: row.get::<_, Option<i64>>(1)?.unwrap_or_default(),
-                sealed: Some(Hour::unpack(row.get_ref(2)?.as_blob()?)?),
+                sealed: Some(Hour::unpack(row.get_ref(2)?.as_blob()?)),
                 pending: false,
             })
         })?

@@ -10,6 +10,7 @@ pub mod buckets;
 mod bytes;
 pub mod column;
 pub mod hour;
+pub mod last;
 pub mod packed;
 pub mod query;
 mod reals;
@@ -18,6 +19,8 @@ pub mod rollup;
 pub mod sealing;
 #[cfg(test)]
 mod tests;
+
+pub use bytes::is_damage;
 
 /// ms.
 pub const MINUTE_MS: i64 = 60_000;

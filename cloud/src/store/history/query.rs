@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::buckets::{Bucket, Buckets};
-use super::bytes::Unpacker;
+use super::bytes::{Unpacker, is_damage};
 use super::hour::{self, Found, Kept, Samples};
 use super::packed::unpack_minutes;
 use super::rollup::Rollup;
@@ -48,6 +48,17 @@ pub struct Series {
     pub source: Source,
     /// In order; those without samples are not there.
     pub buckets: Vec<Bucket>,
+    /// Hours of which nothing is in them, though there was something.
+    pub damaged: Vec<DamagedHour>,
+}
+
+/// An hour that cannot be read, because the disk has changed what is stored of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DamagedHour {
+    /// Whole hours since 1970.
+    pub hour: i64,
+    /// What was found.
+    pub reason: String,
 }
 
 /// The samples with `from <= at <= to` in buckets. Where samples or roll-ups are gone for their age, the step is as coarse
@@ -61,13 +72,24 @@ pub fn series(
     // What is sealed meanwhile must be seen either as rows or as a block.
     let snapshot = db.unchecked_transaction()?;
     let step = resolution.on(&snapshot, device, from, to)?;
-    let buckets = buckets(&snapshot, device, (from, to), step)?;
+    let mut damaged = Vec::new();
+    let buckets = buckets(&snapshot, device, (from, to), step, |hour, error| {
+        damaged.push(DamagedHour { hour, reason: error.to_string() });
+        Ok(())
+    })?;
     snapshot.finish()?;
-    Ok(Series { step, source: Source::of(step), buckets })
+    Ok(Series { step, source: Source::of(step), buckets, damaged })
 }
 
-/// The buckets of a step. What is gone for its age is in the bucket in which the roll-up begins that is left of it.
-fn buckets(db: &Connection, device: i64, span: (i64, i64), step: i64) -> rusqlite::Result<Vec<Bucket>> {
+/// The buckets of a step. What is gone for its age is in the bucket in which the roll-up begins that is left of it. An hour
+/// that is damaged is left out if `leave_out` says so.
+fn buckets(
+    db: &Connection,
+    device: i64,
+    span: (i64, i64),
+    step: i64,
+    mut leave_out: impl FnMut(i64, rusqlite::Error) -> rusqlite::Result<()>,
+) -> rusqlite::Result<Vec<Bucket>> {
     let mut reader = Reading {
         db,
         device,
@@ -77,7 +99,11 @@ fn buckets(db: &Connection, device: i64, span: (i64, i64), step: i64) -> rusqlit
         unpacker: Unpacker::default(),
     };
     for found in hour::find(db, device, span.0, span.1)? {
-        reader.add(found)?;
+        let hour = found.hour;
+        match reader.add(found) {
+            Err(error) if is_damage(&error) => leave_out(hour, error)?,
+            other => other?,
+        }
     }
     Ok(reader.buckets.finish())
 }
@@ -114,7 +140,9 @@ impl Windows {
         // A bucket includes the energy on the way from and to its neighbours, so these must be seen.
         let seen = (start - hour::LONGEST.1, end.saturating_add(hour::LONGEST.1));
         let snapshot = db.unchecked_transaction()?;
-        let buckets = buckets(&snapshot, device, (seen.0.max(from), seen.1.min(to)), step)?;
+        // A file with a gap that nobody is told of would pass for the whole.
+        let buckets =
+            buckets(&snapshot, device, (seen.0.max(from), seen.1.min(to)), step, |_, error| Err(error))?;
         snapshot.finish()?;
         Ok(Some(buckets.into_iter().filter(|bucket| (start..end).contains(&bucket.at)).collect()))
     }
@@ -216,8 +244,14 @@ struct Reading<'a> {
 impl Reading<'_> {
     fn add(&mut self, found: Found) -> rusqlite::Result<()> {
         let whole = self.span.0 <= hour::start_of(found.hour) && hour::end_of(found.hour) <= self.span.1;
-        let Some(sealed) = found.sealed else {
-            return self.add_samples(&Samples::open(self.db, self.device, found.hour, 0)?);
+        let sealed = match found.sealed {
+            Some(Ok(sealed)) => sealed,
+            None => return self.add_samples(&Samples::open(self.db, self.device, found.hour, 0)?),
+            Some(Err(damaged)) => {
+                // Its samples have all that a roll-up has.
+                let samples = Samples::open(self.db, self.device, found.hour, found.sealed_to)?;
+                return if samples.are_packed() { self.add_samples(&samples) } else { Err(damaged.into()) };
+            }
         };
         let longest = sealed.longest;
         if whole && !found.pending {
@@ -226,7 +260,10 @@ impl Reading<'_> {
                 return Ok(());
             }
             if self.source == Source::Minute
-                && let Some(minutes) = self.minutes(found.hour)?
+                && let Some(minutes) = self.minutes(found.hour).or_else(|error| {
+                    // Its samples have all that roll-ups have.
+                    if is_damage(&error) { Ok(None) } else { Err(error) }
+                })?
             {
                 for minute in minutes {
                     self.buckets.push(minute, longest);

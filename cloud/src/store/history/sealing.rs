@@ -11,6 +11,7 @@ use super::HOUR_MS;
 use super::block::Block;
 use super::bytes::Unpacker;
 use super::hour::{self, MAX_SAMPLES, Points};
+use super::last;
 use super::packed::{Hour, pack_minutes, unpack_minutes};
 use crate::store::samples::row::{COLUMN_COUNT, COLUMNS};
 
@@ -131,7 +132,8 @@ fn prepare_in(db: &Connection, of: DeviceHour, quiet: i64) -> rusqlite::Result<P
         hour
     });
     let hour = whole.map(|rollup| Hour { rollup, longest }.pack()).unwrap_or_default();
-    let packed = Packed { block: Some(block.pack()), minutes: Some(packed_minutes), hour };
+    let packed =
+        Packed { block: Some(block.pack()), last: last::pack(&block)?, minutes: Some(packed_minutes), hour };
     Ok(Plan::Seal(Box::new(Sealing { of, samples: block.len, sealed_to, newest, packed })))
 }
 
@@ -143,13 +145,14 @@ fn join(db: &Connection, of: DeviceHour, rows: &Block, left: &Hour) -> rusqlite:
         .map(|bytes| unpack_minutes(&bytes, &mut Unpacker::default()))
         .transpose()?
         .map(|minutes| pack_minutes(&hour::blend(minutes, &late)));
-    Ok(Packed { block: None, minutes, hour: left.with(&late).pack() })
+    Ok(Packed { block: None, last: None, minutes, hour: left.with(&late).pack() })
 }
 
 /// What is written of an hour: nothing of what is gone.
 #[derive(Debug)]
 struct Packed {
     block: Option<Vec<u8>>,
+    last: Option<Vec<u8>>,
     minutes: Option<Vec<u8>>,
     hour: Vec<u8>,
 }
@@ -178,13 +181,17 @@ fn rows(db: &Connection, of: DeviceHour) -> rusqlite::Result<Option<(Block, i64)
 
 /// Writes the block and the roll-ups. From this transaction on the rows in them do not count any more.
 pub fn seal(db: &Connection, sealing: &Sealing) -> rusqlite::Result<()> {
-    let Sealing { of: DeviceHour { device, hour }, newest, packed, .. } = sealing;
+    let Sealing { of, newest, packed, .. } = sealing;
+    let DeviceHour { device, hour } = of;
     if let Some(block) = &packed.block {
         db.prepare_cached(
             "INSERT INTO blocks (device, hour, newest, samples) VALUES (?1, ?2, ?3, ?4) \
              ON CONFLICT (device, hour) DO UPDATE SET newest = ?3, samples = ?4",
         )?
         .execute(params![device, hour, newest, block])?;
+    }
+    if let Some(last) = &packed.last {
+        last::note(db, *of, last)?;
     }
     if let Some(minutes) = &packed.minutes {
         db.prepare_cached(

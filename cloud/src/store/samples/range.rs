@@ -10,6 +10,7 @@ use super::row::{AT, COLUMN_COUNT, COLUMNS, Cells, read};
 use crate::store::history::HOUR_MS;
 use crate::store::history::block::{Block, Whole};
 use crate::store::history::hour::{self, Kept};
+use crate::store::history::last;
 
 /// What a row has beside its columns, and whose rows are meant.
 const FROM: &str = "(SELECT boot_id FROM boots WHERE key = boot), id FROM samples WHERE device = ?1";
@@ -188,17 +189,13 @@ pub fn latest(db: &Connection, device: i64, id: &DeviceId) -> rusqlite::Result<O
          WHERE device = ? ORDER BY at DESC, id DESC LIMIT 1"
     );
     let row = snapshot.prepare_cached(&query)?.query_row(params![device], |row| read(row, id)).optional()?;
-    let hour: Option<i64> = snapshot
-        .prepare_cached("SELECT max(hour) FROM blocks WHERE device = ?")?
-        .query_row([device], |row| row.get(0))?;
-    let newer = hour.filter(|hour| row.as_ref().is_none_or(|row| row.at.div_euclid(HOUR_MS) <= *hour));
     let mut latest = row;
-    if let Some(hour) = newer
-        && let (Some(block), _) = whole_block(&snapshot, device, hour)?
-        && let Some(last) = block.block.len.checked_sub(1)
-        && latest.as_ref().is_none_or(|row| row.at < block.block.at(last))
+    let hour = latest.as_ref().map(|row| row.at.div_euclid(HOUR_MS));
+    if let Some(packed) = last::find(&snapshot, device, hour)?
+        && let Some(last) = packed.block.len.checked_sub(1)
+        && latest.as_ref().is_none_or(|row| row.at < packed.block.at(last))
     {
-        latest = Some(read(&block.sample(last), id)?);
+        latest = Some(read(&packed.sample(last), id)?);
     }
     snapshot.finish()?;
     Ok(latest)

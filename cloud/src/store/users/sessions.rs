@@ -68,10 +68,15 @@ pub fn open_session(
 /// The answer to an exchange may be lost on its way: for so long the token before is good for the same answer again.
 pub(crate) const GRACE_MS: i64 = 20_000;
 
+/// So many generations in a row may be handed out twice.
+const REPEATED: i64 = 2;
+
 /// Prolongs a session for whoever has its refresh token of this generation; or of the one before, if that was exchanged
-/// a moment ago and the new one was not. A copy of a token is still found out: when a token that was handed out twice is
-/// exchanged, that answer is not repeated. Of two who use the same tokens, the slower one ends the session with its
-/// second exchange.
+/// a moment ago and the new one was not. A copy of a token is still found out, as this is not so for ever: after
+/// [`REPEATED`] generations in a row that were handed out twice the next answer is not repeated. Of two who use the same
+/// tokens, the slower one ends the session with its third exchange; whoever leaves one out has no valid token any more.
+///
+/// `repeated` counts those in a row, doubled, and one more when the newest is among them.
 pub fn extend_session(
     db: &Connection,
     id: &str,
@@ -81,14 +86,15 @@ pub fn extend_session(
     let Some(row) = session(db, id, period.now)? else { return Ok(Extended::Ended) };
     let changed = db.execute(
         "UPDATE sessions SET generation = generation + 1, expires_at = ?3, access_expires_at = ?4, \
-         refreshed_at = iif(repeated, 0, ?5), repeated = 0 WHERE id = ?1 AND generation = ?2",
-        params![id, generation, period.session_until, period.access_until, period.now],
+         refreshed_at = iif(repeated & 1 AND repeated >= 2 * ?6, 0, ?5), repeated = iif(repeated & 1, repeated - 1, 0) \
+         WHERE id = ?1 AND generation = ?2",
+        params![id, generation, period.session_until, period.access_until, period.now, REPEATED],
     )?;
     if changed == 1 {
         return Ok(Extended::Done(row, generation.saturating_add(1)));
     }
     let repeated = db.execute(
-        "UPDATE sessions SET expires_at = ?3, access_expires_at = ?4, repeated = 1 \
+        "UPDATE sessions SET expires_at = ?3, access_expires_at = ?4, repeated = iif(repeated & 1, repeated, repeated + 3) \
          WHERE id = ?1 AND generation = ?2 + 1 AND ?5 BETWEEN refreshed_at AND refreshed_at + ?6",
         params![id, generation, period.session_until, period.access_until, period.now, GRACE_MS],
     )?;
@@ -206,7 +212,7 @@ mod tests {
         let at = |now: i64| Period { now, access_until: now + 1_000_000, session_until: now + 9_000_000 };
         assert!(open_session(&db, "copied", (key, "hash"), &at(START)).unwrap());
         let mut ends = Vec::new();
-        for generation in 0..3 {
+        for generation in 0..4 {
             for holder in 0..2 {
                 let now = START + 60_000 * i64::from(u8::try_from(generation).unwrap()) + 5_000 * holder;
                 ends.push(match extend_session(&db, "copied", generation, &at(now)).unwrap() {
@@ -215,12 +221,14 @@ mod tests {
                 });
             }
         }
-        assert_eq!(ends, ["1", "1", "2", "Reused", "Ended", "Ended"]);
+        assert_eq!(ends, ["1", "1", "2", "2", "3", "Reused", "Ended", "Ended"]);
         assert_eq!(session(&db, "copied", START + 200_000).unwrap(), None);
 
-        // An answer that is lost later on can be repeated again.
+        // An answer that is lost twice, and that of the next exchange too, can be repeated, and again later on.
         assert!(open_session(&db, "lost", (key, "hash"), &at(START)).unwrap());
-        for (generation, next) in [(0, 1), (0, 1), (1, 2), (2, 3), (2, 3), (3, 4)] {
+        for (generation, next) in
+            [(0, 1), (0, 1), (0, 1), (1, 2), (1, 2), (2, 3), (3, 4), (3, 4), (4, 5), (4, 5), (5, 6), (6, 7)]
+        {
             let extended = extend_session(&db, "lost", generation, &at(START + 1_000)).unwrap();
             assert!(matches!(extended, Extended::Done(_, got) if got == next), "{generation} {extended:?}");
         }

@@ -40,7 +40,7 @@ export default function AccountPage() {
           {unequal ? "The new passwords are not the same." : changing.failure}
         </p>
         <div>
-          <button type="submit" className="button button-main" disabled={changing.busy}>
+          <button type="submit" className="button button-main" aria-disabled={changing.busy}>
             Change the password
           </button>
         </div>

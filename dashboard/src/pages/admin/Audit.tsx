@@ -6,6 +6,7 @@ import { useRoom } from "../../telemetry";
 import { Stamp } from "../shared/Stamp";
 import { ShortText, UserText } from "../shared/UserText";
 import { useRemote } from "../shared/useRemote";
+import { withFirst } from "../shared/withFirst";
 
 const PAGE = 100;
 const MAX = 1_000;
@@ -23,7 +24,7 @@ export function Audit() {
   const { data, failure, update } = useRemote(load);
   useRoom("audit", ({ payload }) => {
     const entry = toAudit(payload);
-    if (entry !== null && passes(entry, filter)) update((entries) => [entry, ...entries].slice(0, MAX));
+    if (entry !== null && passes(entry, filter)) update((entries) => withFirst(entries, entry, MAX));
   });
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();

@@ -172,7 +172,7 @@ function AddDevice({ onAdded }: { onAdded: (secret: Secret) => void }) {
           <span className="labelled-title">Name (optional)</span>
           <input className="input" name="name" data-testid="new-device-name" maxLength={200} placeholder="Barn, north wall" autoComplete="off" />
         </label>
-        <button type="submit" className="button button-main" data-testid="add-device" disabled={adding.busy}>
+        <button type="submit" className="button button-main" data-testid="add-device" aria-disabled={adding.busy}>
           Add
         </button>
       </div>

@@ -1,5 +1,5 @@
 import { changeDevice, type Registered } from "../../api/admin";
-import { Dialog } from "../shared/Dialog";
+import { FormDialog } from "../shared/FormDialog";
 import { useAction } from "../shared/useRemote";
 
 /** What people call it and have to know of it; the id stays what it is. */
@@ -10,34 +10,15 @@ export function RenameDialog({ device, onDone, onCancel }: { device: Registered;
     onDone();
   });
   return (
-    <Dialog title={`Rename ${device.deviceId}`} onClose={onCancel}>
-      <form
-        className="form"
-        onSubmit={(event) => {
-          event.preventDefault();
-          void renaming.run(new FormData(event.currentTarget));
-        }}
-      >
-        <label className="labelled">
-          <span className="labelled-title">Name (empty: none)</span>
-          <input className="input" name="name" maxLength={200} defaultValue={device.name ?? ""} data-testid="rename" />
-        </label>
-        <label className="labelled">
-          <span className="labelled-title">Notes</span>
-          <textarea className="input" name="notes" rows={4} maxLength={4000} defaultValue={device.notes ?? ""} />
-        </label>
-        <p className="form-failure" role="alert">
-          {renaming.failure}
-        </p>
-        <div className="dialog-buttons">
-          <button type="button" className="button" onClick={onCancel}>
-            Cancel
-          </button>
-          <button type="submit" className="button button-main" disabled={renaming.busy}>
-            Save
-          </button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog title={`Rename ${device.deviceId}`} saving={renaming} onCancel={onCancel}>
+      <label className="labelled">
+        <span className="labelled-title">Name (empty: none)</span>
+        <input className="input" name="name" maxLength={200} defaultValue={device.name ?? ""} data-testid="rename" />
+      </label>
+      <label className="labelled">
+        <span className="labelled-title">Notes</span>
+        <textarea className="input" name="notes" rows={4} maxLength={4000} defaultValue={device.notes ?? ""} />
+      </label>
+    </FormDialog>
   );
 }

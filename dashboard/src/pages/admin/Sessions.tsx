@@ -1,21 +1,30 @@
-import { useCallback, useState } from "react";
+import { useCallback } from "react";
 import { endSession, fetchSessions, type OpenSession } from "../../api/admin";
 import { Notice } from "../../components/Notice";
-import { Confirm } from "../shared/Dialog";
 import { Stamp } from "../shared/Stamp";
 import { ShortText } from "../shared/UserText";
-import { useAction, useRemote } from "../shared/useRemote";
+import { useConfirmed } from "../shared/useConfirmed";
+import { useRemote } from "../shared/useRemote";
 
 /** Who is logged in. */
 export function Sessions() {
   const load = useCallback((signal: AbortSignal) => fetchSessions(signal), []);
   const { data, failure, reload } = useRemote(load);
-  const [ending, setEnding] = useState<OpenSession | null>(null);
-  const end = useAction(async (id: string) => {
-    await endSession(id);
-    setEnding(null);
-    reload();
-  });
+  const ending = useConfirmed(
+    async ({ id }: OpenSession) => {
+      await endSession(id);
+      reload();
+    },
+    ({ username }) => ({
+      title: "End this session?",
+      action: "End it",
+      children: (
+        <p>
+          <ShortText>{username}</ShortText> is logged out there within seconds. If it is yours, so are you.
+        </p>
+      ),
+    }),
+  );
   return (
     <section className="card panel" aria-label="Sessions">
       <header className="panel-head">
@@ -48,7 +57,7 @@ export function Sessions() {
               <td data-label="Ends without use">{session.expiresMs === null ? "" : <Stamp ms={session.expiresMs} />}</td>
               <td>
                 <div className="row-buttons">
-                  <button type="button" className="button" onClick={() => setEnding(session)}>
+                  <button type="button" className="button" onClick={() => ending.ask(session)}>
                     End<span className="visually-hidden"> the session of {session.username.slice(0, 64)}</span>
                   </button>
                 </div>
@@ -57,20 +66,7 @@ export function Sessions() {
           ))}
         </tbody>
       </table>
-      {ending !== null && (
-        <Confirm
-          title="End this session?"
-          action="End it"
-          busy={end.busy}
-          failure={end.failure}
-          onCancel={() => setEnding(null)}
-          onConfirm={() => void end.run(ending.id)}
-        >
-          <p>
-            <ShortText>{ending.username}</ShortText> is logged out there within seconds. If it is yours, so are you.
-          </p>
-        </Confirm>
-      )}
+      {ending.dialog}
     </section>
   );
 }

@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { changeUser, ROLES, type Account } from "../../api/admin";
 import type { Role } from "../../roles";
-import { Dialog } from "../shared/Dialog";
+import { FormDialog } from "../shared/FormDialog";
 import { ShortText } from "../shared/UserText";
 import { useAction } from "../shared/useRemote";
 import { RoleHint, toDeviceIds } from "./RoleHint";
@@ -20,56 +20,37 @@ export function UserDialog({ account, onDone, onCancel }: { account: Account; on
     onDone();
   });
   return (
-    <Dialog title="Change a user" onClose={onCancel}>
-      <form
-        className="form"
-        onSubmit={(event) => {
-          event.preventDefault();
-          void saving.run(new FormData(event.currentTarget));
-        }}
-      >
-        <p>
-          <strong>
-            <ShortText>{account.username}</ShortText>
-          </strong>
-        </p>
-        <label className="labelled">
-          <span className="labelled-title">Role</span>
-          <select className="input" value={role} onChange={(event) => setRole(event.target.value as Role)}>
-            {ROLES.map((each) => (
-              <option key={each}>{each}</option>
-            ))}
-          </select>
-          <RoleHint role={role} />
-        </label>
-        <label className="labelled">
-          <span className="labelled-title">Only these devices (empty: all)</span>
-          <textarea
-            className="input"
-            name="devices"
-            rows={2}
-            defaultValue={account.devices?.join(", ") ?? ""}
-            autoCapitalize="none"
-            spellCheck={false}
-          />
-        </label>
-        <label className="labelled">
-          <span className="labelled-title">New password (empty: as it is)</span>
-          <input className="input" name="password" type="password" minLength={8} maxLength={1024} autoComplete="new-password" />
-        </label>
-        <p className="hint">A change of rights ends the user's connections; a new password ends the sessions too.</p>
-        <p className="form-failure" role="alert">
-          {saving.failure}
-        </p>
-        <div className="dialog-buttons">
-          <button type="button" className="button" onClick={onCancel}>
-            Cancel
-          </button>
-          <button type="submit" className="button button-main" disabled={saving.busy}>
-            Save
-          </button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog title="Change a user" saving={saving} onCancel={onCancel}>
+      <p>
+        <strong>
+          <ShortText>{account.username}</ShortText>
+        </strong>
+      </p>
+      <label className="labelled">
+        <span className="labelled-title">Role</span>
+        <select className="input" value={role} onChange={(event) => setRole(event.target.value as Role)}>
+          {ROLES.map((each) => (
+            <option key={each}>{each}</option>
+          ))}
+        </select>
+        <RoleHint role={role} />
+      </label>
+      <label className="labelled">
+        <span className="labelled-title">Only these devices (empty: all)</span>
+        <textarea
+          className="input"
+          name="devices"
+          rows={2}
+          defaultValue={account.devices?.join(", ") ?? ""}
+          autoCapitalize="none"
+          spellCheck={false}
+        />
+      </label>
+      <label className="labelled">
+        <span className="labelled-title">New password (empty: as it is)</span>
+        <input className="input" name="password" type="password" minLength={8} maxLength={1024} autoComplete="new-password" />
+      </label>
+      <p className="hint">A change of rights ends the user's connections; a new password ends the sessions too.</p>
+    </FormDialog>
   );
 }

@@ -3,9 +3,9 @@ import { addUser, fetchUsers, removeUser, ROLES, type Account } from "../../api/
 import { Notice } from "../../components/Notice";
 import type { Role } from "../../roles";
 import { useUser } from "../../session";
-import { Confirm } from "../shared/Dialog";
 import { Stamp } from "../shared/Stamp";
 import { ShortText } from "../shared/UserText";
+import { useConfirmed } from "../shared/useConfirmed";
 import { useAction, useRemote } from "../shared/useRemote";
 import { RoleHint, toDeviceIds } from "./RoleHint";
 import { UserDialog } from "./UserDialog";
@@ -16,12 +16,22 @@ export function Users() {
   const load = useCallback((signal: AbortSignal) => fetchUsers(signal), []);
   const { data, failure, reload } = useRemote(load);
   const [editing, setEditing] = useState<Account | null>(null);
-  const [removing, setRemoving] = useState<Account | null>(null);
-  const removal = useAction(async (username: string) => {
-    await removeUser(username);
-    setRemoving(null);
-    reload();
-  });
+  const removing = useConfirmed(
+    async ({ username }: Account) => {
+      await removeUser(username);
+      reload();
+    },
+    ({ username }) => ({
+      title: "Remove this user?",
+      action: "Remove",
+      children: (
+        <p>
+          <ShortText>{username}</ShortText> is logged out everywhere and cannot log in again. What this user did stays in
+          the audit.
+        </p>
+      ),
+    }),
+  );
   return (
     <>
       {failure !== null && <Notice tone="bad" title={failure} />}
@@ -63,7 +73,7 @@ export function Users() {
                       type="button"
                       className="button"
                       disabled={account.username === me.username}
-                      onClick={() => setRemoving(account)}
+                      onClick={() => removing.ask(account)}
                     >
                       Remove<span className="visually-hidden"> {account.username.slice(0, 64)}</span>
                     </button>
@@ -84,21 +94,7 @@ export function Users() {
           }}
         />
       )}
-      {removing !== null && (
-        <Confirm
-          title="Remove this user?"
-          action="Remove"
-          busy={removal.busy}
-          failure={removal.failure}
-          onCancel={() => setRemoving(null)}
-          onConfirm={() => void removal.run(removing.username)}
-        >
-          <p>
-            <ShortText>{removing.username}</ShortText> is logged out everywhere and cannot log in again. What this user did
-            stays in the audit.
-          </p>
-        </Confirm>
-      )}
+      {removing.dialog}
     </>
   );
 }
@@ -145,7 +141,7 @@ function AddUser({ onAdded }: { onAdded: () => void }) {
           <span className="labelled-title">Only these devices (empty: all)</span>
           <input className="input" name="devices" placeholder="ems_001, ems_002" autoCapitalize="none" spellCheck={false} />
         </label>
-        <button type="submit" className="button button-main" disabled={adding.busy}>
+        <button type="submit" className="button button-main" aria-disabled={adding.busy}>
           Add
         </button>
       </div>

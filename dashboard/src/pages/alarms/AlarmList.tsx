@@ -119,7 +119,7 @@ function Acknowledgement({ alarm }: { alarm: Alarm }) {
         type="button"
         className="button button-compact"
         data-testid="acknowledge"
-        disabled={seeing.busy}
+        aria-disabled={seeing.busy}
         onClick={() => void seeing.run()}
       >
         Acknowledge

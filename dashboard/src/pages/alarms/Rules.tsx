@@ -1,26 +1,36 @@
 import { useCallback, useState, type FormEvent } from "react";
-import { addRule, fetchRules, removeRule, type NewRule, type Rule, type RuleKind } from "../../api/alarms";
+import { addRule, fetchRules, removeRule, type NewRule, type Rule } from "../../api/alarms";
 import { Notice } from "../../components/Notice";
 import { duration } from "../../format";
 import { isFullAdmin } from "../../roles";
 import { useUser } from "../../session";
-import type { Severity } from "../../telemetry";
-import { Confirm } from "../shared/Dialog";
+import type { AlarmKind, Severity } from "../../telemetry";
 import { SeverityMark } from "../shared/Severity";
 import { ShortText } from "../shared/UserText";
+import { useConfirmed } from "../shared/useConfirmed";
 import { useAction, useRemote } from "../shared/useRemote";
+import { FIELDS, titleOf, unitOf } from "./measured";
 
 /** When an alarm is raised: read by all, changed by admins. */
 export function Rules() {
   const user = useUser();
   const load = useCallback((signal: AbortSignal) => fetchRules(signal), []);
   const { data, failure, reload } = useRemote(load);
-  const [removing, setRemoving] = useState<Rule | null>(null);
-  const removal = useAction(async (id: number) => {
-    await removeRule(id);
-    setRemoving(null);
-    reload();
-  });
+  const removing = useConfirmed(
+    async ({ id }: Rule) => {
+      await removeRule(id);
+      reload();
+    },
+    (rule) => ({
+      title: "Remove this rule?",
+      action: "Remove",
+      children: (
+        <p>
+          <ShortText>{rule.name}</ShortText>: {ruleWords(rule)}. What it has raised is over.
+        </p>
+      ),
+    }),
+  );
   const editable = isFullAdmin(user);
   return (
     <>
@@ -52,14 +62,16 @@ export function Rules() {
                     </strong>
                   </td>
                   <td data-label="When">{ruleWords(rule)}</td>
-                  <td data-label="Devices">{rule.deviceId ?? "all"}</td>
+                  <td data-label="Devices">
+                    <bdi>{rule.deviceId ?? "all"}</bdi>
+                  </td>
                   <td data-label="Severity">
                     <SeverityMark severity={rule.severity} />
                   </td>
                   {editable && (
                     <td>
                       <div className="row-buttons">
-                        <button type="button" className="button" onClick={() => setRemoving(rule)}>
+                        <button type="button" className="button" onClick={() => removing.ask(rule)}>
                           Remove<span className="visually-hidden"> the rule {rule.name.slice(0, 80)}</span>
                         </button>
                       </div>
@@ -72,25 +84,12 @@ export function Rules() {
         )}
       </section>
       {editable && <NewRuleForm onAdded={reload} />}
-      {removing !== null && (
-        <Confirm
-          title="Remove this rule?"
-          action="Remove"
-          busy={removal.busy}
-          failure={removal.failure}
-          onCancel={() => setRemoving(null)}
-          onConfirm={() => void removal.run(removing.id)}
-        >
-          <p>
-            <ShortText>{removing.name}</ShortText>: {ruleWords(removing)}. What it has raised is over.
-          </p>
-        </Confirm>
-      )}
+      {removing.dialog}
     </>
   );
 }
 
-const KIND_WORDS: Readonly<Record<RuleKind, string>> = {
+const KIND_WORDS: Readonly<Record<AlarmKind, string>> = {
   below: "a value is below a threshold",
   above: "a value is above a threshold",
   offline: "the device is offline",
@@ -98,29 +97,15 @@ const KIND_WORDS: Readonly<Record<RuleKind, string>> = {
   fault: "the device reports a fault",
 };
 
-/** What can be compared; any other number of a sample can be typed. */
-const FIELDS = [
-  "battery.soc",
-  "battery.soc_low",
-  "battery.voltage",
-  "battery.current",
-  "battery.power",
-  "battery.temperature",
-  "grid.power",
-  "solar.power",
-  "load.power",
-  "system_status.cpu_temperature",
-  "system_status.wifi_strength",
-];
-
-/** A rule in words: "battery.soc is below 20 for 5 min, over at 22". */
+/** A rule in words: "State of charge below 20 % for 5 min, over at 22 %". */
 export function ruleWords({ kind, field, threshold, hysteresis, forS }: Rule): string {
   const lasting = forS > 0 ? ` for ${duration(forS)}` : "";
   if (kind === null) return "by a rule this page does not know";
   if (kind !== "below" && kind !== "above") return `${KIND_WORDS[kind]}${lasting}`;
   const limit = threshold ?? 0;
-  const end = hysteresis > 0 ? `, over at ${rounded(kind === "below" ? limit + hysteresis : limit - hysteresis)}` : "";
-  return `${field ?? "?"} is ${kind} ${rounded(limit)}${lasting}${end}`;
+  const unit = unitOf(field ?? "");
+  const end = hysteresis > 0 ? `, over at ${rounded(kind === "below" ? limit + hysteresis : limit - hysteresis)}${unit}` : "";
+  return `${titleOf(field ?? "?")} ${kind} ${rounded(limit)}${unit}${lasting}${end}`;
 }
 
 /** Without the last digits that binary fractions bring. */
@@ -128,12 +113,16 @@ function rounded(value: number): string {
   return String(Number(value.toPrecision(10)));
 }
 
+const USUAL_FIELD = "battery.soc";
+
 function NewRuleForm({ onAdded }: { onAdded: () => void }) {
-  const [kind, setKind] = useState<RuleKind>("below");
+  const [kind, setKind] = useState<AlarmKind>("below");
+  const [field, setField] = useState(USUAL_FIELD);
   const adding = useAction(async (rule: NewRule, form: HTMLFormElement) => {
     await addRule(rule);
     form.reset();
     setKind("below");
+    setField(USUAL_FIELD);
     onAdded();
   });
   const compares = kind === "below" || kind === "above";
@@ -151,7 +140,7 @@ function NewRuleForm({ onAdded }: { onAdded: () => void }) {
         </label>
         <label className="labelled labelled-grow">
           <span className="labelled-title">Alarm when</span>
-          <select className="input" name="kind" value={kind} onChange={(event) => setKind(event.target.value as RuleKind)}>
+          <select className="input" name="kind" value={kind} onChange={(event) => setKind(event.target.value as AlarmKind)}>
             {Object.entries(KIND_WORDS).map(([value, words]) => (
               <option key={value} value={value}>
                 {words}
@@ -173,19 +162,21 @@ function NewRuleForm({ onAdded }: { onAdded: () => void }) {
           <>
             <label className="labelled labelled-grow">
               <span className="labelled-title">Value</span>
-              <input className="input" name="field" list="rule-fields" required defaultValue="battery.soc" autoCapitalize="none" spellCheck={false} />
+              <input className="input" name="field" list="rule-fields" required value={field} onChange={(event) => setField(event.target.value)} autoCapitalize="none" spellCheck={false} />
               <datalist id="rule-fields">
-                {FIELDS.map((field) => (
-                  <option key={field} value={field} />
+                {FIELDS.map((known) => (
+                  <option key={known} value={known}>
+                    {titleOf(known)}
+                  </option>
                 ))}
               </datalist>
             </label>
             <label className="labelled">
-              <span className="labelled-title">Threshold</span>
+              <span className="labelled-title">Threshold{unitOf(field)}</span>
               <input className="input" name="threshold" type="number" step="any" required />
             </label>
             <label className="labelled">
-              <span className="labelled-title">Over when better by</span>
+              <span className="labelled-title">Over when better by{unitOf(field)}</span>
               <input className="input" name="hysteresis" type="number" step="any" min="0" placeholder="0" />
             </label>
           </>
@@ -198,7 +189,7 @@ function NewRuleForm({ onAdded }: { onAdded: () => void }) {
           <span className="labelled-title">Device (empty: all)</span>
           <input className="input" name="device_id" pattern="[a-z0-9][a-z0-9_\-]{0,62}" title="a-z, 0-9, _ and -" autoCapitalize="none" spellCheck={false} />
         </label>
-        <button type="submit" className="button button-main" disabled={adding.busy}>
+        <button type="submit" className="button button-main" aria-disabled={adding.busy}>
           Add the rule
         </button>
       </div>
@@ -209,7 +200,7 @@ function NewRuleForm({ onAdded }: { onAdded: () => void }) {
   );
 }
 
-function toRule(form: FormData, kind: RuleKind): NewRule {
+function toRule(form: FormData, kind: AlarmKind): NewRule {
   const value = (name: string) => String(form.get(name) ?? "").trim();
   const amount = (name: string) => (value(name) === "" ? undefined : Number(value(name)));
   const [threshold, hysteresis, forS] = [amount("threshold"), amount("hysteresis"), amount("for_s")];

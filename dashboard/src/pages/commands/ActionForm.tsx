@@ -65,7 +65,7 @@ export function ActionForm({ deviceId, action, waits, onSent }: ActionFormProps)
             ))}
           </select>
         </label>
-        <button type="submit" className="button button-main" data-testid="send-command" disabled={sending.busy}>
+        <button type="submit" className="button button-main" data-testid="send-command" aria-disabled={sending.busy}>
           {sending.busy ? "Sending…" : action.effect === "none" ? action.title : `${action.title}…`}
         </button>
       </div>

@@ -8,6 +8,7 @@ import { SeverityMark } from "../shared/Severity";
 import { dayOf, Stamp } from "../shared/Stamp";
 import { UserText } from "../shared/UserText";
 import { useRemote } from "../shared/useRemote";
+import { withFirst } from "../shared/withFirst";
 import "../shared/shared.css";
 import "./events.css";
 
@@ -34,7 +35,7 @@ function Timeline({ deviceId }: { deviceId: string }) {
     // The room is joined again after a loss: what happened meanwhile is in the list.
     if (type === "subscribed") reload();
     const event = type === "device.event" ? toDeviceEvent(payload, deviceId) : null;
-    if (event !== null) update((events) => [event, ...events].slice(0, MAX));
+    if (event !== null) update((events) => withFirst(events, event, MAX));
   });
   const shown = (data ?? []).filter(({ severity }) => passes(severity, level));
   return (
@@ -50,7 +51,7 @@ function Timeline({ deviceId }: { deviceId: string }) {
         <p className="muted small">{data === null ? "" : `${shown.length} shown`}</p>
       </header>
       {failure !== null && <Notice tone="bad" title={failure} />}
-      {data !== null && shown.length === 0 && <p className="nothing">No event of this kind.</p>}
+      {data !== null && shown.length === 0 && <p className="nothing">{level === "all" ? "This device has told of nothing yet." : "No event of this kind."}</p>}
       {byDay(shown).map(([day, events]) => (
         <section key={day} className="event-day">
           <h2 className="card-title">{day}</h2>

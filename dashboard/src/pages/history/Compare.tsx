@@ -66,7 +66,7 @@ function Choice({ deviceId, onChoice }: { deviceId: string; onChoice: (deviceId:
           if (event.key === "Escape") onChoice(null);
         }}
         // It appears because it was asked for.
-        ref={(input) => input?.focus()}
+        ref={focusOnce}
       />
       <datalist id={listId}>
         {others.map((device) => (
@@ -83,4 +83,9 @@ function Choice({ deviceId, onChoice }: { deviceId: string; onChoice: (deviceId:
       </p>
     </form>
   );
+}
+
+/** A function of its own: one made at each rendering would be called at each, and take the focus from elsewhere. */
+function focusOnce(input: HTMLInputElement | null): void {
+  input?.focus();
 }

@@ -1,5 +1,6 @@
 import { useEffect, useLayoutEffect, useRef } from "react";
 import uPlot from "uplot";
+import { mountPlot, timeAxis, valueAxis } from "../../charts/plot";
 import type { EnergyBar } from "./tables";
 import { energyText } from "./tables";
 import { timeLabels } from "./timeAxis";
@@ -34,18 +35,15 @@ export function EnergyChart({ bars, period, theme, label }: EnergyChartProps) {
       const half = (period === "day" ? DAY_S : 30 * DAY_S) / 2;
       return [(starts[0] ?? 0) - half, (starts[starts.length - 1] ?? 0) + half] as [number, number];
     };
-    const chart = new uPlot({ ...optionsOf(devices, period, theme, span), ...sizeOf(element) }, data.current, element);
+    const { chart, stop } = mountPlot(element, optionsOf(devices, period, theme, span), data.current);
     plot.current = chart;
-    const resized = new ResizeObserver(() => chart.setSize(sizeOf(element)));
-    resized.observe(element);
     return () => {
-      resized.disconnect();
-      chart.destroy();
+      stop();
       plot.current = null;
     };
   }, [devices, period, theme]);
 
-  return <div ref={box} className="history-plot" role="img" aria-label={label} />;
+  return <div ref={box} className="plot history-plot" role="img" aria-label={label} />;
 }
 
 /** Periods by their number rather than by time: every bar is as wide, and daylight saving moves none. */
@@ -97,27 +95,15 @@ function optionsOf(
       ...Array.from({ length: devices }, (_, device) => [bar(device, theme.energyIn), bar(device, theme.energyOut)]).flat(),
     ],
     axes: [
-      {
-        stroke: theme.text,
-        font: theme.font,
+      timeAxis(theme, {
         size: 26,
-        gap: 6,
         space: 64,
         incrs: period === "day" ? [1, 2, 7, 14, 28, 91].map((days) => days * DAY_S) : [31 * DAY_S, 92 * DAY_S],
         grid: { show: false },
-        ticks: { show: false },
-        values: (_, times, __, ___, increment) => timeLabels(times, period === "month" ? 31 * DAY_S : increment),
-      },
-      {
-        stroke: theme.text,
-        font: theme.font,
-        size: 68,
-        gap: 8,
-        space: 28,
-        grid: { stroke: theme.grid, width: 1 },
-        ticks: { show: false },
-        values: (_, values) => values.map((value) => energyText(Math.abs(value))),
-      },
+        // Of days, weeks or quarters alike the date is told: months begin between the marks.
+        values: (_, times) => timeLabels(times, period === "month" ? 31 * DAY_S : DAY_S),
+      }),
+      valueAxis(theme, { size: 68, space: 28, values: (_, values) => values.map((value) => energyText(Math.abs(value))) }),
     ],
   };
 }
@@ -126,8 +112,4 @@ function yRange(min: number | null, max: number | null): [number, number] {
   const [low, high] = [Math.min(min ?? 0, 0), Math.max(max ?? 0, 0)];
   const air = 0.06 * Math.max(high - low, 10);
   return [low === 0 ? 0 : low - air, high === 0 ? 0 : high + air];
-}
-
-function sizeOf(element: HTMLElement): { width: number; height: number } {
-  return { width: element.clientWidth, height: element.clientHeight };
 }

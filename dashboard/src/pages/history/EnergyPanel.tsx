@@ -30,7 +30,7 @@ export function EnergyPanel({ histories, theme, width }: EnergyPanelProps) {
   return (
     <section className="history-panel" aria-label="Energy" data-testid="history-energy">
       <header className="history-head">
-        <h3 className="history-title mark-energy">Energy per {period}</h3>
+        <h3 className="history-title marked accent-energy">Energy per {period}</h3>
         <ul className="history-readings">
           {histories.map(({ deviceId }, i) => (
             <li key={deviceId} className={i === 0 ? "" : "is-compared"}>

@@ -1,7 +1,7 @@
 import { useEffect, useLayoutEffect, useRef, type RefObject } from "react";
-import uPlot from "uplot";
-import { axisRange } from "../../charts/columns";
-import { decimal } from "../../format";
+import type uPlot from "uplot";
+import { axisNumbers, mountPlot, timeAxis, valueAxis } from "../../charts/plot";
+import { valueRange } from "../../charts/quantity";
 import type { HistoryTheme } from "./useHistoryTheme";
 import type { Table } from "./tables";
 import { timeLabels } from "./timeAxis";
@@ -41,13 +41,10 @@ export function HistoryChart(props: HistoryChartProps) {
     const element = box.current;
     if (element === null) return;
     const options = optionsOf(field, theme, devices, () => current.current, drawn);
-    const chart = new uPlot({ ...options, ...sizeOf(element) }, current.current.table, element);
+    const { chart, stop } = mountPlot(element, options, current.current.table);
     plot.current = chart;
-    const resized = new ResizeObserver(() => chart.setSize(sizeOf(element)));
-    resized.observe(element);
     return () => {
-      resized.disconnect();
-      chart.destroy();
+      stop();
       plot.current = null;
     };
   }, [field, theme, devices]);
@@ -67,7 +64,7 @@ export function HistoryChart(props: HistoryChartProps) {
     chart.setCursor({ left: inside ? chart.valToPos(cursor, "x") : -10, top: inside ? 1 : -10 }, false);
   }, [cursor, span]);
 
-  return <div ref={box} className="history-plot" role="img" aria-label={label} />;
+  return <div ref={box} className="plot history-plot" role="img" aria-label={label} />;
 }
 
 function optionsOf(
@@ -116,26 +113,8 @@ function optionsOf(
       fill: `${colors[device] ?? ""}${device === 0 ? "33" : "22"}`,
     })),
     axes: [
-      {
-        stroke: theme.text,
-        font: theme.font,
-        size: 26,
-        gap: 6,
-        space: 76,
-        grid: { stroke: theme.grid, width: 1 },
-        ticks: { show: false },
-        values: (_, times, __, ___, increment) => timeLabels(times, increment),
-      },
-      {
-        stroke: theme.text,
-        font: theme.font,
-        size: 56,
-        gap: 8,
-        space: 28,
-        grid: { stroke: theme.grid, width: 1 },
-        ticks: { show: false },
-        values: (_, values, __, ___, step) => values.map((value) => decimal(value, digitsOf(step))),
-      },
+      timeAxis(theme, { size: 26, space: 76, values: (_, times, __, ___, increment) => timeLabels(times, increment) }),
+      valueAxis(theme, { size: 56, space: 28, values: (_, values, __, ___, step) => axisNumbers(values, step) }),
     ],
     hooks: {
       draw: [(chart) => drawMarks(chart, marks.current, theme)],
@@ -176,18 +155,6 @@ function drawMarks(chart: uPlot, marks: readonly number[], theme: HistoryTheme):
 }
 
 function yRange(field: Field, min: number | null, max: number | null): [number, number] {
-  // Without any value uPlot passes null.
-  if (min === null || max === null) return [0, field.floor];
-  const data = field.signed === true ? { min: Math.min(min, 0), max: Math.max(max, 0) } : { min, max };
-  return axisRange(data, Math.max(field.floor, (data.max - data.min) / 8), field.limits);
-}
-
-/** The decimals that tell neighbours apart on an axis with this step. */
-function digitsOf(step: number): number {
-  const isWhole = (digits: number) => Math.abs(step * 10 ** digits - Math.round(step * 10 ** digits)) < 1e-6;
-  return [0, 1, 2].find(isWhole) ?? 3;
-}
-
-function sizeOf(element: HTMLElement): { width: number; height: number } {
-  return { width: element.clientWidth, height: element.clientHeight };
+  // Over a long time a small change matters less than the whole.
+  return valueRange(field, min, max, Math.max(field.floor, ((max ?? 0) - (min ?? 0)) / 8));
 }

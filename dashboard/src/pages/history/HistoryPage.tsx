@@ -1,21 +1,22 @@
 import { useCallback, useMemo, useRef, useState } from "react";
-import { exportPath } from "../../api/history";
 import { Notice } from "../../components/Notice";
-import { duration } from "../../format";
 import { CopyButton } from "../shared/CopyButton";
 import { navigate, useLocation } from "../../router";
 import type { PageProps } from "../../routes";
 import { DevicePage } from "../shared/DevicePage";
 import { Compare } from "./Compare";
 import { EnergyPanel } from "./EnergyPanel";
+import { ExportMenu } from "./ExportMenu";
 import { MarkLane, MarkList } from "./MarkLane";
 import { SpanControls } from "./SpanControls";
+import { stepWords } from "./timeAxis";
 import { TimeSlider } from "./TimeSlider";
 import { useHistories, type Shown } from "./useHistories";
 import { useHistoryTheme } from "./useHistoryTheme";
 import { ValuePanel } from "./ValuePanel";
 import { boundsOf, clampSpan, FIELDS, formatView, moved, parseView, type View } from "./view";
 import "uplot/dist/uPlot.min.css";
+import "../../styles/plot.css";
 import "../shared/shared.css";
 import "./history.css";
 
@@ -100,7 +101,7 @@ function Charts({ shown, width, fields, onSelect, onZoomOut }: ChartsProps) {
       <section className="card history-charts" aria-label="Curves" data-testid="history-charts">
         <p className="history-note">
           {first !== undefined && first.at.length > 0
-            ? `Mean, smallest and largest of each ${stepWords(first.stepMs)}. A gap in a curve is a time without data. Drag to zoom in, double-click to zoom out.`
+            ? `Mean, smallest and largest of each ${stepWords(first.stepMs)}; around the state of charge, all that it may have been. A gap in a curve is a time without data. Drag to zoom in, double-click to zoom out.`
             : "There is no data in this span."}
         </p>
         {FIELDS.filter(({ key }) => fields.includes(key)).map((field) => (
@@ -159,37 +160,6 @@ function FieldChoice({ chosen, onChange }: { chosen: readonly string[]; onChange
   );
 }
 
-/** Downloads of the span: raw, or as the curves show it. */
-function ExportMenu({ deviceId, bounds, stepMs }: { deviceId: string; bounds: { fromMs: number; toMs: number }; stepMs: number | null }) {
-  const { fromMs, toMs } = bounds;
-  const links = (step?: string) =>
-    (["csv", "ndjson"] as const).map((format) => (
-      <a
-        key={format}
-        href={exportPath(deviceId, format, { fromMs, toMs, ...(step !== undefined && { step }) })}
-        download
-        data-testid={`export-${format}${step === undefined ? "" : "-step"}`}
-      >
-        {format.toUpperCase()}
-      </a>
-    ));
-  return (
-    <details className="export">
-      <summary className="button button-small">Export</summary>
-      <dl className="export-menu card">
-        <dt>Every sample</dt>
-        <dd>{links()}</dd>
-        {stepMs !== null && (
-          <>
-            <dt>One row a {stepWords(stepMs)}</dt>
-            <dd>{links(String(Math.round(stepMs / 1_000)))}</dd>
-          </>
-        )}
-      </dl>
-    </details>
-  );
-}
-
 /** The view of the address; a change is written there, so that a reload and a bookmark bring it back. */
 function useView(): [View, (view: View) => void] {
   const { pathname, query } = useLocation();
@@ -221,15 +191,4 @@ function useWidth(): [(element: HTMLElement | null) => void, number] {
 
 function inSteps(width: number): number {
   return Math.min(2_000, Math.max(300, Math.round(width / 200) * 200));
-}
-
-function stepWords(stepMs: number): string {
-  const seconds = stepMs / 1_000;
-  if (seconds === 1) return "second";
-  if (seconds === 60) return "minute";
-  if (seconds === 3_600) return "hour";
-  if (seconds === 86_400) return "day";
-  if (seconds % 86_400 === 0) return `${seconds / 86_400} days`;
-  if (seconds % 3_600 === 0) return `${seconds / 3_600} h`;
-  return duration(seconds);
 }

@@ -1,6 +1,7 @@
 import type { History } from "../../api/history";
 import { nearest } from "../../charts/columns";
 import { decimal } from "../../format";
+import { stampWords } from "../shared/Stamp";
 import { FIELDS } from "./view";
 
 interface TimeSliderProps {
@@ -12,7 +13,6 @@ interface TimeSliderProps {
   onCursor: (seconds: number | null) => void;
 }
 
-const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const STEPS = 200;
 
 /** The cursor for the keyboard, for fingers and for screen readers: a slider along the time axis. */
@@ -36,14 +36,14 @@ export function TimeSlider({ histories, fields, span: [from, to], cursor, onCurs
         step={(to - from) / STEPS}
         value={at}
         aria-label="Read the curves at a time"
-        aria-valuetext={`${moment.format(at * 1_000)}: ${texts.join(", ")}`}
+        aria-valuetext={`${stampWords(at * 1_000)}: ${texts.join(", ")}`}
         onChange={(event) => onCursor(Number(event.target.value))}
         onBlur={() => onCursor(null)}
         onKeyDown={(event) => {
           if (event.key === "Escape") onCursor(null);
         }}
       />
-      <output className="number">{cursor === null ? "" : moment.format(at * 1_000)}</output>
+      <output className="number">{cursor === null ? "" : stampWords(at * 1_000)}</output>
     </div>
   );
 }

@@ -28,7 +28,7 @@ export function ValuePanel({ field, histories, cursor, ...rest }: ValuePanelProp
   return (
     <section className="history-panel" aria-label={field.title} data-testid="history-panel" data-field={field.key}>
       <header className="history-head">
-        <h3 className={`history-title mark-${field.color}`}>{field.title}</h3>
+        <h3 className={`history-title marked accent-${field.color}`}>{field.title}</h3>
         <ul className="history-readings">
           {histories.map((history, i) => (
             <li key={history.deviceId} className={i === 0 ? "" : "is-compared"}>

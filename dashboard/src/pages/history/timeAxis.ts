@@ -1,3 +1,5 @@
+import { duration } from "../../format";
+
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const clockWithSeconds = new Intl.DateTimeFormat(undefined, {
   hour: "2-digit",
@@ -23,4 +25,16 @@ export function timeLabels(seconds: readonly number[], increment: number): strin
 function isMidnight(ms: number): boolean {
   const date = new Date(ms);
   return date.getHours() === 0 && date.getMinutes() === 0 && date.getSeconds() === 0;
+}
+
+/** The length of a bucket in words: "a row a …". */
+export function stepWords(stepMs: number): string {
+  const seconds = stepMs / 1_000;
+  if (seconds === 1) return "second";
+  if (seconds === 60) return "minute";
+  if (seconds === 3_600) return "hour";
+  if (seconds === 86_400) return "day";
+  if (seconds % 86_400 === 0) return `${seconds / 86_400} days`;
+  if (seconds % 3_600 === 0) return `${seconds / 3_600} h`;
+  return duration(seconds);
 }

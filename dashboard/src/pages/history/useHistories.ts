@@ -6,6 +6,7 @@ import { fetchEvents } from "../../api/events";
 import { fetchHistory, type History } from "../../api/history";
 import { useRemote, type Remote } from "../shared/useRemote";
 import { fetchEnergy } from "./energy";
+import { withEnds, withInterval } from "./interval";
 import { toMarks, type Mark } from "./marks";
 import { boundsOf, type View } from "./view";
 
@@ -33,11 +34,11 @@ export function useHistories(deviceId: string, { span, fields, compare }: View, 
     async (signal: AbortSignal): Promise<Shown> => {
       const bounds = boundsOf(span, Date.now());
       const ids = compare === null || compare === deviceId ? [deviceId] : [deviceId, compare];
-      const asked = fieldList.split(",");
+      const asked = withEnds(fieldList.split(","));
       const long = bounds.toMs - bounds.fromMs > 48 * HOUR_MS;
       const each = <T>(get: (id: string) => Promise<T>) => Promise.all(ids.map(get));
       const [histories, energy, events, alarms, commands] = await Promise.all([
-        each((id) => fetchHistory(id, { ...bounds, fields: asked, width }, signal)),
+        each(async (id) => withInterval(await fetchHistory(id, { ...bounds, fields: asked, width }, signal))),
         long ? each((id) => fetchEnergy(id, bounds, signal)).catch(whyNot) : null,
         fetchEvents(deviceId, { ...bounds, limit: MARKS }, signal),
         fetchAlarms(signal),

@@ -1,3 +1,5 @@
+import type { Quantity } from "../../charts/quantity";
+
 /** How far back a view reaches, counted from now. */
 export const PRESETS = [
   { key: "1h", title: "1 h", ms: 3_600_000 },
@@ -11,18 +13,8 @@ export const PRESETS = [
 
 export type Preset = (typeof PRESETS)[number]["key"];
 
-/** A value that can be looked back at. */
-export interface Field {
-  /** As the server names it. */
-  key: string;
-  title: string;
-  unit: string;
-  digits: number;
-  /** The axis never spans less than this. */
-  floor: number;
-  limits?: readonly [number, number];
-  /** Its sign means a direction: the axis shows zero. */
-  signed?: boolean;
+/** A value that can be looked back at; its key is the server's name for it. */
+export interface Field extends Quantity {
   /** The custom property with its colour. */
   color: "voltage" | "current" | "power" | "soc" | "temperature" | "solar" | "load" | "grid-power";
 }

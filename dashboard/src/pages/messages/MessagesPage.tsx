@@ -77,7 +77,7 @@ export default function MessagesPage() {
             <input
               className="input"
               type="search"
-              placeholder="Only with this text"
+              placeholder="Filter by text"
               value={search}
               data-testid="messages-search"
               onChange={(event) => setSearch(event.target.value)}

@@ -1,4 +1,4 @@
-import { useEffect, useId, useRef, type ReactNode } from "react";
+import { useEffect, useId, useLayoutEffect, useRef, type ReactNode } from "react";
 import "./shared.css";
 
 interface DialogProps {
@@ -13,7 +13,8 @@ interface DialogProps {
 export function Dialog({ title, onClose, children, insistent = false }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const titleId = useId();
-  useEffect(() => {
+  // An effect would close it when it is gone already: then the browser does not give the focus back.
+  useLayoutEffect(() => {
     const element = dialog.current;
     element?.showModal();
     return () => element?.close();
@@ -65,7 +66,7 @@ export function Confirm({ title, children, action, busy = false, failure = null,
           type="button"
           className="button button-danger"
           data-testid="confirm"
-          disabled={busy}
+          aria-disabled={busy}
           onClick={onConfirm}
         >
           {action}

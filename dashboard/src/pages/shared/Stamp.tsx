@@ -19,9 +19,14 @@ const dayTitle = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "num
 export function Stamp({ ms }: { ms: number }) {
   return (
     <time className="stamp" dateTime={new Date(ms).toISOString()} title={withZone.format(ms)}>
-      {dateTime.format(ms)}
+      {stampWords(ms)}
     </time>
   );
+}
+
+/** The same as text. */
+export function stampWords(ms: number): string {
+  return dateTime.format(ms);
 }
 
 /** How long ago, with the local time as tool tip. */

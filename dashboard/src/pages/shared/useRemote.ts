@@ -11,7 +11,10 @@ export interface Remote<T> {
   /** What `load` brings at present is not there yet. */
   loading: boolean;
   reload: () => void;
-  /** Changes what is shown, for what the page knows before it asks again. */
+  /**
+   * Changes what is shown, for what the page knows before it asks again; also the answer that is under way, which may
+   * be of a time before, or know of it already.
+   */
   update: (change: (data: T) => T) => void;
 }
 
@@ -22,17 +25,24 @@ export interface Remote<T> {
 export function useRemote<T>(load: (signal: AbortSignal) => Promise<T>): Remote<T> {
   const { ended } = useSession();
   const running = useRef<AbortController | null>(null);
+  /** What has changed since the running request began; `null` while none runs. */
+  const changes = useRef<((data: T) => T)[] | null>(null);
   const [state, setState] = useState<State<T>>({ data: null, failure: null, answered: null });
 
   const reload = useCallback(() => {
     running.current?.abort();
     const { signal } = (running.current = new AbortController());
+    changes.current = [];
     load(signal).then(
       (data) => {
-        if (!signal.aborted) setState({ data, failure: null, answered: load });
+        if (signal.aborted) return;
+        const since = changes.current ?? [];
+        changes.current = null;
+        setState({ data: since.reduce((before, change) => change(before), data), failure: null, answered: load });
       },
       (error: unknown) => {
         if (signal.aborted) return;
+        changes.current = null;
         if (isLoggedOut(error)) ended();
         else setState(({ data }) => ({ data, failure: sentence(error), answered: load }));
       },
@@ -45,6 +55,7 @@ export function useRemote<T>(load: (signal: AbortSignal) => Promise<T>): Remote<
   }, [reload]);
 
   const update = useCallback((change: (data: T) => T) => {
+    changes.current?.push(change);
     setState((before) => (before.data === null ? before : { ...before, data: change(before.data) }));
   }, []);
   return { data: state.data, failure: state.failure, loading: state.answered !== load, reload, update };
@@ -55,9 +66,12 @@ interface State<T> extends Pick<Remote<T>, "data" | "failure"> {
   answered: ((signal: AbortSignal) => Promise<T>) | null;
 }
 
-/** Something the user does at the server: one at a time, with its failure in a sentence. */
+/**
+ * Something the user does at the server: one at a time, with its failure in a sentence. Its button takes `busy` as
+ * `aria-disabled`: one that is disabled would lose the focus of who pressed it.
+ */
 export interface Action<A extends unknown[]> {
-  /** Whether it succeeded. */
+  /** Whether it succeeded; does nothing while it is busy. */
   run: (...args: A) => Promise<boolean>;
   busy: boolean;
   failure: string | null;
@@ -68,12 +82,15 @@ export function useAction<A extends unknown[]>(act: (...args: A) => Promise<unkn
   const { ended } = useSession();
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<string | null>(null);
+  const running = useRef(false);
   const latest = useRef(act);
   useEffect(() => {
     latest.current = act;
   });
   const run = useCallback(
     async (...args: A) => {
+      if (running.current) return false;
+      running.current = true;
       setBusy(true);
       setFailure(null);
       try {
@@ -84,6 +101,7 @@ export function useAction<A extends unknown[]>(act: (...args: A) => Promise<unkn
         else setFailure(sentence(error));
         return false;
       } finally {
+        running.current = false;
         setBusy(false);
       }
     },

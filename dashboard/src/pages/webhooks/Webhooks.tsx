@@ -11,8 +11,8 @@ import {
 import { Dot } from "../../components/Dot";
 import { Notice } from "../../components/Notice";
 import { toDeviceIds } from "../admin/RoleHint";
-import { Copyable } from "../admin/SecretDialog";
-import { Confirm, Dialog } from "../shared/Dialog";
+import { Copyable, OnceDialog } from "../shared/OnceDialog";
+import { useConfirmed } from "../shared/useConfirmed";
 import { ShortText } from "../shared/UserText";
 import { useAction, useRemote } from "../shared/useRemote";
 import { Deliveries } from "./Deliveries";
@@ -90,7 +90,7 @@ function AddWebhook({ onAdded }: { onAdded: (secret: string) => void }) {
         ))}
       </fieldset>
       <div>
-        <button type="submit" className="button button-main" disabled={adding.busy}>
+        <button type="submit" className="button button-main" aria-disabled={adding.busy}>
           Add
         </button>
       </div>
@@ -105,7 +105,6 @@ function Entry({ webhook, onChanged }: { webhook: Webhook; onChanged: () => void
   const { id, name, url, events, enabled, deviceIds, groups, pending } = webhook;
   const only = [...deviceIds, ...groups].slice(0, 20).join(", ");
   const [open, setOpen] = useState(false);
-  const [removing, setRemoving] = useState(false);
   const [tested, setTested] = useState(0);
   const test = useAction(async () => {
     await testWebhook(id);
@@ -116,10 +115,21 @@ function Entry({ webhook, onChanged }: { webhook: Webhook; onChanged: () => void
     await setWebhookEnabled(id, !enabled);
     onChanged();
   });
-  const removal = useAction(async () => {
-    await removeWebhook(id);
-    onChanged();
-  });
+  const removing = useConfirmed(
+    async (removed: Webhook) => {
+      await removeWebhook(removed.id);
+      onChanged();
+    },
+    (removed) => ({
+      title: "Remove this webhook?",
+      action: "Remove",
+      children: (
+        <p>
+          <ShortText>{removed.name}</ShortText> is told nothing more; what waits to be delivered is dropped.
+        </p>
+      ),
+    }),
+  );
   const named = <span className="visually-hidden"> {name.slice(0, 80)}</span>;
   return (
     <li className="webhook" data-testid="webhook">
@@ -142,17 +152,17 @@ function Entry({ webhook, onChanged }: { webhook: Webhook; onChanged: () => void
           </p>
         </div>
         <div className="row-buttons">
-          <button type="button" className="button" disabled={test.busy} data-testid="webhook-test" onClick={() => void test.run()}>
+          <button type="button" className="button" aria-disabled={test.busy} data-testid="webhook-test" onClick={() => void test.run()}>
             Test{named}
           </button>
           <button type="button" className="button" aria-expanded={open} onClick={() => setOpen(!open)}>
             Deliveries{named}
           </button>
-          <button type="button" className="button" disabled={toggle.busy} onClick={() => void toggle.run()}>
+          <button type="button" className="button" aria-disabled={toggle.busy} onClick={() => void toggle.run()}>
             {enabled ? "Turn off" : "Turn on"}
             {named}
           </button>
-          <button type="button" className="button" onClick={() => setRemoving(true)}>
+          <button type="button" className="button" onClick={() => removing.ask(webhook)}>
             Remove{named}
           </button>
         </div>
@@ -161,41 +171,16 @@ function Entry({ webhook, onChanged }: { webhook: Webhook; onChanged: () => void
         {test.failure ?? toggle.failure}
       </p>
       {open && <Deliveries key={tested} id={id} />}
-      {removing && (
-        <Confirm
-          title="Remove this webhook?"
-          action="Remove"
-          busy={removal.busy}
-          failure={removal.failure}
-          onCancel={() => setRemoving(false)}
-          onConfirm={() => void removal.run()}
-        >
-          <p>
-            <ShortText>{name}</ShortText> is told nothing more; what waits to be delivered is dropped.
-          </p>
-        </Confirm>
-      )}
+      {removing.dialog}
     </li>
   );
 }
 
 function SecretOnce({ secret, onClose }: { secret: string; onClose: () => void }) {
-  const [kept, setKept] = useState(false);
   return (
-    <Dialog title="The webhook's secret" onClose={onClose} insistent={!kept}>
-      <div className="dialog-body">
-        <p>It proves that a message is from this server. This is the only time that it is shown.</p>
-        <Copyable title="Secret" text={secret} testId="webhook-secret" />
-        <label className="check">
-          <input type="checkbox" checked={kept} data-testid="secret-kept" onChange={(event) => setKept(event.target.checked)} /> The secret is where it
-          belongs
-        </label>
-      </div>
-      <div className="dialog-buttons">
-        <button type="button" className="button button-main" data-testid="secret-close" disabled={!kept} onClick={onClose}>
-          Close
-        </button>
-      </div>
-    </Dialog>
+    <OnceDialog title="The webhook's secret" promise="The secret is where it belongs" onClose={onClose}>
+      <p>It proves that a message is from this server. This is the only time that it is shown.</p>
+      <Copyable title="Secret" text={secret} testId="webhook-secret" />
+    </OnceDialog>
   );
 }
