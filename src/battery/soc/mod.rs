@@ -57,6 +57,8 @@ pub struct StateOfCharge {
     pub(super) usual: f64,
     /// The most that has flowed in for minutes.
     pub(super) charger: f64,
+    /// And out.
+    pub(super) load: f64,
     pub(super) synced: bool,
     /// Hours, and % of the label moved, since then.
     pub(super) since_sync: (f64, f64),
@@ -82,6 +84,7 @@ impl StateOfCharge {
             gap: None,
             usual: 0.05,
             charger: 0.0,
+            load: 0.0,
             synced: false,
             since_sync: (0.0, 0.0),
             since_refined: 0.0,
@@ -141,8 +144,9 @@ impl StateOfCharge {
         let seconds = seconds.min(longest);
         self.polarisation.update(chemistry, cell_volts, c_rate, seconds);
         if self.polarisation.settled > CHARGING_SECONDS {
-            let charger = self.charger * (1.0 - seconds / CHARGER_SECONDS);
-            self.charger = charger.max(self.polarisation.lag[0]);
+            let (kept, [flowing, _]) = (1.0 - seconds / CHARGER_SECONDS, self.polarisation.lag);
+            self.charger = (self.charger * kept).max(flowing);
+            self.load = (self.load * kept).max(-flowing);
         }
         let ends = (self.setup.full_cell_volts, self.cell_error(voltage));
         let end = self.watch.update(chemistry, &self.polarisation, ends, seconds);
