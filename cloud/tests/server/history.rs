@@ -251,6 +251,8 @@ async fn half_a_day_of_our_daemon_takes_less_than_64_bytes_a_sample_and_is_plott
         let arrival = Arrival { device: key, received_at: *arrivals.last().unwrap(), samples };
         store.write_samples(arrival, |stored| assert_eq!(stored.unwrap().new, 400)).await;
     }
+    // All of it is committed, so that all of it is sealed.
+    store.probe().await.unwrap();
     let policy = Policy { seal_after: Duration::from_secs(60), ..Policy::default() };
     Sealer::without_rests(store.clone(), Arc::default(), policy).pass().await.unwrap();
     store.stop().await;
