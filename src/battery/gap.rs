@@ -19,8 +19,9 @@ pub(super) struct Around {
     pub(super) averages: [f64; 2],
     pub(super) after: f64,
     pub(super) usual: f64,
-    /// The most that a charger gives for minutes.
+    /// The most that a charger gives for minutes, and that loads take.
     pub(super) charger: f64,
+    pub(super) load: f64,
 }
 
 /// What has flowed in a gap, in % of the capacity on the mean, and the limits of that.
@@ -46,12 +47,13 @@ impl Gap {
     /// A gap of so many `hours` between two readings, and what may have flowed in it; `unknown` is a current that may
     /// have flowed in either direction whatever was seen.
     pub(super) fn new(around: &Around, hours: f64, unknown: f64) -> (Self, Flow) {
-        let Around { before, averages: [recent, long], after, usual, charger } = *around;
+        let Around { before, averages: [recent, long], after, usual, charger, load } = *around;
         let (lower, upper) = (before.min(after), before.max(after));
         // A load that comes and goes may be off at both ends: then what flowed of late tells more.
         let beyond = recent - recent.clamp(lower, upper);
         let mean = if unknown > 0.0 { 0.0 } else { f64::midpoint(before, after) + 0.5 * beyond };
-        let least = lower.min(recent).min(long).min(-unknown);
+        // What has drawn so much before may have come and gone.
+        let least = lower.min(recent).min(long).min(-load).min(-unknown);
         // What is left of a charge tells nothing of how it began.
         let charged = if upper > NOTHING { charger } else { 0.0 };
         let most = upper.max(recent).max(long).max(charged).max(unknown);
@@ -92,7 +94,7 @@ mod tests {
     use super::*;
 
     const NOTHING_KNOWN: Around =
-        Around { before: 0.0, averages: [0.0; 2], after: 0.0, usual: 0.0, charger: 0.0 };
+        Around { before: 0.0, averages: [0.0; 2], after: 0.0, usual: 0.0, charger: 0.0, load: 0.0 };
 
     #[test]
     fn what_flows_at_one_end_may_have_flowed_all_the_time_or_not_at_all() {
@@ -107,6 +109,13 @@ mod tests {
         assert!((flow.mean + flow.above - 10.0).abs() < 1e-9, "{flow:?}");
         let (_, flow) = Gap::new(&Around { after: -0.03, charger: 0.2, ..NOTHING_KNOWN }, 0.5, 0.0);
         assert!((flow.mean + flow.above).abs() < 1e-9, "{flow:?}");
+    }
+
+    #[test]
+    fn a_load_that_has_drawn_before_may_have_come_and_gone() {
+        let around = Around { before: 0.1, averages: [0.1; 2], after: 0.1, load: 0.3, ..NOTHING_KNOWN };
+        let (_, flow) = Gap::new(&around, 0.5, 0.0);
+        assert!((flow.mean - flow.below + 15.0).abs() < 1e-9, "{flow:?}");
     }
 
     #[test]

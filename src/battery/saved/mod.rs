@@ -82,6 +82,7 @@ pub(super) fn save(soc: &StateOfCharge, beside: &Beside, out: &mut Vec<u8>) {
         put(out, value);
     }
     put(out, soc.charger);
+    put(out, soc.load);
     put(out, soc.unseen);
     out.extend_from_slice(&p.steps.to_le_bytes());
     let ends = [
@@ -164,7 +165,8 @@ pub(super) fn restore(soc: &mut StateOfCharge, bytes: &[u8]) -> Result<Beside, S
     for value in [&mut p.c_rate, short, long, &mut p.unseen] {
         *value = input.number()?.clamp(-100.0, 100.0);
     }
-    let (charger, unseen) = if before { (0.0, 0.0) } else { (input.number()?, input.number()?) };
+    let [charger, load, unseen] =
+        if before { [0.0; 3] } else { [input.number()?, input.number()?, input.number()?] };
     // What flowed last may have left the cells polarised, and nobody knows what flowed since.
     p.gap();
     p.steps = u32::from_le_bytes(input.take()?).min(1000);
@@ -190,7 +192,8 @@ pub(super) fn restore(soc: &mut StateOfCharge, bytes: &[u8]) -> Result<Beside, S
     if before {
         new.bank.believe_axes();
     }
-    (new.charger, new.unseen) = (charger.clamp(0.0, 100.0), unseen.clamp(0.0, 1e9));
+    (new.charger, new.load) = (charger.clamp(0.0, 100.0), load.clamp(0.0, 100.0));
+    new.unseen = unseen.clamp(0.0, 1e9);
     new.summarise();
     *soc = new;
     let [energy_in, energy_out, discharged_ah] = totals;

@@ -1,10 +1,11 @@
 //! State of charge: coulomb counting, bounded by the voltage, with an interval that says what is not known.
 //!
 //! The measured current is counted with the measured time. What counting cannot know (true capacity, the sensor's
-//! offset and gain, the curve of the cell) is carried along as a bank of hypotheses (`bank.rs`); the voltage bounds
+//! offset and gain, the curve of the cell) is carried along as a bank of hypotheses (`bank/`); the voltage bounds
 //! it (`bands.rs`), a full or empty battery ties it down (`sync.rs`). The state of charge is 0 to 100 % of the pack's
 //! true capacity, which may differ from its label. `docs/soc.md` has the method and its limits.
 
+mod counting;
 mod look;
 mod unseen;
 
@@ -25,13 +26,6 @@ const GAP_INTERVALS: f64 = 3.0;
 /// The hypotheses are looked at after so long, in s, or after so much charge, in %.
 const LOOK_SECONDS: f64 = 10.0;
 const LOOK_PERCENT: f64 = 0.05;
-/// No battery gives more on the mean, as a multiple of the capacity per hour; readings come that much early or late, in h;
-/// and after so many h a chip's count may have gone round.
-const MOST_COUNTED_C_RATE: f64 = 10.0;
-const JITTER_HOURS: f64 = 1.0 / 3600.0;
-const COUNTED_HOURS: f64 = 240.0;
-/// Time constant of the pack's usual current, in h.
-const USUAL_HOURS: f64 = 12.0;
 /// A charger shows within this time what it gives, and that is forgotten in this, in s.
 const CHARGING_SECONDS: f64 = 150.0;
 const CHARGER_SECONDS: f64 = 10.0 * 86_400.0;
@@ -43,9 +37,6 @@ const GIVEN_WITHIN: f64 = 2.3;
 const NARROWEST: f64 = 1.0;
 /// What a lead-acid battery may have been counted beyond full, in %.
 const OVERCHARGE_PERCENT: f64 = 1.0;
-/// Gas from a lead-acid battery that is charged at 2.40 V a cell, in % of the capacity per hour; and the voltage that
-/// makes it e times as much.
-const GASSING: (f64, f64, f64) = (1.4, 2.40, 0.25);
 
 /// The estimator of one pack. Knows no clock: time comes in with each reading.
 #[derive(Debug, Clone)]
@@ -66,6 +57,8 @@ pub struct StateOfCharge {
     pub(super) usual: f64,
     /// The most that has flowed in for minutes.
     pub(super) charger: f64,
+    /// And out.
+    pub(super) load: f64,
     pub(super) synced: bool,
     /// Hours, and % of the label moved, since then.
     pub(super) since_sync: (f64, f64),
@@ -91,6 +84,7 @@ impl StateOfCharge {
             gap: None,
             usual: 0.05,
             charger: 0.0,
+            load: 0.0,
             synced: false,
             since_sync: (0.0, 0.0),
             since_refined: 0.0,
@@ -150,8 +144,9 @@ impl StateOfCharge {
         let seconds = seconds.min(longest);
         self.polarisation.update(chemistry, cell_volts, c_rate, seconds);
         if self.polarisation.settled > CHARGING_SECONDS {
-            let charger = self.charger * (1.0 - seconds / CHARGER_SECONDS);
-            self.charger = charger.max(self.polarisation.lag[0]);
+            let (kept, [flowing, _]) = (1.0 - seconds / CHARGER_SECONDS, self.polarisation.lag);
+            self.charger = (self.charger * kept).max(flowing);
+            self.load = (self.load * kept).max(-flowing);
         }
         let ends = (self.setup.full_cell_volts, self.cell_error(voltage));
         let end = self.watch.update(chemistry, &self.polarisation, ends, seconds);
@@ -160,11 +155,6 @@ impl StateOfCharge {
             self.look(ends, end);
         }
         self.estimate()
-    }
-
-    /// Whether a battery may have given the `ah` that a chip has counted up to a reading `seconds` after the last.
-    pub(super) fn believes(&self, ah: f64, seconds: f64) -> bool {
-        self.believed(ah, self.unseen + seconds).is_some()
     }
 
     /// Takes note that nothing was measured for `dt`: the interval widens, the middle stays.
@@ -213,27 +203,6 @@ impl StateOfCharge {
 
     fn cell_error(&self, voltage: f64) -> f64 {
         self.setup.errors.volts_at(voltage) / f64::from(self.setup.pack.cells_series)
-    }
-
-    /// The charge in % of the label that a chip's count of `ah` in `seconds` means, unless no battery gives so much or
-    /// the chip may have counted round.
-    fn believed(&self, ah: f64, seconds: f64) -> Option<f64> {
-        let Setup { pack, standby_amps, .. } = self.setup;
-        let hours = seconds / 3600.0;
-        let possible = ah.abs() <= MOST_COUNTED_C_RATE * pack.capacity_ah * (hours + JITTER_HOURS);
-        (possible && hours <= COUNTED_HOURS).then(|| (ah - standby_amps * hours) / pack.capacity_ah * 100.0)
-    }
-
-    fn count(&mut self, cell_volts: f64, percent: f64, c_rate: f64, seconds: f64) {
-        let hours = seconds / 3600.0;
-        self.pending.0 += percent;
-        self.pending.1 += hours;
-        if self.setup.pack.chemistry == Chemistry::LeadAcid && percent > 0.0 {
-            let (rate, volts, scale) = GASSING;
-            let rate = rate * ((cell_volts - volts).min(0.3) / scale).exp();
-            self.pending.2 += rate * hours;
-        }
-        self.usual += (c_rate.abs() - self.usual) * hours / (hours + USUAL_HOURS);
     }
 
     /// Keeps the hypotheses within 0 to 100 %.

@@ -38,6 +38,7 @@ impl StateOfCharge {
             after: c_rate,
             usual: self.usual,
             charger: self.charger,
+            load: self.load,
         };
         let is_bridged = hours <= BRIDGED_HOURS && self.last_c_rate.is_some();
         let unknown = if is_bridged { 0.0 } else { self.unseen_rate() / 100.0 };

@@ -73,7 +73,7 @@ const REPEATED: i64 = 2;
 
 /// Prolongs a session for whoever has its refresh token of this generation; or of the one before, if that was exchanged
 /// a moment ago and the new one was not. A copy of a token is still found out, as this is not so for ever: after
-/// [`REPEATED`] generations in a row that were handed out twice the next answer is not repeated. Of two who use the same
+/// two generations in a row that were handed out twice the next answer is not repeated. Of two who use the same
 /// tokens, the slower one ends the session with its third exchange; whoever leaves one out has no valid token any more.
 ///
 /// `repeated` counts those in a row, doubled, and one more when the newest is among them.
