@@ -24,6 +24,7 @@ pub mod data_dir;
 pub mod door;
 pub mod drain;
 pub mod fleet;
+mod heap;
 pub mod http;
 pub mod limits;
 pub mod metrics;

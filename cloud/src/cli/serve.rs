@@ -14,6 +14,7 @@ use tracing_subscriber::EnvFilter;
 use super::{Failure, say};
 use crate::auth::sessions::Lifetimes;
 use crate::data_dir::DataDir;
+use crate::heap;
 use crate::http::proxy::Proxies;
 use crate::limits::Maxima;
 use crate::moderation::Moderation;
@@ -97,6 +98,7 @@ enum Format {
 
 impl Serve {
     pub(super) fn run(self, data: DataDir) -> Result<(), Failure> {
+        heap::settle();
         let filter = EnvFilter::try_new(&self.log)
             .map_err(|error| Failure::usage(format!("--log {}: {error}", self.log)))?;
         let colours = std::io::stderr().is_terminal();

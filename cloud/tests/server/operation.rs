@@ -181,3 +181,13 @@ async fn a_log_for_programs_is_one_object_a_line_and_names_the_device() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_the_hash_of_a_password_took_is_given_back() {
+    const HASH_KIB: u64 = 19 * 1024;
+    let site = Site::new();
+    // It has hashed one as it started, from which the allocator may have concluded that it better keeps the next.
+    let server = site.serve();
+    User::login(&server).await;
+    assert!(server.anonymous_memory() < HASH_KIB, "{} kB", server.anonymous_memory());
+}

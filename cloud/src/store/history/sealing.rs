@@ -107,10 +107,15 @@ fn prepare_in(db: &Connection, of: DeviceHour, quiet: i64) -> rusqlite::Result<P
     if known.as_ref().is_some_and(|(sealed_to, _, _)| sealed_to.is_some()) {
         return Ok(Plan::Clear);
     }
-    let Some((rows, sealed_to)) = rows(db, of)? else { return Ok(Plan::Leave) };
-    if rows.len == 0 || (rows.newest() > quiet && rows.oldest() > quiet - PATIENCE_MS) {
+    let arrivals = Arrivals::of(db, of)?;
+    if arrivals.count > MAX_SAMPLES {
+        return Ok(Plan::Leave);
+    }
+    // Asked once a minute of each hour that waits: it must not cost what sealing costs.
+    if !arrivals.have_settled(quiet) {
         return Ok(Plan::Wait);
     }
+    let Some((rows, sealed_to)) = rows(db, of)? else { return Ok(Plan::Leave) };
     let packed = hour::block(db, device, hour)?;
     if let (Some((_, newest, rollup)), None) = (&known, &packed) {
         let packed = join(db, of, &rows, &Hour::unpack(rollup)?)?;
@@ -119,7 +124,10 @@ fn prepare_in(db: &Connection, of: DeviceHour, quiet: i64) -> rusqlite::Result<P
     }
     let newest = known.map_or(rows.newest(), |(_, newest, _)| rows.newest().max(newest));
     let before = packed.map(|bytes| Block::unpack(&bytes, |_| true)).transpose()?;
-    let block = before.map_or_else(|| Ok(rows.clone()), |before| before.merge(&rows))?;
+    let block = match before {
+        None => rows,
+        Some(before) => before.merge(&rows)?,
+    };
     if block.len > MAX_SAMPLES || block.text_bytes() > MAX_TEXT_BYTES {
         return Ok(Plan::Leave);
     }
@@ -157,11 +165,40 @@ struct Packed {
     hour: Vec<u8>,
 }
 
+/// The rows of an hour by their arrival, ms since 1970: what can be known of them without holding them.
+struct Arrivals {
+    /// How many; of more than [`MAX_SAMPLES`], one more.
+    count: usize,
+    /// None without rows, as `newest`.
+    oldest: Option<i64>,
+    newest: Option<i64>,
+}
+
+impl Arrivals {
+    fn of(db: &Connection, of: DeviceHour) -> rusqlite::Result<Self> {
+        let span = params![of.device, hour::start_of(of.hour), hour::end_of(of.hour), MAX_SAMPLES + 1];
+        db.prepare_cached(
+            "SELECT count(*), min(received_at), max(received_at) FROM \
+             (SELECT received_at FROM samples WHERE device = ? AND at BETWEEN ? AND ? LIMIT ?)",
+        )?
+        .query_row(span, |row| Ok(Self { count: row.get(0)?, oldest: row.get(1)?, newest: row.get(2)? }))
+    }
+
+    /// Whether none came after `quiet`, or the oldest has waited long enough.
+    fn have_settled(&self, quiet: i64) -> bool {
+        self.newest.is_some_and(|newest| newest <= quiet)
+            || self.oldest.is_some_and(|oldest| oldest <= quiet - PATIENCE_MS)
+    }
+}
+
+/// What [`rows`] asks.
+pub(super) fn rows_query() -> String {
+    format!("SELECT {COLUMNS}, id FROM samples WHERE device = ? AND at BETWEEN ? AND ? ORDER BY at, id")
+}
+
 /// All rows of an hour, and the greatest id; none when they are too large.
 fn rows(db: &Connection, of: DeviceHour) -> rusqlite::Result<Option<(Block, i64)>> {
-    let mut statement = db.prepare_cached(&format!(
-        "SELECT {COLUMNS}, id FROM samples WHERE device = ? AND at BETWEEN ? AND ? ORDER BY at, id"
-    ))?;
+    let mut statement = db.prepare_cached(&rows_query())?;
     let mut rows = statement.query([of.device, hour::start_of(of.hour), hour::end_of(of.hour)])?;
     let (mut block, mut last, mut bytes) = (Block::default(), 0, 0);
     while let Some(row) = rows.next()? {

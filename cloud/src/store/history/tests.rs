@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ems_protocol::{Battery, DeviceId, PowerMeter, SystemStatus, Telemetry, Timestamp};
 use proptest::prelude::*;
-use rusqlite::Connection;
+use rusqlite::{Connection, StatementStatus};
 use serde_json::json;
 
 use super::HOUR_MS;
@@ -647,6 +647,28 @@ fn an_hour_waits_for_samples_that_are_still_arriving_but_not_for_ever() {
     assert_eq!(due(end + 1, 0, 9), [hour]);
     assert_eq!(due(end + 1, hour.hour + 1, 9), []);
     assert_eq!(due(end + 1, 0, 0), []);
+}
+
+#[test]
+fn an_hour_that_still_grows_or_is_too_large_is_not_read_to_find_that_out() {
+    let mut bench = Bench::new();
+    bench.insert(&(0..10).map(|seq| sample(seq, seq.cast_signed() * 1_000)).collect::<Vec<_>>());
+    let (hour, newest) = (bench.due()[0], bench.received);
+    let read = |bench: &Bench| {
+        let query = bench.db.prepare_cached(&sealing::rows_query()).unwrap();
+        query.get_status(StatementStatus::Run)
+    };
+    for _ in 0..3 {
+        assert!(matches!(sealing::prepare(&bench.db, hour, newest - 1).unwrap(), Plan::Wait));
+    }
+    assert_eq!(read(&bench), 0, "while it grows");
+    assert!(matches!(sealing::prepare(&bench.db, hour, newest).unwrap(), Plan::Seal(_)));
+    assert_eq!(read(&bench), 1, "to be sealed");
+    let copies = "WITH RECURSIVE n (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM n WHERE n < ?) \
+        INSERT INTO samples (device, at, received_at) SELECT ?, ?, ? FROM n";
+    bench.db.execute(copies, (super::hour::MAX_SAMPLES, DEVICE, START, newest)).unwrap();
+    assert!(matches!(sealing::prepare(&bench.db, hour, newest).unwrap(), Plan::Leave));
+    assert_eq!(read(&bench), 1, "when it is too large");
 }
 
 #[test]

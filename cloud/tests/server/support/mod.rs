@@ -156,8 +156,18 @@ impl Server {
 
     /// Resident memory, kB.
     pub(crate) fn memory(&self) -> u64 {
+        self.status("VmRSS:")
+    }
+
+    /// What of it is no file's: heaps and stacks, kB.
+    pub(crate) fn anonymous_memory(&self) -> u64 {
+        self.status("RssAnon:")
+    }
+
+    /// A line of proc(5).
+    fn status(&self, name: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 }
