@@ -167,10 +167,17 @@ fn descendants(pid: u32) -> Vec<u32> {
     children.into_iter().chain(deeper).collect()
 }
 
-/// Whether it runs still: a zombie has closed its files.
+/// Whether it runs still: its files, and so its locks, are closed when the last of its threads has ended, which its first
+/// one, then a zombie, may have done before.
 fn is_alive(pid: u32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+    let Ok(mut threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return false };
+    threads.any(|thread| thread.is_ok_and(|thread| !is_over(&thread.path())))
+}
+
+/// Whether a thread has ended (Z and X of proc(5)).
+fn is_over(thread: &Path) -> bool {
+    let stat = fs::read_to_string(thread.join("stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['Z', 'X']))
 }
 
 /// Whether a thread is in the state `T` of proc(5), or has gone.
