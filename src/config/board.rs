@@ -83,13 +83,19 @@ pub(super) fn parse(text: &str) -> Result<Option<Board>, Refusal> {
     let names: Vec<_> = BOARDS.iter().map(|board| board.name).collect();
     let why =
         format!("expected one of {}; for another board leave BOARD out and set SENSOR", names.join(", "));
-    // `x728` without its maker, or a slip.
-    let meant =
-        BOARDS.iter().find(|board| board.name.split_once('-').is_some_and(|(_, model)| model == text));
+    // `x728` or `waveshare-d`, or a slip.
+    let mut shortened = BOARDS.iter().filter(|board| shortens(&text, board.name));
+    let meant = shortened.next().filter(|_| shortened.next().is_none());
     let alike = |board: &&Board| strsim::jaro(&text, board.name);
     let nearest =
         BOARDS.iter().max_by(|a, b| alike(a).total_cmp(&alike(b))).filter(|board| alike(board) >= ALIKE);
     Err(Refusal::write(why, meant.or(nearest).map_or("", |board| board.name)))
+}
+
+/// Whether `text` is `name` with some of its words left out.
+fn shortens(text: &str, name: &str) -> bool {
+    let mut words = name.split('-');
+    text.split('-').all(|word| words.any(|other| other == word))
 }
 
 /// Whether some board sets this key.
@@ -128,9 +134,13 @@ mod tests {
     #[test]
     fn a_slip_gets_the_nearest_board() {
         assert_eq!(parse("Waveshare-UPS-HAT-B").unwrap().unwrap().name, "waveshare-ups-hat-b");
-        for (text, nearest) in
-            [("waveshare-ups-hatb", "waveshare-ups-hat-b"), ("x1201", "geekworm-x1201"), ("pijuice", "")]
-        {
+        for (text, nearest) in [
+            ("waveshare-ups-hatb", "waveshare-ups-hat-b"),
+            ("waveshare-d", "waveshare-ups-hat-d"),
+            ("x1201", "geekworm-x1201"),
+            ("waveshare", ""),
+            ("pijuice", ""),
+        ] {
             assert_eq!(parse(text).unwrap_err().write.as_deref(), Some(nearest));
         }
         let other = parse("Waveshare-UPS-HAT-E").unwrap_err();
