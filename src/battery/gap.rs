@@ -1,13 +1,13 @@
 //! A time without readings: what may have flowed meanwhile, by the currents before it and by those that follow.
 
+use super::polarisation::NOTHING;
+
 /// A load that comes and goes shows within this time what it takes, in s.
 const JUDGED_SECONDS: f64 = 300.0;
 /// Until then it may have taken or given so much on the mean, as a multiple of the capacity per hour.
 const UNJUDGED_C_RATE: f64 = 0.5;
 /// Time constant of the average that tells what it takes, in s.
 const AVERAGE_SECONDS: f64 = 150.0;
-/// A current below this is none.
-const NOTHING: f64 = 0.002;
 /// What a load that comes and goes may differ by from one time to the next, as a share of the usual current.
 const DOUBT: f64 = 0.25;
 

@@ -12,8 +12,8 @@ const LEAD_LAG_SECONDS: [f64; 2] = [300.0, 3600.0];
 const CHARGING_SECONDS: f64 = 900.0;
 /// What may have flowed unseen before a start or in a gap, beside what flowed before it.
 const UNSEEN_C_RATE: f64 = 0.05;
-/// A current below this is none.
-const NOTHING: f64 = 0.002;
+/// A current below this is none, as a multiple of the capacity per hour.
+pub(super) const NOTHING: f64 = 0.002;
 /// The smallest step of the current that tells the resistance, as a multiple of the capacity per hour.
 const STEP_C_RATE: f64 = 0.04;
 /// Diffusion slows down more in the cold than the resistance grows, part of which is metal; and no more than so many times at −5 °C.
