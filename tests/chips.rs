@@ -395,11 +395,23 @@ fn the_daemon_follows_a_device_of_the_kernels_and_sends_the_probes_and_the_board
     assert_eq!(status["cpu_temperature"], 48.3);
     assert_eq!((&status["undervoltage"], &status["undervoltage_since_boot"]), (&true.into(), &true.into()));
 
+    let is_lost = || {
+        cloud.api().wait_for("ems_001", "a gap that says so", |samples| {
+            samples
+                .last()
+                .is_some_and(|sample| sample.voltage().is_none() && sample.flags() == ["SENSOR_LOST"])
+        })
+    };
+    let current = "class/hwmon/hwmon4/curr1_input";
+    fs::remove_file(sys.path().join(current)).unwrap();
+    is_lost();
+    assert!(edge.log().contains(&format!("/sys/{current} is gone")), "{}", edge.log());
+    put(current, "-10000");
+    measures(53.2);
+
     fs::remove_dir_all(sys.path().join("class/hwmon/hwmon4")).unwrap();
-    cloud.api().wait_for("ems_001", "a gap that says so", |samples| {
-        samples.last().is_some_and(|sample| sample.voltage().is_none() && sample.flags() == ["SENSOR_LOST"])
-    });
-    assert!(edge.log().contains("ina238"), "{}", edge.log());
+    is_lost();
+    assert!(edge.log().contains("ina238 is gone"), "{}", edge.log());
     device("hwmon9", "51200");
     measures(51.2);
 }

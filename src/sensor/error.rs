@@ -1,7 +1,7 @@
 //! Why there is no reading, in a sentence for the technician.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +37,13 @@ pub enum SensorError {
         device: Device,
         /// What was found instead, colon, remedy.
         found: String,
+    },
+    /// A device of the kernel's gives its voltage still, but no more the current that it gave before.
+    CurrentLost {
+        /// The device.
+        device: Device,
+        /// The file that held the current.
+        file: PathBuf,
     },
     /// Something answers, but not as the configured chip does.
     WrongChip {
@@ -119,6 +126,7 @@ impl SensorError {
         match self {
             Self::Open { .. }
             | Self::NoDriver { .. }
+            | Self::CurrentLost { .. }
             | Self::Transfer {
                 errno: Some(ENOENT | EREMOTEIO | ENXIO | ETIMEDOUT | EBUSY | ENODEV), ..
             }
@@ -139,6 +147,7 @@ impl SensorError {
         match self {
             Self::Open { .. } => "open",
             Self::NoDriver { .. } => "no driver",
+            Self::CurrentLost { .. } => "current lost",
             Self::Transfer { errno: Some(EREMOTEIO | ENXIO), .. } => "no answer",
             Self::Transfer { errno: Some(ETIMEDOUT), .. } => "bus stuck",
             Self::Transfer { .. } => "transfer",
@@ -162,7 +171,10 @@ impl SensorError {
             | Self::WrongChip { .. }
             | Self::Asleep { .. }
             | Self::ThreadEnded { .. } => RetryHint::Technician,
-            Self::Open { .. } | Self::Transfer { .. } | Self::NoConversion { .. } => RetryHint::Reopen,
+            Self::Open { .. }
+            | Self::Transfer { .. }
+            | Self::CurrentLost { .. }
+            | Self::NoConversion { .. } => RetryHint::Reopen,
             Self::ConfigurationLost { .. }
             | Self::OutOfRange { .. }
             | Self::Deadline { .. }
@@ -193,6 +205,12 @@ impl fmt::Display for SensorError {
                 write!(f, "{device} {} ({}, {action}): {}", why.cause, Number(*errno), why.remedy)
             }
             Self::NoDriver { device, found } => write!(f, "{device} {found}"),
+            Self::CurrentLost { device, file } => write!(
+                f,
+                "{device} gives no current any more, {} is gone: load its driver again (dmesg says what became of \
+                 it); to go on with the voltage alone, restart ems-edge",
+                file.display()
+            ),
             Self::WrongChip { device, found } => write!(
                 f,
                 "{device} expected, but {found}: check SENSOR and I2C_ADDRESS against the board's chip"

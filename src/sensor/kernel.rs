@@ -6,6 +6,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::wiring::CurrentSign;
 use super::{BatteryMonitor, Device, Reading, SensorError, SensorKind, Wiring};
@@ -43,14 +45,25 @@ pub(super) struct KernelMonitor {
     wiring: Wiring,
     files: &'static Files,
     folder: PathBuf,
+    gives_current: GivesCurrent,
 }
+
+/// Whether a device has given a current since the program started, however often it was opened: without one from the
+/// start it measures voltage only, but one that ends is a fault.
+#[derive(Debug, Clone, Default)]
+pub(super) struct GivesCurrent(Arc<AtomicBool>);
 
 impl KernelMonitor {
     /// Finds the device of `wiring` below `root`, which is `/sys`.
-    pub(super) fn open(root: &Path, device: Device, wiring: Wiring) -> Result<Self, SensorError> {
+    pub(super) fn open(
+        root: &Path,
+        device: Device,
+        wiring: Wiring,
+        gives_current: GivesCurrent,
+    ) -> Result<Self, SensorError> {
         let files = if wiring.kind == SensorKind::PowerSupply { &POWER_SUPPLY } else { &HWMON };
         let folder = find(&root.join("class").join(files.class), files, &device)?;
-        Ok(Self { device, wiring, files, folder })
+        Ok(Self { device, wiring, files, folder, gives_current })
     }
 
     /// The files by name, as they read.
@@ -58,14 +71,25 @@ impl KernelMonitor {
         let (voltage, current) = (self.files.voltage, self.files.current);
         let mut words = vec![(voltage.0, self.number(voltage.0, voltage.1)?)];
         match self.number(current.0, current.1) {
-            Ok(number) => words.push((current.0, number)),
-            Err(error) if error.errno() == Some(ENOENT) => {}
+            Ok(number) => {
+                self.gives_current.0.store(true, Ordering::Relaxed);
+                words.push((current.0, number));
+            }
+            Err(error) if error.errno() == Some(ENOENT) => self.may_lack_current()?,
             Err(error) => return Err(error),
         }
         if let Ok(microohms) = self.number(SHUNT_RESISTOR, "reading shunt_resistor") {
             words.push((SHUNT_RESISTOR, microohms));
         }
         Ok(words)
+    }
+
+    fn may_lack_current(&self) -> Result<(), SensorError> {
+        if !self.gives_current.0.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let file = self.folder.join(self.files.current.0);
+        Err(SensorError::CurrentLost { device: self.device.clone(), file })
     }
 
     fn number(&self, file: &str, action: &'static str) -> Result<i64, SensorError> {
@@ -183,9 +207,18 @@ mod tests {
     use super::*;
 
     fn open(root: &TempDir, kind: SensorKind, name: &str) -> Result<KernelMonitor, SensorError> {
+        open_again(root, kind, name, GivesCurrent::default())
+    }
+
+    fn open_again(
+        root: &TempDir,
+        kind: SensorKind,
+        name: &str,
+        gives_current: GivesCurrent,
+    ) -> Result<KernelMonitor, SensorError> {
         let shunt = Shunt { ohms: 0.75e-3, rated_amps: None };
         let wiring = Wiring { bus: name.into(), address: 0, shunt, ..wiring(kind) };
-        KernelMonitor::open(root.path(), wiring.device(), wiring)
+        KernelMonitor::open(root.path(), wiring.device(), wiring, gives_current)
     }
 
     fn put(root: &TempDir, folder: &str, files: &[(&str, &str)]) {
@@ -223,6 +256,38 @@ mod tests {
         assert_close(reading.current.unwrap(), -1.5, 1e-9);
         let reading = open(&root, SensorKind::PowerSupply, "gauge").unwrap().read().unwrap();
         assert_eq!(reading.current, None);
+    }
+
+    #[test]
+    fn a_current_that_ends_is_an_error_that_names_its_file_until_it_is_back() {
+        for (kind, folder, current, files) in [
+            (
+                SensorKind::Hwmon,
+                "hwmon/hwmon0",
+                "curr1_input",
+                [("in1_input", "26600"), ("curr1_input", "-3000"), ("name", "pack")],
+            ),
+            (
+                SensorKind::PowerSupply,
+                "power_supply/pack",
+                "current_now",
+                [("voltage_now", "26600000"), ("current_now", "-3000000"), ("type", "Battery")],
+            ),
+        ] {
+            let root = TempDir::new().unwrap();
+            let known = GivesCurrent::default();
+            put(&root, folder, &files);
+            let mut monitor = open_again(&root, kind, "pack", known.clone()).unwrap();
+            assert_close(monitor.read().unwrap().current.unwrap(), -3.0, 1e-9);
+            fs::remove_file(root.path().join("class").join(folder).join(current)).unwrap();
+            let error = monitor.read().unwrap_err();
+            assert_eq!((error.flag(), error.retry_hint()), ("SENSOR_LOST", RetryHint::Reopen));
+            assert!(error.to_string().contains(&format!("{folder}/{current} is gone")), "{error}");
+            let mut monitor = open_again(&root, kind, "pack", known).unwrap();
+            assert_eq!(monitor.read().unwrap_err(), error);
+            put(&root, folder, &files);
+            assert_close(monitor.read().unwrap().current.unwrap(), -3.0, 1e-9);
+        }
     }
 
     #[test]
