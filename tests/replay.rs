@@ -74,6 +74,42 @@ fn bad_rows_are_named_with_their_line_and_the_rest_is_estimated() {
 }
 
 #[test]
+fn a_row_far_in_the_future_is_named_and_those_after_it_are_used() {
+    for (times, bad) in [
+        (&["0", "1", "1e9", "2", "3"][..], &[("line 4", "from 1 to 1000000000")][..]),
+        (&["1.7e308", "0", "1", "2"], &[("line 2", "to 17")]),
+        (&["0", "1", "2", "9e9", "3"], &[("line 5", "from 2 to 9000000000")]),
+        (&["0", "1", "1e9", "1e6", "2", "3"], &[("line 4", "to 1000000000"), ("line 5", "to 1000000")]),
+        (&["0", "1", "1e9", "1e9", "2", "3"], &[("line 4", "from 1"), ("line 5", "time must go on")]),
+        (&["0", "1", "1e9", "x", "2", "3"], &[("line 4", "from 1"), ("line 5", "t_s is x")]),
+        (&["0", "1", "2", "1.5", "3", "4"], &[("line 5", "from 2 to 1.5")]),
+        (&["0", "1", "2", "0.5", "3", "4"], &[("line 5", "from 2 to 0.5")]),
+        (&["0", "1", "1e9", "1000000001", "1000000002"], &[]),
+    ] {
+        let rows: String = times.iter().map(|time| format!("{time},52.0,1.0\n")).collect();
+        let output = replay(PACK, format!("{HEAD}{rows}").as_bytes(), &["--initial-soc", "50"]);
+        let (stdout, stderr) = texts(&output);
+        assert_estimates(&stdout, times.len() - bad.len());
+        let named: Vec<&str> = stderr.lines().filter(|line| line.contains("; left out")).collect();
+        assert_eq!(named.len(), bad.len(), "{times:?}: {stderr}");
+        for (line, words) in bad {
+            let is_named = named.iter().any(|named| named.contains(line) && named.contains(words));
+            assert!(is_named, "{times:?}, {line}: {stderr}");
+        }
+        let used = stdout.lines().skip(1).map(|line| line.split(',').next().unwrap().parse::<f64>().unwrap());
+        assert!(used.is_sorted_by(|one, next| one < next), "{stdout}");
+    }
+}
+
+#[test]
+fn rows_in_falling_order_are_named_and_nothing_is_kept_of_them() {
+    let rows: String = (0..100_000).rev().map(|time| format!("{time},52.0,1.0\n")).collect();
+    let (stdout, stderr) = texts(&replay(PACK, format!("{HEAD}{rows}").as_bytes(), &[]));
+    assert_estimates(&stdout, 1);
+    assert!(stderr.lines().count() < 20 && stderr.contains("99999 rows could not be used"), "{stderr}");
+}
+
+#[test]
 fn a_million_bad_rows_are_counted_and_not_all_named() {
     let trace = format!("{HEAD}{}", "1,2\n".repeat(100_000));
     let (stdout, stderr) = texts(&replay(PACK, trace.as_bytes(), &[]));
