@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, spawn_local};
 use tracing::{info, warn};
 
-use crate::anchor::{self, Anchor, Card};
+use crate::anchor::{Anchor, Card};
 use crate::battery::Battery;
 use crate::beat::Beat;
 use crate::board::Board;
@@ -171,9 +171,14 @@ async fn serve(
     };
     let mut battery = Battery::new(config.setup(), config.limits());
     let card =
-        opened.pen.clone().map(|pen| -> Card { Box::new(move |bytes| pen.remember(anchor::NAME, bytes)) });
+        opened.pen.clone().map(|pen| -> Card { Box::new(move |name, bytes| pen.remember(name, bytes)) });
     let mut anchor = Anchor::new(runtime.as_deref(), card, Rc::clone(&clock), machine::kernel_boot_id());
-    anchor.restore(&mut battery, opened.anchor.as_deref());
+    if !anchor.restore(&mut battery, opened.anchor.as_deref()) && opened.has_lost_anchor {
+        warn!(
+            "nothing of the battery was left on the damaged card: the state of charge and the totals of energy and \
+             cycles start anew"
+        );
+    }
     let sampler = Sampler {
         sensor,
         interval: config.sample_interval,

@@ -69,6 +69,8 @@ pub struct Opened {
     pub last_good: Option<i64>,
     /// What was known of the battery, as [`crate::anchor`] has written it.
     pub anchor: Option<Vec<u8>>,
+    /// The card was damaged, and had nothing of that any more.
+    pub has_lost_anchor: bool,
     /// Writes events and named values down.
     pub pen: Option<Pen>,
     /// Shows whether the thread that owns the card gets its work done.
@@ -130,7 +132,12 @@ impl Backlog {
             opened.events = card.events().unwrap_or_default();
             opened.last_good =
                 card.meta(LAST_GOOD).ok().flatten().and_then(|v| v.try_into().ok()).map(i64::from_be_bytes);
-            opened.anchor = card.meta(crate::anchor::NAME).ok().flatten();
+            let anchor = card.meta(crate::anchor::NAME).ok().flatten();
+            // It is for whoever takes it up to tell that it is damaged.
+            let anchor = anchor.or_else(|| card.broken_meta(crate::anchor::NAME).ok().flatten());
+            let is_healed = notices.iter().any(|notice| matches!(notice, Notice::CardHealed { .. }));
+            opened.has_lost_anchor = is_healed && anchor.is_none();
+            opened.anchor = anchor;
             Keeper::start(card, opened.work.clone()).ok()
         });
         let mut backlog = Self {

@@ -236,6 +236,11 @@ impl Card {
         self.read(|open, _| meta::get(&open.connection, key))
     }
 
+    /// The bytes of a named value that is damaged, so that [`Self::meta`] does not have it.
+    pub fn broken_meta(&mut self, key: &str) -> Result<Option<Vec<u8>>, CardError> {
+        self.read(|open, _| meta::broken(&open.connection, key))
+    }
+
     /// Stores a named value with one durable write, or none if it is the same.
     ///
     /// # Errors
