@@ -34,6 +34,12 @@ fn replay(pack: &str, trace: &[u8], options: &[&str]) -> Output {
     child.wait_with_output().unwrap()
 }
 
+/// Rows of one voltage and current at these times.
+fn trace_at(times: &[impl AsRef<str>]) -> String {
+    let rows: Vec<String> = times.iter().map(|time| format!("{},52.0,1.0\n", time.as_ref())).collect();
+    format!("{HEAD}{}", rows.concat())
+}
+
 fn texts(output: &Output) -> (String, String) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     (text(&output.stdout), text(&output.stderr))
@@ -86,8 +92,7 @@ fn a_row_far_in_the_future_is_named_and_those_after_it_are_used() {
         (&["0", "1", "2", "0.5", "3", "4"], &[("line 5", "from 2 to 0.5")]),
         (&["0", "1", "1e9", "1000000001", "1000000002"], &[]),
     ] {
-        let rows: String = times.iter().map(|time| format!("{time},52.0,1.0\n")).collect();
-        let output = replay(PACK, format!("{HEAD}{rows}").as_bytes(), &["--initial-soc", "50"]);
+        let output = replay(PACK, trace_at(times).as_bytes(), &["--initial-soc", "50"]);
         let (stdout, stderr) = texts(&output);
         assert_estimates(&stdout, times.len() - bad.len());
         let named: Vec<&str> = stderr.lines().filter(|line| line.contains("; left out")).collect();
@@ -103,8 +108,8 @@ fn a_row_far_in_the_future_is_named_and_those_after_it_are_used() {
 
 #[test]
 fn rows_in_falling_order_are_named_and_nothing_is_kept_of_them() {
-    let rows: String = (0..100_000).rev().map(|time| format!("{time},52.0,1.0\n")).collect();
-    let (stdout, stderr) = texts(&replay(PACK, format!("{HEAD}{rows}").as_bytes(), &[]));
+    let times: Vec<String> = (0..100_000).rev().map(|time| time.to_string()).collect();
+    let (stdout, stderr) = texts(&replay(PACK, trace_at(&times).as_bytes(), &[]));
     assert_estimates(&stdout, 1);
     assert!(stderr.lines().count() < 20 && stderr.contains("99999 rows could not be used"), "{stderr}");
 }
