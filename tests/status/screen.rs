@@ -22,7 +22,7 @@ fn the_screen_of_a_daemon_that_is_well_says_so_in_80_columns_without_colour() {
         " W",
         " % (between ",
         ": answers, ",
-        " readings failed",
+        " failed",
         "acknowledged",
         "room for",
     ] {
