@@ -16,16 +16,9 @@ fn the_screen_of_a_daemon_that_is_well_says_so_in_80_columns_without_colour() {
     let text = &seen.stdout;
     assert_eq!(seen.status, 0, "{seen:?}");
     assert!(text.starts_with("All is well: "), "{text}");
-    for words in [
-        "ems_001",
-        " V, ",
-        " W",
-        " % (between ",
-        ": answers, ",
-        " failed",
-        "acknowledged",
-        "room for",
-    ] {
+    for words in
+        ["ems_001", " V, ", " W", " % (between ", ": answers, ", " failed", "acknowledged", "room for"]
+    {
         assert!(text.contains(words), "{words:?} is missing:\n{text}");
     }
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
