@@ -12,6 +12,7 @@ mod database;
 mod entry;
 mod events;
 mod failure;
+mod given;
 mod limits;
 mod meta;
 mod opening;
