@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use ems_protocol::DeviceId;
+use ems_protocol::{DeviceId, Timestamp};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
@@ -176,6 +176,11 @@ impl Dialer {
         limited(UPGRADE_LIMIT, upgraded, DialError::Upgrade).await
     }
 
+    /// Whether the server can be right that it is this late: not after the end of the certificate that it has shown.
+    pub(super) fn can_be_as_late_as(&self, time: Timestamp) -> bool {
+        self.tls.as_ref().is_none_or(|tls| !tls.is_over_at(time))
+    }
+
     /// Whether the endpoint has TLS.
     pub(super) fn is_tls(&self) -> bool {
         self.tls.is_some()
@@ -214,7 +219,9 @@ impl Dialer {
     async fn handshake(&self, tls: &TlsSettings, tcp: TcpStream) -> Result<TlsStream<TcpStream>, DialError> {
         let failed = |error: io::Error| DialError::Tls(self.authority.clone(), TlsFailure::of(&error));
         let attempt = async { tls.connector.connect(tls.name.clone(), tcp).await.map_err(failed) };
-        limited(TLS_LIMIT, attempt, failed).await
+        let stream = limited(TLS_LIMIT, attempt, failed).await?;
+        tls.note(stream.get_ref().1);
+        Ok(stream)
     }
 }
 

@@ -266,7 +266,7 @@ impl Uplink {
         let with_spare = dialer.is_swapped();
         context.link.send_modify(|link| link.with_spare = with_spare);
         report.connected(context, dialer.server(), mode);
-        let session = Session::new(context, backlog, events, answers, wire, mode, *batch_limit);
+        let session = Session::new(context, dialer, backlog, events, answers, (wire, mode), *batch_limit);
         let session = session.run(samples, network);
         tokio::pin!(session);
         let mut ticks = interval(PROGRESS_TICK);

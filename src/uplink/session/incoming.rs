@@ -4,7 +4,9 @@
 use std::time::{Duration, Instant};
 
 use ems_protocol::limits::MAX_BATCH_SAMPLES;
-use ems_protocol::{Command, Envelope, ErrorCode, ErrorMessage, TelemetryAck, Welcome, encode, kind, parse};
+use ems_protocol::{
+    Command, Envelope, ErrorCode, ErrorMessage, TelemetryAck, Timestamp, Welcome, encode, kind, parse,
+};
 use tokio_tungstenite::tungstenite::{self, Message};
 use tracing::{debug, warn};
 
@@ -55,7 +57,7 @@ impl Session<'_> {
         match envelope.kind.as_ref() {
             kind::WELCOME => match envelope.payload::<Welcome>() {
                 Ok(welcome) => {
-                    self.context.clock.server_says(welcome.server_time);
+                    self.take_time(welcome.server_time);
                     self.max_batch =
                         Some(welcome.max_batch.clamp(1, MAX_BATCH_SAMPLES).min(self.batch_limit));
                     self.retry_window = Duration::from_secs(welcome.retry_window_s.into());
@@ -87,6 +89,15 @@ impl Session<'_> {
                     format!("this device does not know messages of the type {:?}", printable(other));
                 self.answer_error(&ErrorMessage::new(ErrorCode::UnknownType, message))
             }
+        }
+    }
+
+    fn take_time(&mut self, time: Timestamp) {
+        if self.dialer.can_be_as_late_as(time) {
+            self.context.clock.server_says(time);
+        } else {
+            let words = "its own certificate is over by then, so it is not believed: set the server's clock";
+            self.grumble(&format!("the server says that it is {time}: {words}"));
         }
     }
 
