@@ -141,6 +141,12 @@ impl Dialer {
         self.is_swapped
     }
 
+    /// What a server says, who has been told the tokens, without them.
+    pub(super) fn without_tokens(&self, said: &str) -> String {
+        let masked = self.token.masked_in(said);
+        self.spare.as_ref().map_or_else(|| masked.clone(), |spare| spare.masked_in(&masked))
+    }
+
     /// Whether the token is the other one.
     pub(super) fn is_swapped(&self) -> bool {
         self.is_swapped

@@ -283,7 +283,7 @@ impl Uplink {
     }
 
     fn closed_by_server(&mut self, code: u16, reason: &str) -> (String, Failure) {
-        let reason = printable(reason);
+        let reason = printable(&self.dialer.without_tokens(reason));
         let known = CloseCode::from_code(code);
         if let Some(
             CloseCode::PolicyViolation | CloseCode::Revoked | CloseCode::Superseded | CloseCode::Conflict,
@@ -330,7 +330,8 @@ impl Uplink {
 
     fn failed(&mut self, kind: &'static str, words: &str) {
         self.failures = self.failures.saturating_add(1);
-        self.report.failed(&self.context, self.dialer.server(), kind, words);
+        let words = self.dialer.without_tokens(words);
+        self.report.failed(&self.context, self.dialer.server(), kind, &words);
     }
 }
 

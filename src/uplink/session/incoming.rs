@@ -86,7 +86,7 @@ impl Session<'_> {
             }
             other => {
                 let message =
-                    format!("this device does not know messages of the type {:?}", printable(other));
+                    format!("this device does not know messages of the type {:?}", self.shown(other));
                 self.answer_error(&ErrorMessage::new(ErrorCode::UnknownType, message))
             }
         }
@@ -108,14 +108,15 @@ impl Session<'_> {
 
     /// A sample that the server refuses for good must not block the others.
     fn server_objects(&mut self, error: &ErrorMessage) {
+        let why = self.shown(&error.message);
         let seq = error.details.get("seq").and_then(serde_json::Value::as_u64);
         let boot_id = error.details.get("boot_id").and_then(serde_json::Value::as_str);
         if let (Some(seq), Some(boot_id), ErrorCode::InvalidMessage) = (seq, boot_id, error.code) {
             self.last_progress = Instant::now();
             self.backlog.refuse(boot_id, seq);
-            warn!("the server refuses sample {seq} for good, it is set aside: {}", printable(&error.message));
+            warn!("the server refuses sample {seq} for good, it is set aside: {why}");
         } else {
-            self.grumble(&format!("the server says: {}", printable(&error.message)));
+            self.grumble(&format!("the server says: {why}"));
         }
     }
 
@@ -133,8 +134,13 @@ impl Session<'_> {
     }
 
     fn answer_error(&mut self, error: &ErrorMessage) -> Result<(), tungstenite::Error> {
-        self.grumble(&format!("a frame of the server cannot be used: {}", printable(&error.message)));
+        self.grumble(&format!("a frame of the server cannot be used: {}", self.shown(&error.message)));
         self.wire.reply(Message::text(encode(kind::ERROR, error)))
+    }
+
+    /// What the server says, fit for a log line.
+    fn shown(&self, said: &str) -> String {
+        printable(&self.dialer.without_tokens(said))
     }
 
     /// A line about the server's nonsense: the first, and then ever fewer.
