@@ -205,6 +205,20 @@ fn a_server_that_tells_the_token_back_does_not_bring_it_into_log_status_or_event
 }
 
 #[test]
+fn a_server_that_confirms_nothing_shows_in_the_status_until_it_does() {
+    let server = Impostor::listen();
+    let edge = Edge::start(&settings(&server));
+    let mut socket = welcome(&server);
+    let unconfirmed = || edge.status()["backlog"]["unconfirmed_s"].as_u64();
+    until("seconds without a confirmation", || unconfirmed().filter(|seconds| *seconds >= 2));
+    let sample = socket.next_of("telemetry");
+    socket.send_typed("telemetry.ack", &json!({"boot_id": "another", "ranges": [[0, u64::MAX]]}));
+    assert!(unconfirmed() >= Some(2));
+    socket.send_typed("telemetry.ack", &json!({"boot_id": sample["boot_id"], "ranges": [[0, u64::MAX]]}));
+    until("a confirmation that counts", || unconfirmed().is_none_or(|seconds| seconds < 2).then_some(()));
+}
+
+#[test]
 fn whatever_answers_the_upgrade_is_named_in_words() {
     let headers = "X-Filler: 0123456789\r\n".repeat(600);
     let upgrade = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";

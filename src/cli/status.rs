@@ -46,8 +46,9 @@ Exit status: 0   all is well
              1   it runs, but something is wrong: the battery is in error, an
                  output cannot be driven, the sensor gives no readings or
                  many of them fail, no connection to the cloud for more than a
-                 minute or none that the server allows, no room for more samples,
-                 the clock was never set; the first line says what to do
+                 minute or none that the server allows, a server that confirms no
+                 sample for two minutes, no room for more samples, the clock was
+                 never set; the first line says what to do
              64  wrong arguments
              69  it does not run, does not answer, or this user may not ask
 With --events: 0 or 69.";

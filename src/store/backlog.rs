@@ -99,6 +99,8 @@ pub struct Backlog {
     interval_ms: u64,
     dropped_memory: u64,
     refused: u64,
+    /// When the first sample was taken after the last confirmation of any: so long nothing that waits was confirmed.
+    unconfirmed: Option<BootTime>,
 }
 
 /// How long a card that failed is left alone.
@@ -149,6 +151,7 @@ impl Backlog {
             interval_ms: millis(settings.interval),
             dropped_memory: lost,
             refused: 0,
+            unconfirmed: None,
         };
         left.into_iter().flat_map(|run| run.samples).for_each(|sample| backlog.ring.push(sample));
         backlog.dropped_memory += backlog.ring.take_overflowed();
@@ -169,6 +172,7 @@ impl Backlog {
     /// A new sample.
     #[must_use = "the notice has to be said"]
     pub fn push(&mut self, sample: Sample) -> Option<Notice> {
+        self.unconfirmed.get_or_insert(sample.taken);
         let notice = self.spool.append(&sample);
         self.numbers.note(sample.seq + 1);
         self.ring.push(sample);
@@ -235,10 +239,14 @@ impl Backlog {
 
     /// The server has made these durable, or refuses them for good: they are forgotten.
     pub fn confirm(&mut self, boot_id: &str, numbers: &SeqRanges) {
+        let waited = self.ring.len();
         if boot_id == self.boot_id {
             self.ring.confirm(numbers);
         }
         let numbers = self.drain.confirm(boot_id, numbers);
+        if self.ring.len() < waited || !numbers.is_empty() {
+            self.unconfirmed = None;
+        }
         if !numbers.is_empty() {
             // Lost when the thread is too busy: sent again over the next connection.
             self.ask(Request::Forget { boot_id: boot_id.to_owned(), numbers });
@@ -318,7 +326,7 @@ impl Backlog {
             .keeper
             .as_ref()
             .map(|_| CardState { samples: self.stats.samples, trouble: self.stats.trouble.clone() });
-        BacklogState { memory, room, oldest: self.oldest(), dropped, card }
+        BacklogState { memory, room, oldest: self.oldest(), unconfirmed: self.unconfirmed, dropped, card }
     }
 
     fn oldest(&self) -> Option<Oldest> {
