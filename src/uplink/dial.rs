@@ -35,7 +35,7 @@ pub enum DialError {
     #[error("no connection to {0} ({1}): check the network, and whether the server runs")]
     Connect(String, io::Error),
     /// The proxy does not help.
-    #[error("the proxy {0} of HTTPS_PROXY: {1}")]
+    #[error("the proxy {0} of HTTPS_PROXY: {1}: check the proxy, and HTTPS_PROXY in the unit's environment")]
     Proxy(String, String),
     /// No trust.
     #[error("no TLS with {0}: {1}")]
@@ -202,7 +202,7 @@ impl Dialer {
     pub(super) async fn resolve(&self) -> Result<Vec<SocketAddr>, DialError> {
         match &self.proxy {
             None => resolve(&self.host, self.port).await,
-            Some(proxy) => resolve(&proxy.host, proxy.port).await,
+            Some(proxy) => resolve(&proxy.host, proxy.port).await.map_err(|error| proxy.in_the_way(error)),
         }
     }
 
@@ -211,14 +211,14 @@ impl Dialer {
         let Some(proxy) = &self.proxy else {
             return connect(&self.authority, addresses).await;
         };
-        let mut tcp = connect(&format!("the proxy {}", proxy.host), addresses).await?;
+        let reached = connect(&proxy.host, addresses).await;
+        let mut tcp = reached.map_err(|error| proxy.in_the_way(error))?;
         let target = if self.host.contains(':') {
             format!("[{}]:{}", self.host, self.port)
         } else {
             format!("{}:{}", self.host, self.port)
         };
-        let late = |error: io::Error| DialError::Proxy(proxy.host.clone(), error.to_string());
-        limited(CONNECT_LIMIT, proxy.tunnel(&mut tcp, &target), late).await?;
+        limited(CONNECT_LIMIT, proxy.tunnel(&mut tcp, &target), |error| proxy.failed(error)).await?;
         Ok(tcp)
     }
 
