@@ -453,6 +453,15 @@ fn a_ca_file_without_tls_is_a_warning() {
 }
 
 #[test]
+fn a_ca_file_that_is_found_only_from_here_is_a_warning_with_the_whole_path() {
+    // A test runs in the folder of its package.
+    let here = std::env::current_dir().unwrap().join("tests/fixtures/ca.pem");
+    let warnings = load_text(good_but(&["CA_FILE=tests/fixtures/ca.pem"])).unwrap().warnings;
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains(&format!("CA_FILE={}", here.display())), "{warnings:?}");
+}
+
+#[test]
 fn directories_come_from_systemd_unless_they_are_set() {
     let unit =
         [("STATE_DIRECTORY", "/var/lib/private/ems-edge:/var/lib/other"), ("RUNTIME_DIRECTORY", "/run/unit")];
