@@ -57,6 +57,8 @@ pub struct Backlog {
     interval_ms: u64,
     dropped_memory: u64,
     refused: u64,
+    /// When the first sample was taken after the last confirmation of any: so long nothing that waits was confirmed.
+    unconfirmed: Option<BootTime>,
 }
 
 /// How long a card that failed is left alone.
@@ -75,6 +77,7 @@ impl Backlog {
     /// A new sample.
     #[must_use = "the notice has to be said"]
     pub fn push(&mut self, sample: Sample) -> Option<Notice> {
+        self.unconfirmed.get_or_insert(sample.taken);
         let notice = self.spool.append(&sample);
         self.numbers.note(sample.seq + 1);
         self.ring.push(sample);
@@ -141,10 +144,14 @@ impl Backlog {
 
     /// The server has made these durable, or refuses them for good: they are forgotten.
     pub fn confirm(&mut self, boot_id: &str, numbers: &SeqRanges) {
+        let waited = self.ring.len();
         if boot_id == self.boot_id {
             self.ring.confirm(numbers);
         }
         let numbers = self.drain.confirm(boot_id, numbers);
+        if self.ring.len() < waited || !numbers.is_empty() {
+            self.unconfirmed = None;
+        }
         if !numbers.is_empty() {
             // Lost when the thread is too busy: sent again over the next connection.
             self.ask(Request::Forget { boot_id: boot_id.to_owned(), numbers });

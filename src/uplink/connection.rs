@@ -55,7 +55,7 @@ impl Uplink {
         let with_spare = dialer.is_swapped();
         context.link.send_modify(|link| link.with_spare = with_spare);
         report.connected(context, dialer.server(), mode);
-        let session = Session::new(context, backlog, events, answers, wire, mode, *batch_limit);
+        let session = Session::new(context, dialer, backlog, events, answers, (wire, mode), *batch_limit);
         let session = session.run(samples, network);
         tokio::pin!(session);
         let mut ticks = interval(PROGRESS_TICK);
@@ -72,7 +72,10 @@ impl Uplink {
     }
 
     fn closed_by_server(&mut self, code: u16, reason: &str) -> (String, Failure) {
-        let reason = printable(reason);
+        let reason = match printable(&self.dialer.without_tokens(reason)) {
+            reason if reason.trim().is_empty() => String::new(),
+            reason => format!(" ({reason})"),
+        };
         let known = CloseCode::from_code(code);
         if let Some(
             CloseCode::PolicyViolation | CloseCode::Revoked | CloseCode::Superseded | CloseCode::Conflict,
@@ -82,14 +85,14 @@ impl Uplink {
         }
         match known {
             Some(CloseCode::TryAgainLater | CloseCode::TooMany) => {
-                (format!("the server asks to try again later ({reason})"), Failure::Busy(None))
+                (format!("the server asks to try again later{reason}"), Failure::Busy(None))
             }
             Some(CloseCode::Revoked) if self.dialer.swap_token() => (
-                format!("this token is no longer valid ({reason}): the other one is tried"),
+                format!("this token is no longer valid{reason}: the other one is tried"),
                 Failure::LeftBehind,
             ),
             Some(CloseCode::PolicyViolation | CloseCode::Revoked) => {
-                (format!("the server refuses this device ({reason}): check API_TOKEN"), Failure::Refused)
+                (format!("the server refuses this device{reason}: check API_TOKEN"), Failure::Refused)
             }
             Some(CloseCode::Superseded) => (
                 "another connection with this DEVICE_ID took over: is a second ems-edge running?".to_owned(),
@@ -104,7 +107,7 @@ impl Uplink {
                 self.batch_limit = (self.batch_limit / 2).max(1);
                 (format!("a frame was too big; batches now hold {}", self.batch_limit), Failure::Transient)
             }
-            Some(_) | None => (format!("closed by the server with {code} {reason}"), Failure::Transient),
+            Some(_) | None => (format!("closed by the server with {code}{reason}"), Failure::Transient),
         }
     }
 }

@@ -237,7 +237,8 @@ impl Uplink {
 
     fn failed(&mut self, kind: &'static str, words: &str) {
         self.failures = self.failures.saturating_add(1);
-        self.report.failed(&self.context, self.dialer.server(), kind, words);
+        let words = self.dialer.without_tokens(words);
+        self.report.failed(&self.context, self.dialer.server(), kind, &words);
     }
 }
 

@@ -93,3 +93,12 @@ fn a_ca_file_without_tls_is_a_warning() {
     let text = good_but(&["SERVER_URL=ws://127.0.0.1:8080", &format!("CA_FILE={ca}")]);
     assert_eq!(load_text(text).unwrap().warnings, ["CA_FILE is not used: SERVER_URL is without TLS"]);
 }
+
+#[test]
+fn a_ca_file_that_is_found_only_from_here_is_a_warning_with_the_whole_path() {
+    // A test runs in the folder of its package.
+    let here = std::env::current_dir().unwrap().join("tests/fixtures/ca.pem");
+    let warnings = load_text(good_but(&["CA_FILE=tests/fixtures/ca.pem"])).unwrap().warnings;
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains(&format!("CA_FILE={}", here.display())), "{warnings:?}");
+}

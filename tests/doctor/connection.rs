@@ -53,6 +53,19 @@ fn a_name_server_that_does_not_answer_is_told_from_a_port_where_nobody_listens()
 }
 
 #[test]
+fn a_proxy_that_does_not_help_is_named_and_not_the_server() {
+    let cloud = Cloud::start();
+    let site = Site::of(&cloud);
+    let nobody = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
+    for (proxy, code) in [(nobody.to_string(), "tcp.proxy"), ("proxy.invalid:3128".to_owned(), "dns.proxy")] {
+        let diagnosis = site.examine_after(&format!("export HTTPS_PROXY=http://{proxy}"));
+        diagnosis.names(code, "HTTPS_PROXY");
+        let check = code.split('.').next().unwrap();
+        assert!(diagnosis.of_check(check)["message"].as_str().unwrap().contains(&proxy), "{diagnosis:#?}");
+    }
+}
+
+#[test]
 fn a_captive_portal_is_named_whether_tls_was_expected_or_not() {
     let answer = "HTTP/1.1 302 Found\r\nLocation: http://portal.example/login\r\nContent-Length: 0\r\n\r\n";
     for scheme in ["wss", "ws"] {

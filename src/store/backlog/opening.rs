@@ -87,6 +87,7 @@ impl Backlog {
             interval_ms: millis(settings.interval),
             dropped_memory: lost,
             refused: 0,
+            unconfirmed: None,
         };
         left.into_iter().flat_map(|run| run.samples).for_each(|sample| backlog.ring.push(sample));
         backlog.dropped_memory += backlog.ring.take_overflowed();

@@ -21,7 +21,7 @@ impl Backlog {
             .keeper
             .as_ref()
             .map(|_| CardState { samples: self.stats.samples, trouble: self.stats.trouble.clone() });
-        BacklogState { memory, room, oldest: self.oldest(), dropped, card }
+        BacklogState { memory, room, oldest: self.oldest(), unconfirmed: self.unconfirmed, dropped, card }
     }
 
     fn oldest(&self) -> Option<Oldest> {
