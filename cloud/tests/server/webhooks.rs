@@ -1,6 +1,7 @@
 //! What happens is told to other servers.
 
 mod bad_receivers;
+mod command_line;
 mod reach;
 mod receiver;
 
