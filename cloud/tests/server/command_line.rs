@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::support::client::{Client, sample};
@@ -166,4 +167,28 @@ async fn the_registry_lists_devices_and_never_their_tokens() {
         .await
         .store(&[sample("ems_001", "b", 1)])
         .await;
+}
+
+#[test]
+fn the_shell_completes_commands_and_options() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../debian/ems-cloud.bash-completion");
+    let program = Path::new(env!("CARGO_BIN_EXE_ems-cloud")).parent().unwrap();
+    let complete = |words: &[&str]| {
+        let script = "set -e; PATH=$1:$PATH; . /usr/share/bash-completion/bash_completion; . \"$2\"; shift 2; \
+            COMP_WORDS=(ems-cloud \"$@\"); COMP_CWORD=$#; COMP_LINE=\"ems-cloud $*\"; COMP_POINT=${#COMP_LINE}; \
+            set +e; _ems_cloud; echo \"${COMPREPLY[@]}\"";
+        let output = Command::new("bash")
+            .args(["-c", script, "bash"])
+            .args([program, Path::new(file)])
+            .args(words)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "is bash-completion installed? {}", text(&output.stderr));
+        text(&output.stdout).trim().to_owned()
+    };
+    assert_eq!(complete(&["we"]), "webhook");
+    assert_eq!(complete(&["webhook", "re"]), "remove");
+    assert_eq!(complete(&["webhook", "add", "--ev"]), "--event");
+    assert_eq!(complete(&["serve", "--listen-"]), "--listen-plain");
+    assert_eq!(complete(&["device", ""]), "add list token disable enable help");
 }
