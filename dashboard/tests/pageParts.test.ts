@@ -84,6 +84,7 @@ function alarm(id: number): Alarm {
     id,
     rule: 1,
     device_id: "ems_001",
+    device_name: null,
     name: "",
     kind: "below",
     severity: "warning",

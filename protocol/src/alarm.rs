@@ -64,6 +64,8 @@ pub struct Alarm {
     pub rule: i64,
     /// Of which device.
     pub device_id: DeviceId,
+    /// The device's name; `null` where it has none.
+    pub device_name: Option<String>,
     /// The rule's name.
     pub name: String,
     /// What the rule looked at.

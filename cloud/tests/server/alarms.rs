@@ -48,12 +48,22 @@ async fn an_alarm_is_raised_seen_and_over_also_across_a_restart() {
         (&json!("ems_001"), &json!("warning"), &json!(19.0), &Value::Null)
     );
     assert!(raised["message"].as_str().unwrap().contains("battery.soc is 19"), "{raised}");
+    assert_eq!(raised["device_name"], Value::Null);
     assert_eq!(bob.get(&server, "/api/alarms").await, json!({"alarms": []}));
     assert!(other.is_silent().await);
+    let named = admin
+        .http
+        .patch(server.url("/api/devices/ems_001"))
+        .json(&json!({"name": "Barn"}))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(named.status(), 200);
     let otto = User::login_as(&server, "otto").await;
     let path = format!("/api/alarms/{}/acknowledge", raised["id"]);
     let seen: Value = otto.post(&server, &path, &json!({})).await.json().await.unwrap();
     assert_eq!(seen["acknowledged_by"], "otto");
+    assert_eq!(seen["device_name"], "Barn");
     assert_eq!(room.expect("alarm").await["acknowledged_by"], "otto");
     // Who was first stays.
     let again: Value = admin.post(&server, &path, &json!({})).await.json().await.unwrap();
