@@ -23,6 +23,7 @@ pub enum AlarmKind {
 
 /// When an alarm is raised.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct AlarmRule {
     /// Names it; given by the server.

@@ -58,6 +58,7 @@ struct DeviceView {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct NewDevice {
     device_id: DeviceId,
     name: Option<String>,
@@ -65,6 +66,7 @@ pub(super) struct NewDevice {
 
 /// What is left out stays; `null` takes a name or notes away.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 #[expect(clippy::option_option, reason = "left out, null and a text are three things")]
 pub(super) struct Change {
     #[serde(default, deserialize_with = "present")]

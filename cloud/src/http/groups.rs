@@ -22,6 +22,7 @@ use crate::store::groups::{self, Group};
 const MAX_NAME: usize = 100;
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Members {
     device_ids: BTreeSet<DeviceId>,
 }
