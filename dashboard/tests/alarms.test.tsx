@@ -1,6 +1,7 @@
 import { cleanup, fireEvent, render, screen, waitFor } from "@testing-library/react";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { App } from "../src/App";
+import { UserText } from "../src/pages/shared/UserText";
 import { SessionProvider } from "../src/session";
 import { json, TestServer } from "./server";
 
@@ -69,6 +70,11 @@ test("the banner and the list have the device's name and the fault in words, and
   expect(banner.innerHTML).toContain('title="OVERVOLTAGE, SENSOR_LOST, CELL_7_HIGH"');
   const entry = await screen.findByTestId("alarm", {}, PATIENCE);
   expect(entry.textContent).toMatch(/Barn.*The voltage is above the limit.*OVERVOLTAGE/);
+});
+
+test("a text that somebody else wrote leaves no direction open for the rest of its line", () => {
+  const { container } = render(<UserText>{"to \u2067 and no further"}</UserText>);
+  expect(container.textContent).toBe("to  and no further");
 });
 
 test("a device without a name is called by its id", async () => {

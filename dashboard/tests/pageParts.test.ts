@@ -1,7 +1,11 @@
+import { render } from "@testing-library/react";
+import { createElement } from "react";
 import { expect, test } from "vitest";
+import { SocGauge } from "../src/live/SocGauge";
 import { toSeverity, type DeviceEvent, type NumberedFrame } from "../src/telemetry";
 import { toDeviceIds } from "../src/pages/admin/RoleHint";
 import { put } from "../src/pages/alarms/AlarmList";
+import { alarmWords } from "../src/pages/alarms/alarmWords";
 import { ruleWords } from "../src/pages/alarms/Rules";
 import { byDay } from "../src/pages/events/EventsPage";
 import { toMarks } from "../src/pages/history/marks";
@@ -20,6 +24,18 @@ test("a rule is told in words, with where its alarm is over", () => {
   expect(ruleWords({ ...rule, field: "battery.cells", hysteresis: 0, forS: 0 })).toBe("battery.cells below 20");
   expect(ruleWords({ ...rule, kind: "offline" })).toBe("the device is offline for 5 min");
   expect(ruleWords({ ...rule, kind: null })).toContain("does not know");
+});
+
+test("a name that turns the direction of a line turns its own at most", () => {
+  const turning = { ...alarm(1), device_name: " \u202egnp.exe \u2067\u0627\u0644", kind: "fault", message: "the device says A_\u2066B" } as const;
+  expect(alarmWords(turning)).toEqual({ device: "gnp.exe \u0627\u0644", text: "A b", codes: ["A_B"] });
+});
+
+test("a full battery is 100, as its gauge has no room for more", () => {
+  const { container } = render(createElement(SocGauge, { battery: { voltage: 54, soc: 99.96 } }));
+  expect(container.textContent).toBe("100%");
+  const { container: nearly } = render(createElement(SocGauge, { battery: { voltage: 54, soc: 99.94 } }));
+  expect(nearly.textContent).toBe("99.9%");
 });
 
 test("an alarm that changes takes its own place in the list", () => {

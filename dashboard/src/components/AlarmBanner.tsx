@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from "react";
 import { acknowledge } from "../api/alarms";
+import { tamed } from "../format";
 import { alarmWords } from "../pages/alarms/alarmWords";
 import { notices } from "../pages/alarms/notices";
 import { has } from "../roles";
@@ -39,7 +40,7 @@ export function AlarmBanner() {
         <Link href={paths.live(first.device_id)} title={first.device_id}>
           <bdi>{device.slice(0, 60)}</bdi>
         </Link>{" "}
-        <bdi className="alarm-banner-name">{first.name.slice(0, 60)}</bdi>{" "}
+        <bdi className="alarm-banner-name">{tamed(first.name).slice(0, 60)}</bdi>{" "}
         <bdi title={codes.length > 0 ? codes.join(", ").slice(0, 1_000) : undefined}>{text.slice(0, 200)}</bdi>
         {failure !== null && <span> {failure}</span>}
       </p>

@@ -1,4 +1,5 @@
 import type { ReactNode } from "react";
+import { tamed } from "../format";
 import { Link, useLocation } from "../router";
 import { ROUTES } from "../routes";
 import { has } from "../roles";
@@ -17,7 +18,7 @@ export function DeviceHead({ deviceId, name, children }: { deviceId: string; nam
           Fleet
         </Link>
         <h1>
-          <bdi>{shown}</bdi>
+          <bdi>{tamed(shown)}</bdi>
         </h1>
         {shown !== deviceId && <p className="page-note">{deviceId}</p>}
         {children}

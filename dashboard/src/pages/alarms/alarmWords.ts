@@ -1,4 +1,5 @@
 import { flagWords } from "../../components/faults";
+import { tamed } from "../../format";
 import type { Alarm } from "../../telemetry";
 import { titleOf, unitOf } from "./measured";
 
@@ -11,8 +12,10 @@ export interface AlarmWords {
   codes: string[];
 }
 
-export function alarmWords({ device_id, device_name, kind, message }: Alarm): AlarmWords {
-  const name = device_name?.trim() ?? "";
+export function alarmWords(alarm: Alarm): AlarmWords {
+  const { device_id, device_name, kind } = alarm;
+  const message = tamed(alarm.message);
+  const name = tamed(device_name ?? "").trim();
   const device = name === "" ? device_id : name;
   if (kind === "fault" && message.startsWith(FAULTS)) {
     const codes = message.slice(FAULTS.length).split(", ");
