@@ -184,6 +184,15 @@ async fn a_field_that_is_not_known_is_refused_by_name_and_nothing_is_changed() {
         assert_eq!(status, 400, "{path} {body}: {text}");
         assert!(text.contains(&format!("unknown field `{field}`, expected")), "{path}: {text}");
     }
+    for (method, path) in [(Method::POST, "/api/devices"), (Method::PATCH, "/api/devices/ems_001")] {
+        let mut body = json!({"name": "Barn\u{1b}[31m\nems_002"});
+        if method == Method::POST {
+            body["device_id"] = json!("ems_002");
+        }
+        let answer = admin.http.request(method, server.url(path)).json(&body).send().await.unwrap();
+        assert_eq!(answer.status(), 400, "a name plays with a terminal");
+        assert!(answer.text().await.unwrap().contains("control characters"));
+    }
     for (path, list) in
         [("/api/alarms/rules", "rules"), ("/api/webhooks", "webhooks"), ("/api/groups", "groups")]
     {
