@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustix::fs::statvfs;
 use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -129,12 +131,37 @@ pub enum StartError {
         /// Why.
         error: StoreError,
     },
+    /// It has no room to be opened in.
+    #[error("{folder}: its disk is full, so nothing can be stored: make room")]
+    Full {
+        /// The folder.
+        folder: String,
+    },
     /// It cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// No password hashes on this machine.
     #[error(transparent)]
     Password(#[from] crate::auth::password::PasswordError),
+}
+
+impl StartError {
+    /// Whether the same attempt may succeed later: an address comes with its network, room is made.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Listen { error, .. } => {
+                matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable)
+            }
+            Self::Full { .. } => true,
+            _ => false,
+        }
+    }
+}
+
+/// SQLite calls it an I/O error, when it has no room for the memory that it shares with other processes.
+fn is_full(folder: &Path) -> bool {
+    const SHARED: u64 = 64 * 1024;
+    statvfs(folder).is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < SHARED)
 }
 
 fn remedy(error: &io::Error) -> &'static str {
@@ -189,6 +216,9 @@ impl Server {
         })?;
         let metrics = Arc::new(Metrics::default());
         let store = Store::open(&data.database(), metrics.clone()).map_err(|error| match error {
+            StoreError::Unavailable { .. } if is_full(data.path()) => {
+                StartError::Full { folder: data.path().display().to_string() }
+            }
             StoreError::Unavailable { .. } => {
                 StartError::Database { file: data.database().display().to_string(), error }
             }

@@ -217,6 +217,8 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::other)?;
     let server = Server::bind(config).await.map_err(|error| match error {
         StartError::NotLoopback(_) => Failure::usage(error),
+        // systemd tries again, unlike after a mistake in the configuration.
+        _ if error.may_pass() => Failure::other(error),
         _ => Failure::config(error),
     })?;
     for (address, tls) in server.addresses() {

@@ -200,6 +200,9 @@ async fn groups_and_the_audit_are_kept_and_asked_for() {
     assert_eq!(admin.get(&server, "/api/groups").await, groups);
     let bob = User::login_as(&server, "bob").await;
     assert_eq!(bob.get(&server, "/api/groups").await["groups"][0]["device_ids"], json!(["ems_002"]));
+    // The name of a group of others says that there are others.
+    assert_eq!(put("south", json!({"device_ids": ["ems_001"]})).await, 200);
+    assert_eq!(bob.get(&server, "/api/groups").await["groups"].as_array().unwrap().len(), 1);
     assert_eq!(bob.http.get(server.url("/api/audit")).send().await.unwrap().status(), 403);
 
     let audit = async |query: &str| {
