@@ -10,6 +10,8 @@ import { ruleWords } from "../src/pages/alarms/Rules";
 import { byDay } from "../src/pages/events/EventsPage";
 import { toMarks } from "../src/pages/history/marks";
 import { describe as described, matches, pretty } from "../src/pages/messages/frame";
+import { Tabs } from "../src/pages/shared/Tabs";
+import { match } from "../src/routes";
 import type { Alarm } from "../src/telemetry";
 
 test("a restriction to devices is a list with commas or spaces; nothing means all", () => {
@@ -36,6 +38,18 @@ test("a full battery is 100, as its gauge has no room for more", () => {
   expect(container.textContent).toBe("100%");
   const { container: nearly } = render(createElement(SocGauge, { battery: { voltage: 54, soc: 99.94 } }));
   expect(nearly.textContent).toBe("99.9%");
+});
+
+test("the tab of the present page is brought into view, and the administration has an address of its own", () => {
+  const seen: (string | null)[] = [];
+  Element.prototype.scrollIntoView = function scrollIntoView() {
+    seen.push(this.textContent);
+  };
+  const tabs = [["/admin/users", "Users"], ["/admin/audit", "Audit"]] as const;
+  render(createElement(Tabs, { label: "Administration", tabs, current: "/admin/audit" }));
+  expect(seen).toEqual(["Audit"]);
+  Reflect.deleteProperty(Element.prototype, "scrollIntoView");
+  expect(match("/admin")?.route.needs).toBe("admin");
 });
 
 test("an alarm that changes takes its own place in the list", () => {
