@@ -85,6 +85,12 @@ export function tamed(text: string): string {
   return text.replaceAll(/[\u202A-\u202E\u2066-\u2069]/g, "");
 }
 
+/** What a device is called: by its id, if nothing can be seen of its name. */
+export function nameOf(deviceId: string, name: string | null | undefined): string {
+  const shown = tamed(name ?? "").trim();
+  return shown === "" ? deviceId : shown;
+}
+
 /** A constant of the protocol as words: "DISCHARGING" as "Discharging", "MANUAL_IDLE" as "Manual idle". */
 export function constant(name: string): string {
   return name.charAt(0) + name.slice(1).toLowerCase().replaceAll("_", " ");

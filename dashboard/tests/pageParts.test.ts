@@ -1,6 +1,8 @@
 import { render } from "@testing-library/react";
 import { createElement } from "react";
 import { expect, test } from "vitest";
+import { titleOf } from "../src/fleet/view";
+import { nameOf } from "../src/format";
 import { SocGauge } from "../src/live/SocGauge";
 import { toSeverity, type DeviceEvent, type NumberedFrame } from "../src/telemetry";
 import { toDeviceIds } from "../src/pages/admin/RoleHint";
@@ -12,7 +14,7 @@ import { toMarks } from "../src/pages/history/marks";
 import { describe as described, matches, pretty } from "../src/pages/messages/frame";
 import { Tabs } from "../src/pages/shared/Tabs";
 import { match } from "../src/routes";
-import type { Alarm } from "../src/telemetry";
+import type { Alarm, FleetRow } from "../src/telemetry";
 
 test("a restriction to devices is a list with commas or spaces; nothing means all", () => {
   expect(toDeviceIds(" ems_001,  ems_002\nems_003 ")).toEqual(["ems_001", "ems_002", "ems_003"]);
@@ -30,7 +32,15 @@ test("a rule is told in words, with where its alarm is over", () => {
 
 test("a name that turns the direction of a line turns its own at most", () => {
   const turning = { ...alarm(1), device_name: " \u202egnp.exe \u2067\u0627\u0644", kind: "fault", message: "the device says A_\u2066B" } as const;
-  expect(alarmWords(turning)).toEqual({ device: "gnp.exe \u0627\u0644", text: "A b", codes: ["A_B"] });
+  expect(alarmWords(turning)).toEqual({ device: "gnp.exe \u0627\u0644", text: "A b.", codes: ["A_B"] });
+});
+
+test("a name of which nothing can be seen is none", () => {
+  for (const name of ["  ", "\u202e", " \u2067 "]) {
+    expect(nameOf("ems_001", name)).toBe("ems_001");
+    expect(titleOf({ device_id: "ems_001", name } as FleetRow)).toBe("ems_001");
+  }
+  expect(nameOf("ems_001", " Barn")).toBe("Barn");
 });
 
 test("a full battery is 100, as its gauge has no room for more", () => {

@@ -2,7 +2,7 @@ import { memo, type KeyboardEvent, type ReactNode } from "react";
 import { SocBar } from "../components/SocBar";
 import { Dot, type Tone } from "../components/Dot";
 import { flagWords } from "../components/faults";
-import { age, constant, decimal, moment, power, tamed, UNKNOWN } from "../format";
+import { age, constant, decimal, moment, power, UNKNOWN } from "../format";
 import { Link } from "../router";
 import { paths } from "../routes";
 import type { FleetRow, Presence } from "../telemetry";
@@ -48,7 +48,7 @@ export const FleetRowView = memo(function FleetRowView(props: FleetRowProps) {
           onKeyDown={(event) => onKeyDown(event, index)}
           onFocus={() => onFocus(index)}
         >
-          <bdi>{tamed(titleOf(row))}</bdi>
+          <bdi>{titleOf(row)}</bdi>
         </Link>
         <span className="fleet-sub">
           <Trouble row={row} />

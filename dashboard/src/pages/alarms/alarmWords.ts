@@ -1,5 +1,5 @@
 import { flagWords } from "../../components/faults";
-import { tamed } from "../../format";
+import { nameOf, tamed } from "../../format";
 import type { Alarm } from "../../telemetry";
 import { titleOf, unitOf } from "./measured";
 
@@ -13,13 +13,11 @@ export interface AlarmWords {
 }
 
 export function alarmWords(alarm: Alarm): AlarmWords {
-  const { device_id, device_name, kind } = alarm;
   const message = tamed(alarm.message);
-  const name = tamed(device_name ?? "").trim();
-  const device = name === "" ? device_id : name;
-  if (kind === "fault" && message.startsWith(FAULTS)) {
+  const device = nameOf(alarm.device_id, alarm.device_name);
+  if (alarm.kind === "fault" && message.startsWith(FAULTS)) {
     const codes = message.slice(FAULTS.length).split(", ");
-    return { device, text: codes.map(flagWords).join(" "), codes };
+    return { device, text: codes.map((code) => flagWords(code).replace(/\.?$/, ".")).join(" "), codes };
   }
   const [, field, value, than, limit] = THRESHOLD.exec(message) ?? [];
   if (field === undefined) return { device, text: message, codes: [] };
