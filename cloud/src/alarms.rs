@@ -202,7 +202,7 @@ fn silent(rule: &Rule, seconds: f64, uptime: Duration, words: &str) -> Verdict {
 /// A time as a rule has it, in words: `45 s`, `10 min`, `1 h 30 min`. Exact to the second, as people set it.
 fn span(seconds: f64) -> String {
     // In range: a rule takes at most a year.
-    let whole = seconds.round() as u64;
+    let whole = Duration::try_from_secs_f64(seconds.round()).unwrap_or_default().as_secs();
     let parts =
         [(whole / 86_400, "d"), (whole / 3_600 % 24, "h"), (whole / 60 % 60, "min"), (whole % 60, "s")];
     let words: Vec<String> =
