@@ -1,9 +1,9 @@
 //! Samples as files.
 
-use super::{all_packed, second, send, time};
+use super::{all_packed, same, second, send, time};
 use crate::support::client::{Client, User};
 use crate::support::{Site, eventually};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 #[tokio::test]
 async fn an_export_holds_every_sample_once_whatever_is_packed_meanwhile() {
