@@ -93,12 +93,23 @@ fn a_power_cut_of_minutes_or_a_week_never_puts_the_truth_outside_of_the_stated_i
 /// discharged for 3 hours. It stated 67.0 %, from 59.6 to 70.8 %.
 const LAYOUT_2: &[u8] = include_bytes!("../fixtures/battery-layout-2.bin");
 
+/// A battery of this chemistry, behind a divider of 2, with an INA226 on this shunt; it begins anew.
+fn behind_an_ina226(
+    chemistry: Chemistry,
+    (cells_series, capacity_ah): (u16, f64),
+    shunt_ohm: f64,
+) -> Battery {
+    let pack = Pack { chemistry, cells_series, capacity_ah };
+    let full_cell_volts = chemistry.usual_charge_cell_volts();
+    let errors = SensorErrors::of(&sensing::INA226, shunt_ohm, 2.0);
+    let setup = Setup { pack, errors, full_cell_volts, standby_amps: 0.0, interval_seconds: 1.0 };
+    Battery::new(setup, Limits::usual(&pack, full_cell_volts))
+}
+
 #[test]
 fn what_the_version_before_has_saved_is_taken_up_and_written_anew() {
-    let pack = Pack { chemistry: Chemistry::Lfp, cells_series: 16, capacity_ah: 100.0 };
-    let errors = SensorErrors::of(&sensing::INA226, 0.00075, 2.0);
-    let setup = Setup { pack, errors, full_cell_volts: 3.5, standby_amps: 0.0, interval_seconds: 1.0 };
-    let mut battery = Battery::new(setup, Limits::usual(&pack, 3.5));
+    let lfp = || behind_an_ina226(Chemistry::Lfp, (16, 100.0), 0.00075);
+    let mut battery = lfp();
     battery.restore(LAYOUT_2, Some(Duration::ZERO)).unwrap();
     let estimate = battery.estimate();
     assert!((estimate.soc - 67.0).abs() < 0.5 && estimate.synced, "{estimate:?}");
@@ -106,7 +117,7 @@ fn what_the_version_before_has_saved_is_taken_up_and_written_anew() {
     assert!((battery.meter().discharged_ah - 30.0).abs() < 0.01, "{:?}", battery.meter());
     let mut bytes = Vec::new();
     battery.save(&mut bytes);
-    let mut again = Battery::new(setup, Limits::usual(&pack, 3.5));
+    let mut again = lfp();
     again.restore(&bytes, Some(Duration::ZERO)).unwrap();
     assert!(bytes[0] > LAYOUT_2[0] && again.meter() == battery.meter());
     let [before, after] = [estimate, again.estimate()].map(|e| [e.low, e.soc, e.high]);
@@ -119,10 +130,7 @@ const LAYOUT_2_NMC: &[u8] = include_bytes!("../fixtures/battery-layout-2-nmc.bin
 
 #[test]
 fn a_curve_that_the_version_before_did_not_know_begins_with_what_was_known_of_the_others() {
-    let pack = Pack { chemistry: Chemistry::Nmc, cells_series: 13, capacity_ah: 20.0 };
-    let errors = SensorErrors::of(&sensing::INA226, 0.002, 2.0);
-    let setup = Setup { pack, errors, full_cell_volts: 4.2, standby_amps: 0.0, interval_seconds: 1.0 };
-    let mut battery = Battery::new(setup, Limits::usual(&pack, 4.2));
+    let mut battery = behind_an_ina226(Chemistry::Nmc, (13, 20.0), 0.002);
     battery.restore(LAYOUT_2_NMC, Some(Duration::ZERO)).unwrap();
     let estimate = battery.estimate();
     assert!((estimate.soc - 39.2).abs() < 1.5, "{estimate:?}");
