@@ -7,6 +7,7 @@ mod init;
 mod secret;
 mod serve;
 mod user;
+mod webhook;
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -59,6 +60,9 @@ enum Command {
     /// Send commands to devices; while the server runs
     #[command(subcommand)]
     Command(command::Command),
+    /// Tell other servers what happens; also while the server runs
+    #[command(subcommand)]
+    Webhook(webhook::Command),
     /// Copy the data folder as it is at one moment; also while the server runs
     Backup(backup::Backup),
     /// Run the server
@@ -110,6 +114,7 @@ pub fn run() -> ExitCode {
         Command::Command(command) => command.run(&data),
         Command::Backup(backup) => backup.run(&data),
         Command::User(user) => user.run(&data),
+        Command::Webhook(webhook) => webhook.run(&data),
         Command::Serve(serve) => serve.run(data),
     };
     match result {

@@ -19,19 +19,15 @@ use super::query::Parameters;
 use crate::app::App;
 use crate::audit;
 use crate::clock;
-use crate::store::webhooks::{self as table, Secret, Webhook, deliveries};
-use crate::webhooks::target::Target;
-use crate::webhooks::{EVENTS, TEST, text_of};
+use crate::store::webhooks::{self as table, MAX_WEBHOOKS, Secret, Webhook, deliveries};
+use crate::webhooks::check::{Wrong, check as check_all};
+use crate::webhooks::{TEST, text_of};
 
-/// Each may have a request under way.
-const MAX_WEBHOOKS: usize = 50;
-const MAX_NAME: usize = 200;
-/// Devices, or groups, that one names.
-const MAX_NAMED: usize = 1000;
 const DEFAULT_LISTED: usize = 100;
 const MAX_LISTED: usize = 1000;
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct New {
     name: String,
     url: String,
@@ -42,6 +38,7 @@ pub(super) struct New {
 
 /// What is left out stays as it is; null takes a restriction away.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 #[expect(clippy::option_option, reason = "left out, null, or given")]
 pub(super) struct Change {
     name: Option<String>,
@@ -102,14 +99,10 @@ pub(super) async fn add(
         dropped: 0,
     };
     check(&app, &webhook)?;
-    let mut secret = [0; 32];
-    getrandom::fill(&mut secret)
-        .map_err(|error| Problem::unavailable(format!("no random numbers: {error}")))?;
-    let (secret, row) = (Secret(secret), webhook.clone());
-    let added = app.store.write(move |db| {
-        let room = table::list(db)?.len() < MAX_WEBHOOKS;
-        if room { table::add(db, &row, secret).map(Some) } else { Ok(None) }
-    });
+    let secret =
+        Secret::generate().map_err(|error| Problem::unavailable(format!("no random numbers: {error}")))?;
+    let row = webhook.clone();
+    let added = app.store.write(move |db| table::add(db, &row, secret));
     let full = || Problem::conflict(format!("there are at most {MAX_WEBHOOKS} webhooks"));
     webhook.id = added.await?.ok_or_else(full)?;
     let details = json!({ "webhook": webhook.id, "events": webhook.events });
@@ -192,29 +185,12 @@ fn missing() -> Problem {
 }
 
 fn check(app: &App, webhook: &Webhook) -> Result<(), Problem> {
-    let wrong = |field: &str, words: String| Err(Problem::bad_field(field, format!("{field}: {words}")));
-    if webhook.name.trim().is_empty() || webhook.name.len() > MAX_NAME {
-        return wrong("name", format!("expected 1 to {MAX_NAME} bytes"));
-    }
-    let target =
-        Target::parse(&webhook.url).map_err(|words| Problem::bad_field("url", format!("url: {words}")))?;
+    let wrong = |Wrong { field, words }| Problem::bad_field(field, format!("{field}: {words}"));
+    let target = check_all(webhook).map_err(wrong)?;
     // A name is looked up at each delivery.
     if target.address().is_some_and(|address| !app.webhooks.reach().allows(address)) {
-        return wrong(
-            "url",
-            "this address is not of the public internet: allow it with --webhook-allow".to_owned(),
-        );
-    }
-    let known = EVENTS.join(", ");
-    if webhook.events.is_empty() || !webhook.events.iter().all(|event| EVENTS.contains(&event.as_str())) {
-        return wrong("events", format!("expected some of {known}"));
-    }
-    let too_many = |count: Option<usize>| count.is_some_and(|count| !(1..=MAX_NAMED).contains(&count));
-    if too_many(webhook.device_ids.as_ref().map(BTreeSet::len)) {
-        return wrong("device_ids", format!("expected 1 to {MAX_NAMED} devices, or null for all"));
-    }
-    if too_many(webhook.groups.as_ref().map(BTreeSet::len)) {
-        return wrong("groups", format!("expected 1 to {MAX_NAMED} groups, or null for all devices"));
+        let words = "this address is not of the public internet: allow it with --webhook-allow".to_owned();
+        return Err(wrong(Wrong { field: "url", words }));
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ pub mod facts;
 pub mod groups;
 mod health;
 pub mod history;
+mod log;
 mod pace;
 mod readers;
 pub mod recent;

@@ -38,9 +38,9 @@ pub fn open(path: &Path) -> Result<Connection, StoreError> {
     // An acknowledged sample must survive the loss of power: each commit is synchronised to the disk.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    // A page that thousands of devices share changes with each commit: it goes from the log into the file once in
-    // 12 MB, not in the usual 4, and is not read again meanwhile.
-    connection.pragma_update(None, "wal_autocheckpoint", 3000)?;
+    // The log is not copied into the file in a commit, which somebody waits for: see `log`. Whoever closes the file last
+    // copies what is left.
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "cache_size", -16 * 1024)?;
     connection.set_prepared_statement_cache_capacity(64);
     migrate(&mut connection)?;
@@ -49,14 +49,20 @@ pub fn open(path: &Path) -> Result<Connection, StoreError> {
 
 /// Opens an existing file for reading.
 pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
-    // Not SQLITE_OPEN_READ_ONLY: a reader of a WAL file may have to make its shared memory.
-    let connection = Connection::open_with_flags(
-        path,
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )?;
+    let connection = open_plain(path)?;
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "query_only", true)?;
     connection.set_prepared_statement_cache_capacity(32);
+    Ok(connection)
+}
+
+/// Opens an existing file and nothing else.
+pub(super) fn open_plain(path: &Path) -> rusqlite::Result<Connection> {
+    // Not SQLITE_OPEN_READ_ONLY: a reader of a WAL file may have to make its shared memory.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    // Who copies the log into the file synchronises both.
+    connection.pragma_update(None, "synchronous", "FULL")?;
     Ok(connection)
 }
 

@@ -9,9 +9,21 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+/// Each may have a request under way.
+pub const MAX_WEBHOOKS: usize = 50;
+
 /// What signs the messages to one receiver. Without `Debug`.
 #[derive(Clone, Copy)]
 pub struct Secret(pub [u8; 32]);
+
+impl Secret {
+    /// One that nobody can guess. Fails when the kernel has no random numbers.
+    pub fn generate() -> Result<Self, getrandom::Error> {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes)?;
+        Ok(Self(bytes))
+    }
+}
 
 /// A webhook as admins see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -57,8 +69,12 @@ pub fn find(db: &Connection, id: i64) -> rusqlite::Result<Option<Webhook>> {
     db.prepare_cached(&format!("{SELECT} WHERE key = ?"))?.query_row([id], read).optional()
 }
 
-/// Adds one; its id. The one that `webhook` has is not looked at.
-pub fn add(db: &Connection, webhook: &Webhook, secret: Secret) -> rusqlite::Result<i64> {
+/// Adds one; its id, or None when there are [`MAX_WEBHOOKS`]. The id that `webhook` has is not looked at.
+pub fn add(db: &Connection, webhook: &Webhook, secret: Secret) -> rusqlite::Result<Option<i64>> {
+    let count: usize = db.query_row("SELECT count(*) FROM webhooks", [], |row| row.get(0))?;
+    if count >= MAX_WEBHOOKS {
+        return Ok(None);
+    }
     db.execute(
         "INSERT INTO webhooks (name, url, secret, events, device_ids, groups, enabled, created_at, created_by) \
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -74,7 +90,7 @@ pub fn add(db: &Connection, webhook: &Webhook, secret: Secret) -> rusqlite::Resu
             webhook.created_by
         ],
     )?;
-    Ok(db.last_insert_rowid())
+    Ok(Some(db.last_insert_rowid()))
 }
 
 /// Changes what may be changed.

@@ -1,17 +1,16 @@
 //! The thread that writes: many requests, one commit.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::mpsc::Receiver;
-use tracing::warn;
 
 use super::answers::{Answer, Done, Finish, Room, Teller};
 use super::health::Health;
+use super::log::Log;
 use super::pace::Pace;
 use super::seen::Seen;
 use super::{Arrival, StoreError, Stored, samples, schema};
@@ -19,12 +18,6 @@ use crate::metrics::Metrics;
 
 /// Samples in one transaction.
 const BATCH_SAMPLES: usize = 10_000;
-/// SQLite starts its log over when nobody reads from it. Readers that follow each other without a pause prevent that:
-/// beyond this size the writer waits for those of the moment.
-const LOG_BYTES: u64 = 16 << 20;
-/// How long it waits, and how long it lets the log grow after it waited in vain.
-const LOG_PATIENCE: Duration = Duration::from_secs(1);
-const LOG_RETRY: Duration = Duration::from_secs(10);
 
 type Work = Box<dyn FnOnce(&Connection) -> Worked + Send>;
 
@@ -69,7 +62,7 @@ pub(super) struct Writer {
     // None after trouble that puts the connection in doubt.
     connection: Option<Connection>,
     pace: Pace,
-    log_kept: Option<Instant>,
+    log: Log,
 }
 
 impl Writer {
@@ -81,6 +74,9 @@ impl Writer {
         health: Arc<Health>,
         teller: Teller,
     ) -> Result<JoinHandle<()>, StoreError> {
+        let unavailable =
+            |error: std::io::Error| StoreError::Unavailable { reason: error.to_string(), reopen: false };
+        let connection = schema::open(path)?;
         let writer = Self {
             path: path.to_owned(),
             queue,
@@ -88,14 +84,11 @@ impl Writer {
             health,
             seen: Seen::default(),
             teller,
-            connection: Some(schema::open(path)?),
+            connection: Some(connection),
             pace: Pace::default(),
-            log_kept: None,
+            log: Log::start(path).map_err(unavailable)?,
         };
-        thread::Builder::new()
-            .name("store".into())
-            .spawn(move || writer.run())
-            .map_err(|error| StoreError::Unavailable { reason: error.to_string(), reopen: false })
+        thread::Builder::new().name("store".into()).spawn(move || writer.run()).map_err(unavailable)
     }
 
     fn run(mut self) {
@@ -158,23 +151,9 @@ impl Writer {
             }
         }
         self.teller.tell(committed, answers);
-        self.shorten_log();
-    }
-
-    fn shorten_log(&mut self) {
-        let mut log = self.path.clone().into_os_string();
-        log.push("-wal");
-        let long = fs::metadata(&log).is_ok_and(|log| log.len() > LOG_BYTES);
-        let patient = self.log_kept.is_some_and(|at| at.elapsed() < LOG_RETRY);
-        let Some(connection) = self.connection.as_ref().filter(|_| long && !patient) else { return };
-        self.log_kept = match start_log_over(connection) {
-            Ok(true) => None,
-            Ok(false) => Some(Instant::now()),
-            Err(error) => {
-                warn!(%error, "the database's write-ahead log cannot be shortened");
-                Some(Instant::now())
-            }
-        };
+        if let Some(connection) = &self.connection {
+            self.log.look_after(connection);
+        }
     }
 
     fn transact(&mut self, batch: Vec<Request>, answers: &mut Vec<Answer>) -> Result<(), StoreError> {
@@ -247,14 +226,6 @@ impl Batch {
     }
 }
 
-/// Moves the log into the database and empties it; false when readers did not end in time.
-fn start_log_over(db: &Connection) -> rusqlite::Result<bool> {
-    db.busy_timeout(LOG_PATIENCE)?;
-    let busy = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
-    db.busy_timeout(schema::BUSY)?;
-    Ok(!busy?)
-}
-
 fn store(db: &Connection, seen: &mut Seen, arrival: &Arrival) -> rusqlite::Result<Stored> {
     let mut stored = Stored::default();
     for (place, sample) in arrival.samples.iter().enumerate() {
@@ -267,45 +238,4 @@ fn store(db: &Connection, seen: &mut Seen, arrival: &Arrival) -> rusqlite::Resul
         }
     }
     Ok(stored)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
-
-    use super::*;
-    use crate::store::Store;
-
-    #[tokio::test]
-    async fn readers_that_follow_each_other_without_a_pause_do_not_let_the_log_grow_for_ever() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("ems.db");
-        let store = Store::open(&path, Arc::default()).unwrap();
-        let stop = Arc::new(AtomicBool::new(false));
-        let readers = thread::spawn({
-            let (path, stop) = (path.clone(), stop.clone());
-            move || {
-                let connections = [(); 2].map(|()| schema::open_reader(&path).unwrap());
-                let begin = "BEGIN; SELECT count(*) FROM events";
-                let [mut old, mut new] = connections.each_ref();
-                old.execute_batch(begin).unwrap();
-                while !stop.load(Ordering::Relaxed) {
-                    new.execute_batch(begin).unwrap();
-                    old.execute_batch("COMMIT").unwrap();
-                    thread::sleep(Duration::from_millis(5));
-                    (old, new) = (new, old);
-                }
-            }
-        });
-        let mut longest = 0;
-        for _ in 0..120 {
-            let message = "x".repeat(500_000);
-            let insert = "INSERT INTO events (device, at, received_at, severity, code, message) VALUES (1, 0, 0, 0, 'A', ?)";
-            store.write(move |db| db.execute(insert, [message])).await.unwrap();
-            longest = longest.max(fs::metadata(dir.path().join("ems.db-wal")).unwrap().len());
-        }
-        stop.store(true, Ordering::Relaxed);
-        readers.join().unwrap();
-        assert!(longest < 2 * LOG_BYTES, "{longest} bytes");
-    }
 }

@@ -4,6 +4,7 @@
 //! again, after a pause, with the same `webhook-id`. One delivery of a webhook is under way at a time: a receiver that hangs holds up
 //! nobody else.
 
+pub mod check;
 mod client;
 pub mod reach;
 mod signature;

@@ -48,7 +48,8 @@ pub fn list_of(db: &Connection, webhook: i64, limit: usize) -> rusqlite::Result<
         .collect()
 }
 
-fn find(db: &Connection, id: i64) -> rusqlite::Result<Option<Delivery>> {
+/// One of them.
+pub fn find(db: &Connection, id: i64) -> rusqlite::Result<Option<Delivery>> {
     db.prepare_cached(&format!("{SELECT} WHERE id = ?"))?.query_row([id], read).optional()
 }
 

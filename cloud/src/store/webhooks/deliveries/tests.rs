@@ -31,7 +31,7 @@ fn add(db: &Connection) -> i64 {
         pending: 0,
         dropped: 0,
     };
-    webhooks::add(db, &new, Secret([0; 32])).unwrap()
+    webhooks::add(db, &new, Secret([0; 32])).unwrap().unwrap()
 }
 
 fn tell(db: &Connection, count: i64, data: &Value) {
