@@ -241,6 +241,37 @@ fn one_setting_is_changed_and_the_technicians_own_lines_stay() {
 }
 
 #[test]
+fn what_the_server_has_printed_is_taken_as_the_tokens_file() {
+    let token = Site::new().cloud.device().token.clone();
+    for printed in [
+        format!(
+            "# The token is shown only now. Lines for the device's config.env:\nDEVICE_ID=ems_001\nAPI_TOKEN={token}\n"
+        ),
+        format!("\u{feff}{token}\r\n"),
+    ] {
+        let site = Site::new();
+        let seen = site.set_up_by_pipe(&printed, &["--no-test"]);
+        assert_eq!(seen.status, 0, "{seen:?}");
+        assert!(site.text().contains(&format!("\nAPI_TOKEN={token}\n")), "{}", site.text());
+    }
+}
+
+#[test]
+fn what_works_and_deserves_a_look_is_told_with_what_was_written() {
+    let site = Site::new();
+    let mut setup = site.setup(&["--no-test", "--token-file", "token", "--set", "CA_FILE=ca.pem"]);
+    fs::write(site.dir.path().join("token"), &site.cloud.device().token).unwrap();
+    fs::copy(site.cloud.ca_file(), site.dir.path().join("ca.pem")).unwrap();
+    setup.current_dir(site.dir.path());
+    let seen = run(setup);
+    assert_eq!(seen.status, 0, "{seen:?}");
+    assert!(
+        seen.stdout.contains(&format!("CA_FILE={}", site.dir.path().join("ca.pem").display())),
+        "{seen:?}"
+    );
+}
+
+#[test]
 fn what_is_missing_or_fails_is_told_and_nothing_is_written() {
     let site = Site::new();
     let missing = run(site.setup(&["--set", "DEVICE_ID=ems_001"]));

@@ -5,9 +5,6 @@ use std::path::{Path, PathBuf};
 use crate::config;
 use crate::status::{Answer, AskError, GROUP, Request, ask, socket_in, sockets_below};
 
-/// Where the daemon is looked for when no configuration can be read.
-const RUNTIME_DIR: &str = "/run/ems-edge";
-
 /// Asks the daemon of the configuration; where that cannot be read, the only one that runs.
 pub(super) fn find_and_ask(config: Option<&Path>, request: Request) -> Result<Answer, String> {
     match config::load(config, |key| std::env::var_os(key)) {
@@ -29,7 +26,7 @@ pub(super) fn find_and_ask(config: Option<&Path>, request: Request) -> Result<An
             })
         }
         Err(mistakes) => {
-            let folder = std::env::var_os("RUNTIME_DIR").map_or_else(|| RUNTIME_DIR.into(), PathBuf::from);
+            let folder = runtime_dir(config);
             let running = running(&folder);
             match running.as_slice() {
                 [(_, socket)] => ask(socket, request).map_err(|error| explain(&error)),
@@ -48,6 +45,17 @@ pub(super) fn find_and_ask(config: Option<&Path>, request: Request) -> Result<An
         }
     }
 }
+
+/// Where the daemon is looked for when its configuration cannot be used as a whole: a mistake elsewhere takes nothing
+/// from the line that says so.
+pub(super) fn runtime_dir(config: Option<&Path>) -> PathBuf {
+    let settings = config::effective(config, |key| std::env::var_os(key));
+    let found = settings.iter().find(|entry| entry.key.name == "RUNTIME_DIR");
+    found.and_then(|entry| entry.value()).unwrap_or(RUNTIME_DIR).into()
+}
+
+/// Where the package's daemon has it.
+const RUNTIME_DIR: &str = "/run/ems-edge";
 
 /// The daemons below `folder` that run, whether or not this user may ask them.
 fn running(folder: &Path) -> Vec<(String, PathBuf)> {

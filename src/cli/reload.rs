@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::ask::runtime_dir;
 use super::output::{complain, say};
 use super::{EX_UNAVAILABLE, IN_TROUBLE};
 use crate::config;
@@ -25,9 +26,6 @@ Example: sudo systemctl reload ems-edge
 Exit status: 0   the new configuration is in force
              1   it was refused, for the reason that is shown; the old one stays
              69  no daemon runs, it does not answer, or this user may not order it";
-
-/// Where the daemon is looked for when its configuration cannot be used.
-const RUNTIME_DIR: &str = "/run/ems-edge";
 
 pub(super) fn reload(options: &Options) -> ExitCode {
     match find_and_order(options.config.as_deref()) {
@@ -55,16 +53,14 @@ pub(super) fn reload(options: &Options) -> ExitCode {
 
 /// The new configuration need not be usable, nor name the device that runs: then it is the only daemon that is meant.
 fn find_and_order(config: Option<&Path>) -> Result<String, OrderError> {
-    let from = |key| std::env::var_os(key).map(PathBuf::from);
-    let mut folder = from("RUNTIME_DIR").or_else(|| from("RUNTIME_DIRECTORY"));
+    let folder = runtime_dir(config);
     if let Ok(loaded) = config::load(config, |key| std::env::var_os(key)) {
         let config = loaded.config;
         match order(&socket_in(&config.runtime_dir, config.device_id.as_str()), Order::Reload) {
-            Err(OrderError::Ask(AskError::NotRunning(_))) => folder = Some(config.runtime_dir),
+            Err(OrderError::Ask(AskError::NotRunning(_))) => {}
             outcome => return outcome,
         }
     }
-    let folder = folder.unwrap_or_else(|| RUNTIME_DIR.into());
     // Those that killed daemons have left behind do not answer.
     for (_, socket) in sockets_below(&folder) {
         match order(&socket, Order::Reload) {

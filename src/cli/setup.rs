@@ -155,7 +155,11 @@ fn take_token(answers: &mut Answers, file: &Path) -> Result<(), Refusal> {
     let name = if file == Path::new("-") { "standard input".to_owned() } else { file.display().to_string() };
     read.map_err(|error| (EX_CONFIG, format!("--token-file: {name} cannot be read ({error})")))?;
     let Some(key) = KEYS.iter().copied().find(|key| key.secret) else { return Ok(()) };
-    let token = token.trim();
+    // The lines that `ems-cloud device add` prints are taken as they are.
+    let text = token.trim_start_matches('\u{feff}');
+    let mut lines = text.lines().filter_map(|line| line.split_once('='));
+    let printed = lines.find(|(name, _)| key.is_called(name.trim()));
+    let token = printed.map_or(text, |(_, value)| value).trim().trim_matches(['\'', '"']);
     config::check(key, token).map_err(|why| (EX_CONFIG, format!("--token-file: the token {why}")))?;
     answers.set(key, token.to_owned());
     Ok(())
@@ -164,7 +168,7 @@ fn take_token(answers: &mut Answers, file: &Path) -> Result<(), Refusal> {
 /// Whether the settings hold together, as the file would have them.
 fn check_whole(answers: &Answers, path: &Path) -> Result<(), Refusal> {
     let draft = draft(answers, path)?;
-    check_draft(&draft, path)
+    check_draft(&draft, path).map(drop)
 }
 
 fn draft(answers: &Answers, path: &Path) -> Result<Draft, Refusal> {
@@ -180,9 +184,10 @@ fn draft(answers: &Answers, path: &Path) -> Result<Draft, Refusal> {
     })
 }
 
-fn check_draft(draft: &Draft, path: &Path) -> Result<(), Refusal> {
+/// What deserves a look.
+fn check_draft(draft: &Draft, path: &Path) -> Result<Vec<String>, Refusal> {
     let checked = config::load_from(Some(draft.path()), &[], |_| None);
-    checked.map(drop).map_err(|mistakes| {
+    checked.map(|loaded| loaded.warnings).map_err(|mistakes| {
         let words =
             mistakes.to_string().replace(&draft.path().display().to_string(), &path.display().to_string());
         (EX_CONFIG, format!("{words}\nnothing was written"))
@@ -196,8 +201,11 @@ fn write(answers: &Answers, path: &Path) -> Result<bool, Refusal> {
         return Ok(false);
     }
     let draft = draft(answers, path)?;
-    check_draft(&draft, path)?;
+    let warnings = check_draft(&draft, path)?;
     draft.put().map_err(|error| (EX_CANTCREAT, format!("{} cannot be written ({error})", path.display())))?;
     say(&format!("{} is written\n", path.display()));
+    for warning in warnings {
+        say(&format!("warning: {warning}\n"));
+    }
     Ok(true)
 }

@@ -83,7 +83,9 @@ fn after_damage_to_the_journal_nothing_old_is_done_again() {
         edge.kill();
         match what {
             "overwritten" => {
-                ["commands.db", "commands.db-wal"].iter().for_each(|file| damage(&edge, file, &[0x5a; 8192]))
+                for file in ["commands.db", "commands.db-wal"] {
+                    damage(&edge, file, &[0x5a; 8192]);
+                }
             }
             "empty" => damage(&edge, "commands.db", &[]),
             _ => fs::remove_file(edge.state_dir().join("commands.db")).unwrap(),

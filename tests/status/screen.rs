@@ -110,6 +110,18 @@ fn a_changed_device_id_is_told_apart_from_a_daemon_that_does_not_run() {
 }
 
 #[test]
+fn a_mistake_in_the_configuration_does_not_hide_the_daemon_that_runs() {
+    let edge = Edge::start(&alone());
+    samples_go_on(&edge);
+    for words in ["status --json", "reload"] {
+        let mut ask = edge.subcommand(words);
+        ask.env("LOG_LEVEL", "loud");
+        let seen = run(ask);
+        assert_eq!(seen.status, 0, "{words}: {seen:?}");
+    }
+}
+
+#[test]
 fn the_help_names_every_exit_status_and_wrong_arguments_are_64() {
     let ask = |words: &[&str]| {
         let mut command = Command::new(program("ems-edge"));
