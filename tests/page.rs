@@ -86,6 +86,7 @@ fn the_live_page_shows_a_voltage_that_changes_each_second_and_recovers_from_loss
 
     browser.tells("kill-the-cloud");
     cloud.kill();
+    assert_eq!(browser.tells("overflow-lost"), 0, "what is said of a loss is wider than a phone");
     browser.tells("start-the-cloud");
     cloud.start_again();
     browser.tells("recovered");

@@ -244,6 +244,11 @@ async function loseTheCloud(page) {
   tell("kill-the-cloud");
   await page.locator('[data-testid="connection-status"]:not([data-status="OPEN"])').waitFor();
   tell("lost", await status.textContent());
+  await page.setViewportSize(PHONE.viewport);
+  await page.getByRole("banner").getByRole("button", { name: "Try now" }).waitFor();
+  tell("overflow-lost", await overflow(page));
+  await screenshot(page, "lost-phone", {});
+  await page.setViewportSize(DESKTOP.viewport);
   const before = await text(page, "live-voltage");
   tell("start-the-cloud");
   await recovered(page);
