@@ -7,6 +7,8 @@
 //! narrowest interval leaves, and the time without power widens the interval like any gap. Both get a chip's count as soon as it
 //! begins: from an older one of the same chip nothing that has flowed could be told.
 
+mod restore;
+mod saved;
 mod slots;
 
 use std::path::{Path, PathBuf};
@@ -20,6 +22,7 @@ use crate::battery::Battery;
 use crate::battery::protection::Kept;
 use crate::clock::{BootTime, Clock};
 use crate::sample::shown_total;
+use saved::Saved;
 use slots::Slots;
 
 /// The name of the anchor, on the card and on the runtime directory.
@@ -35,11 +38,9 @@ const FIRST_CARD_MS: u64 = 5 * 60 * 1000;
 const CARD_COUNT_MS: u64 = 60_000;
 /// A change in % that is written before that.
 const CARD_PERCENT: f64 = 1.0;
-/// Version of the layout.
-const VERSION: u8 = 1;
 
-/// Keeps an anchor on the card.
-pub type Card = Box<dyn Fn(Vec<u8>)>;
+/// Keeps a value on the card, under its name.
+pub type Card = Box<dyn Fn(&'static str, Vec<u8>)>;
 
 /// Keeps the battery's state.
 pub struct Anchor {
@@ -77,17 +78,6 @@ struct Shown {
     count: Option<u32>,
 }
 
-/// A saved state and when it was saved.
-#[derive(Debug, Clone, PartialEq)]
-struct Saved {
-    boot_id: String,
-    /// On that boot's clock.
-    taken: BootTime,
-    /// In ms since 1970, if that was known.
-    wall: Option<i64>,
-    state: Vec<u8>,
-}
-
 impl Anchor {
     /// Keeps the state in the folder `runtime` and by `card`; `boot_id` is the kernel's name of this boot.
     pub fn new(runtime: Option<&Path>, card: Option<Card>, clock: Rc<Clock>, boot_id: String) -> Self {
@@ -109,25 +99,6 @@ impl Anchor {
             waiting: None,
             bytes: Vec::new(),
         }
-    }
-
-    /// Takes up what earlier runs have left: of this boot from the runtime directory, else `card`, the anchor of an
-    /// earlier one.
-    pub fn restore(&mut self, battery: &mut Battery, card: Option<&[u8]>) {
-        let file = self.path.as_deref().and_then(slots::read);
-        let of_this_boot = |saved: &Saved| saved.boot_id == self.boot_id;
-        let in_ram = file.as_deref().and_then(Saved::read).filter(of_this_boot);
-        let Some(saved) = in_ram.or_else(|| card.and_then(Saved::read)) else { return };
-        let off = self.off(&saved);
-        match battery.restore(&saved.state, off) {
-            Ok(()) if off.is_some() => info!("the state of charge goes on from what was kept"),
-            Ok(()) => {
-                info!("the state of charge is uncertain until the clock tells how long the power was off");
-                self.waiting = saved.wall.is_some().then_some(saved);
-            }
-            Err(error) => warn!("{error}; it starts anew"),
-        }
-        self.count.0 = battery.count_epoch();
     }
 
     /// A sample has been taken.
@@ -195,22 +166,14 @@ impl Anchor {
         (self.syncs, self.soc, self.kept) = (battery.syncs(), battery.estimate().soc, battery.kept());
         self.count = (battery.count_epoch(), BootTime(now.0.saturating_add(CARD_COUNT_MS)));
         if let Some(card) = &self.card {
-            card(self.bytes.clone());
+            card(NAME, self.bytes.clone());
         }
     }
 
     fn write_down(&mut self, battery: &Battery, now: BootTime) {
         let (label, quality) = self.clock.label(now);
         let wall = is_known(quality).then_some(label.millis());
-        self.bytes.clear();
-        self.bytes.push(VERSION);
-        self.bytes.push(u8::try_from(self.boot_id.len()).unwrap_or(0));
-        self.bytes.extend_from_slice(self.boot_id.as_bytes());
-        self.bytes.extend_from_slice(&now.0.to_le_bytes());
-        self.bytes.extend_from_slice(&wall.unwrap_or(i64::MIN).to_le_bytes());
-        battery.save(&mut self.bytes);
-        let checksum = crc32fast::hash(&self.bytes);
-        self.bytes.extend_from_slice(&checksum.to_le_bytes());
+        saved::write(&mut self.bytes, &self.boot_id, now, wall, |out| battery.save(out));
     }
 
     /// How long ago it was saved, if anybody knows.
@@ -251,25 +214,6 @@ impl Shown {
 
 fn is_known(quality: ClockQuality) -> bool {
     matches!(quality, ClockQuality::Synced | ClockQuality::Server)
-}
-
-impl Saved {
-    fn read(bytes: &[u8]) -> Option<Self> {
-        let (body, checksum) = bytes.split_last_chunk::<4>()?;
-        if crc32fast::hash(body) != u32::from_le_bytes(*checksum) {
-            return None;
-        }
-        let (&[VERSION, length], rest) = body.split_first_chunk::<2>()? else { return None };
-        let (boot_id, rest) = rest.split_at_checked(usize::from(length))?;
-        let (taken, rest) = rest.split_first_chunk::<8>()?;
-        let (wall, state) = rest.split_first_chunk::<8>()?;
-        Some(Self {
-            boot_id: String::from_utf8(boot_id.to_vec()).ok()?,
-            taken: BootTime(u64::from_le_bytes(*taken)),
-            wall: Some(i64::from_le_bytes(*wall)).filter(|wall| *wall != i64::MIN),
-            state: state.to_vec(),
-        })
-    }
 }
 
 #[cfg(test)]

@@ -127,6 +127,7 @@ fn load_with(
             reader.refuse(key, &refusal);
         }
         reader.warn(config.warn_of_cold());
+        reader.warn(config.warn_of_path());
         if config.ca_file.is_some() && !config.server_url.is_tls() {
             reader.warn(["CA_FILE is not used: SERVER_URL is without TLS".to_owned()]);
         }
@@ -249,6 +250,13 @@ impl Config {
             return Err((&keys::entry::min_charge_temperature, why));
         }
         Ok(())
+    }
+
+    fn warn_of_path(&self) -> Option<String> {
+        let path = self.ca_file.as_ref()?.path();
+        let whole = std::path::absolute(path).ok().filter(|_| path.is_relative())?;
+        let why = "is looked for in the folder where each program is started, which is / for the service";
+        Some(format!("CA_FILE={} {why}; write CA_FILE={}", path.display(), whole.display()))
     }
 
     fn warn_of_cold(&self) -> Option<String> {

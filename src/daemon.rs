@@ -3,7 +3,10 @@
 mod machine;
 #[cfg(test)]
 mod outage;
+mod parts;
 mod reload;
+mod signals;
+mod words;
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -12,34 +15,33 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
-use ems_protocol::Severity;
 use tokio::runtime::LocalOptions;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, spawn_local};
-use tracing::{info, warn};
+use tracing::warn;
 
-use crate::anchor::{self, Anchor, Card};
-use crate::battery::Battery;
 use crate::beat::Beat;
 use crate::board::Board;
 use crate::clock::{Clock, SystemTime, TimeSource as _};
 use crate::command::{Channels, Dispatcher, Journal, Tools};
 use crate::config::{Config, Secret};
-use crate::events::{self, ClockWatch, Incident, Record, Recorder, Reporter, code};
-use crate::health::{self, Health, Progress, Pulse, Watchdog};
+use crate::events::{self, ClockWatch, Record, Recorder};
+use crate::health::{Health, Progress, Pulse, Watchdog};
 use crate::journal::Log;
 use crate::outputs::{Outputs, Situation};
-use crate::sample::{FIRMWARE_VERSION, Identity};
+use crate::sample::Identity;
 use crate::sampler::Sampler;
 use crate::sensor;
-use crate::status::{BacklogState, Door, Facts, LinkState, SensorState, Server, Stages};
-use crate::store::{self, Backlog, BootClock, Folder, FolderError, Keeping, Limits, Numbers, Opened};
-use crate::uplink::{Context, Dialer, Proxy, TrustError, Uplink};
+use crate::status::{BacklogState, Facts, LinkState, SensorState, Server, Stages};
+use crate::store::FolderError;
+use crate::uplink::{Context, TrustError, Uplink};
 use crate::uwb::{Positions, Source};
 
+use parts::{backlog, backlog_pace, battery, dialer, status_door};
 pub use reload::Asker;
 use reload::Reloader;
+use signals::Signals;
+use words::{tell_start, tell_stop};
 
 /// Why the daemon cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -62,8 +64,6 @@ pub enum DaemonError {
 const SAMPLE_CHANNEL: usize = 16;
 /// Events between the recorder and the uplink; the recorder keeps those that wait.
 const EVENT_CHANNEL: usize = 1;
-/// Unconfirmed samples kept in memory while the card cannot be written: an hour at 1 Hz.
-const RING_CAPACITY: usize = 3600;
 
 /// What a reload needs to know of the start.
 #[derive(Debug)]
@@ -169,11 +169,7 @@ async fn serve(
         outgoing: event_sender,
         errors: error_sender,
     };
-    let mut battery = Battery::new(config.setup(), config.limits());
-    let card =
-        opened.pen.clone().map(|pen| -> Card { Box::new(move |bytes| pen.remember(anchor::NAME, bytes)) });
-    let mut anchor = Anchor::new(runtime.as_deref(), card, Rc::clone(&clock), machine::kernel_boot_id());
-    anchor.restore(&mut battery, opened.anchor.as_deref());
+    let (battery, anchor) = battery(config, &clock, runtime.as_deref(), &opened);
     let sampler = Sampler {
         sensor,
         interval: config.sample_interval,
@@ -294,10 +290,8 @@ async fn serve(
             }
         }
     }
-    info!(message_id = events::message_id(code::STOPPED), ems_code = code::STOPPED, "stopping");
-    health::tell_stopping();
+    tell_stop(&reporter);
     drop(watchdog);
-    reporter.report(Incident::new(Severity::Info, code::STOPPED, "told to stop"));
     helpers.shutdown().await;
     // Upstream first: the sampler's end tells the uplink to deliver what it has and to close.
     stop.send_replace(true);
@@ -308,90 +302,4 @@ async fn serve(
         }
     }
     Ok(())
-}
-
-/// `record` is that of earlier runs.
-fn tell_start(config: &Config, facts: &Facts, record: &Record, reporter: &Reporter) {
-    if let Some(ending) = events::ending_of_last_run(record, &machine::kernel_boot_id()) {
-        warn!(message_id = events::message_id(ending.code), ems_code = ending.code, "{}", ending.message);
-        reporter.report(ending);
-    }
-    let words = format!(
-        "ems-edge {FIRMWARE_VERSION} runs as {}: {}, a sample each {:?}, to {}",
-        config.device_id, facts.sensor, config.sample_interval, config.server_url
-    );
-    let code = code::STARTED;
-    info!(message_id = events::message_id(code), ems_code = code, ems_sensor = facts.sensor, "{words}");
-    reporter.report(Incident::new(Severity::Info, code::STARTED, words));
-}
-
-/// The samples that earlier runs have left, and everything else that the card remembers.
-fn backlog(
-    config: &Config,
-    clock: &Clock,
-    state: Folder,
-    runtime: Option<&Path>,
-    boot_id: &str,
-    numbers: Numbers,
-) -> (Backlog, Opened) {
-    let Keeping { limits, flush_interval, interval } = keeping(config);
-    let settings = store::Settings {
-        limits,
-        flush_interval,
-        capacity: RING_CAPACITY,
-        interval,
-        clock: BootClock::of(clock),
-    };
-    let (backlog, opened) = Backlog::open(Some(state), runtime, boot_id, numbers, settings);
-    if let Some(last_good) = opened.last_good {
-        clock.restore(last_good);
-    }
-    (backlog, opened)
-}
-
-/// How much is kept, and where.
-fn keeping(config: &Config) -> Keeping {
-    Keeping {
-        limits: Limits { max_bytes: config.backlog_max_mb * 1024 * 1024, max_hours: config.backlog_hours },
-        flush_interval: config.flush_interval,
-        interval: config.sample_interval,
-    }
-}
-
-/// The least time that each sample of the backlog takes on the wire.
-fn backlog_pace(config: &Config) -> Duration {
-    Duration::from_secs(1) / config.backlog_rate
-}
-
-/// Whom to call. `last_good` is a wall time in ms since 1970 that has certainly passed.
-fn dialer(config: &Config, last_good: Option<i64>) -> Result<Dialer, DaemonError> {
-    let (server, token) = (&config.server_url, config.api_token.clone());
-    let proxy = Proxy::for_host(&server.host(), |key| std::env::var(key).ok()).map_err(DaemonError::Proxy)?;
-    let last_good = last_good.and_then(|millis| u64::try_from(millis / 1000).ok()).unwrap_or(0);
-    Ok(Dialer::new(server, &config.device_id, token, config.ca_file.as_ref(), proxy, last_good)?)
-}
-
-fn status_door(folder: &Path) -> Option<Door> {
-    Door::open(folder).inspect_err(|error| warn!("{error}; until then ems-edge status finds nobody")).ok()
-}
-
-/// What asks the daemon to stop.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn catch() -> Result<Self, DaemonError> {
-        let terminate = signal(SignalKind::terminate()).map_err(|e| DaemonError::System("SIGTERM", e))?;
-        let interrupt = signal(SignalKind::interrupt()).map_err(|e| DaemonError::System("SIGINT", e))?;
-        Ok(Self { terminate, interrupt })
-    }
-
-    async fn stop(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
 }

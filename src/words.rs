@@ -24,9 +24,10 @@ pub fn count(number: u64, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
-/// What a peer sent, fit for a log line: no control characters, at most 120 characters.
+/// What a peer sent, fit for a log line: no device tokens, no control characters, at most 120 characters.
 pub fn printable(text: &str) -> String {
     const MOST: usize = 120;
+    let text = &without_tokens(text);
     let mut shown: String = text.chars().take(MOST).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if text.chars().nth(MOST).is_some() {
         shown.push('…');
@@ -90,5 +91,6 @@ mod tests {
     fn what_a_peer_sent_cannot_forge_or_fill_a_line() {
         assert_eq!(printable("a\nERROR \u{1b}[2J"), "a ERROR  [2J");
         assert_eq!(printable(&"x".repeat(1000)).chars().count(), 121);
+        assert_eq!(printable("no sk_live_0123\tknown"), "no [secret] known");
     }
 }

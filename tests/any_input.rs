@@ -89,8 +89,10 @@ impl Dice {
             sensing::INA238,
             sensing::UNKNOWN,
         ]);
-        let cells_series = self.of(&[1, 2, 3, 4, 6, 13, 16, 400]);
-        let capacity_ah = self.of(&[0.1, 2.6, 20.0, 100.0, 100_000.0]);
+        let any_cells = 1 + u16::try_from(self.below(400)).unwrap();
+        let cells_series = self.of(&[1, 2, 3, 4, 6, 13, 16, 400, any_cells]);
+        let any_capacity = self.between(0.1, 100_000.0);
+        let capacity_ah = self.of(&[0.1, 2.6, 20.0, 100.0, 100_000.0, any_capacity]);
         let (least, most) = chemistry.charge_cell_volts();
         Setup {
             pack: Pack { chemistry, cells_series, capacity_ah },
@@ -188,6 +190,7 @@ impl Life {
             0..=2 => {
                 let after = self.battery.gap(dt);
                 assert!(after.low <= before.low && after.high >= before.high, "{before:?} {after:?}");
+                assert!((after.soc - before.soc).abs() < 1e-9, "{before:?} {after:?}");
             }
             3 => {
                 let beyond = self.dice.of(&[Beyond::Voltage, Beyond::Current]);

@@ -7,6 +7,11 @@
     reason = "a test fails by panicking"
 )]
 
+use std::fs;
+use std::path::Path;
+
+use rusqlite::Connection;
+
 use ems_test_harness::{Cloud, Edge, Sample, Settings};
 
 /// State of charge and its interval.
@@ -81,4 +86,43 @@ fn what_was_kept_of_another_pack_is_not_used_and_that_is_said() {
     std::fs::write(config, other.text()).unwrap();
     edge.kill_and_restart();
     assert!(edge.log().contains("another pack"), "{}", edge.log());
+}
+
+#[test]
+fn what_was_kept_and_cannot_be_read_is_told_and_kept_aside_once() {
+    let cloud = Cloud::start();
+    let mut edge = Edge::start(&settings(&cloud));
+    cloud.api().wait_for("ems_001", "a Wh", counted);
+    let folder = |key: &str| Path::new(edge.settings().get(key)).join("ems_001");
+    let (file, database) = (folder("RUNTIME_DIR").join("battery"), folder("STATE_DIR").join("card.sqlite"));
+    let set_aside = file.with_file_name("battery-unread");
+    for garbage in [[0xA5; 8192], [0x5A; 8192]] {
+        edge.stop();
+        fs::write(&file, garbage).unwrap();
+        let card = Connection::open(&database).unwrap();
+        assert_eq!(card.execute("UPDATE meta SET data = ?1 WHERE key = 'battery'", (&garbage[..99],)), Ok(1));
+        card.close().unwrap();
+        edge.kill_and_restart();
+        let log = edge.log();
+        let warned = |words: &str| log.lines().any(|line| line.contains("WARN") && line.contains(words));
+        assert!(warned("the totals of energy and cycles start anew"), "{log}");
+        assert!(warned(&format!("it is kept as {}", set_aside.display())), "{log}");
+        assert_eq!(fs::read(&set_aside).unwrap(), garbage);
+        edge.stop();
+        let card = Connection::open(&database).unwrap();
+        let select = "SELECT data FROM meta WHERE key = 'battery-unread'";
+        let kept: Vec<u8> = card.query_row(select, (), |row| row.get(0)).unwrap();
+        assert!(kept.windows(99).any(|bytes| bytes == &garbage[..99]), "{kept:?}");
+        card.close().unwrap();
+        edge.kill_and_restart();
+        let log = edge.log();
+        assert!(log.contains("goes on from what was kept") && !log.contains("start anew"), "{log}");
+    }
+    edge.stop();
+    fs::remove_file(&file).unwrap();
+    fs::write(&database, [0xA5; 8192]).unwrap();
+    fs::remove_file(database.with_file_name("card.sqlite-wal")).unwrap();
+    edge.kill_and_restart();
+    let log = edge.log();
+    assert!(log.contains("nothing of the battery was left") && log.contains("start anew"), "{log}");
 }

@@ -9,7 +9,7 @@
 
 use std::io::Write as _;
 
-use ems_test_harness::{Certificates, Device, Edge, Frame, Impostor, Received, Settings, Socket};
+use ems_test_harness::{Certificates, Device, Edge, Frame, Impostor, Received, Settings, Socket, run, until};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -177,6 +177,45 @@ fn a_server_cannot_write_lines_of_its_own_or_long_ones_into_the_log() {
     assert!(!log.contains('\u{1b}'), "a control character");
     let longest = log.lines().map(str::len).max().unwrap();
     assert!(longest < 1000, "a line of {longest} bytes");
+}
+
+#[test]
+fn a_server_that_tells_the_token_back_does_not_bring_it_into_log_status_or_events() {
+    for token in ["sk_live_of_this_test", "a-token-in-no-known-form"] {
+        let server = Impostor::listen();
+        let mut edge = Edge::start(&settings(&server).with("API_TOKEN", token));
+        let mut socket = welcome(&server);
+        let complaint = json!({"code": "unavailable", "message": format!("who is {token}?")});
+        socket.send_typed("error", &complaint);
+        edge.process().says("who is");
+        let reason: &'static str = format!("go away, {token}").leak();
+        socket.close_with(1011, reason);
+        edge.process().says("go away");
+        let location = format!("Location: http://portal.example/?{token}\r\n");
+        server.answer("302 Found", &location);
+        edge.process().says("captive portal");
+        let told = ["status", "status --json", "status --events"].map(|words| {
+            let finished = run(edge.subcommand(words));
+            format!("{}{}", finished.stdout, finished.stderr)
+        });
+        for text in told.iter().chain([&edge.log()]) {
+            assert!(!text.contains(token), "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_server_that_confirms_nothing_shows_in_the_status_until_it_does() {
+    let server = Impostor::listen();
+    let edge = Edge::start(&settings(&server));
+    let mut socket = welcome(&server);
+    let unconfirmed = || edge.status()["backlog"]["unconfirmed_s"].as_u64();
+    until("seconds without a confirmation", || unconfirmed().filter(|seconds| *seconds >= 2));
+    let sample = socket.next_of("telemetry");
+    socket.send_typed("telemetry.ack", &json!({"boot_id": "another", "ranges": [[0, u64::MAX]]}));
+    assert!(unconfirmed() >= Some(2));
+    socket.send_typed("telemetry.ack", &json!({"boot_id": sample["boot_id"], "ranges": [[0, u64::MAX]]}));
+    until("a confirmation that counts", || unconfirmed().is_none_or(|seconds| seconds < 2).then_some(()));
 }
 
 #[test]

@@ -263,6 +263,24 @@ fn the_archive_has_what_support_asks_for_and_is_its_owners_alone() {
     let mut again = edge.subcommand("bundle");
     again.arg("--output").arg(&archive);
     assert_eq!(run(again).status, 73, "an archive is not written over");
+    // ssh pi sudo ems-edge bundle --output - > support.tar.gz
+    let piped = site.dir.path().join("piped.tar.gz");
+    let mut to_a_pipe = edge.subcommand("bundle --output -");
+    to_a_pipe.current_dir(site.dir.path()).stdout(fs::File::create(&piped).unwrap());
+    assert!(to_a_pipe.status().unwrap().success());
+    let mut tar = Command::new("tar");
+    tar.env_clear().env("PATH", "/usr/bin:/bin").arg("-tzf").arg(&piped);
+    assert_eq!(run(tar).expect_success("tar"), names);
+    assert!(!site.dir.path().join("-").exists());
+}
+
+#[test]
+fn arguments_that_mean_nothing_are_wrong_arguments() {
+    for words in ["status --events 0", "scan --bus abc", "scan --bus -1", "scan --bus ''"] {
+        let mut command = Command::new(program("ems-edge"));
+        command.env_clear().args(words.split(' ').map(|word| word.trim_matches('\'')));
+        assert_eq!(run(command).status, 64, "{words}");
+    }
 }
 
 #[test]

@@ -136,6 +136,7 @@ fn fifty_devices_that_come_and_go_and_hostile_strings_leave_the_page_right_and_s
         })
         .collect();
     let mut browser = drive(&cloud, &cloud.origin(), "hostile.mjs", &devices);
+    assert_eq!(browser.tells("overflow"), 0, "the fleet is wider than a phone");
     assert_eq!(browser.tells("overflow"), 0, "the page is wider than the screen");
     tells_nothing(&mut browser, "serious");
     tells_nothing(&mut browser, "wrong");

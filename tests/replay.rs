@@ -34,6 +34,12 @@ fn replay(pack: &str, trace: &[u8], options: &[&str]) -> Output {
     child.wait_with_output().unwrap()
 }
 
+/// Rows of one voltage and current at these times.
+fn trace_at(times: &[impl AsRef<str>]) -> String {
+    let rows: Vec<String> = times.iter().map(|time| format!("{},52.0,1.0\n", time.as_ref())).collect();
+    format!("{HEAD}{}", rows.concat())
+}
+
 fn texts(output: &Output) -> (String, String) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     (text(&output.stdout), text(&output.stderr))
@@ -71,6 +77,41 @@ fn bad_rows_are_named_with_their_line_and_the_rest_is_estimated() {
         assert!(stderr.contains("line 3") && stderr.contains(words), "{row}: {stderr}");
         assert_estimates(&stdout, 2);
     }
+}
+
+#[test]
+fn a_row_far_in_the_future_is_named_and_those_after_it_are_used() {
+    for (times, bad) in [
+        (&["0", "1", "1e9", "2", "3"][..], &[("line 4", "from 1 to 1000000000")][..]),
+        (&["1.7e308", "0", "1", "2"], &[("line 2", "to 17")]),
+        (&["0", "1", "2", "9e9", "3"], &[("line 5", "from 2 to 9000000000")]),
+        (&["0", "1", "1e9", "1e6", "2", "3"], &[("line 4", "to 1000000000"), ("line 5", "to 1000000")]),
+        (&["0", "1", "1e9", "1e9", "2", "3"], &[("line 4", "from 1"), ("line 5", "time must go on")]),
+        (&["0", "1", "1e9", "x", "2", "3"], &[("line 4", "from 1"), ("line 5", "t_s is x")]),
+        (&["0", "1", "2", "1.5", "3", "4"], &[("line 5", "from 2 to 1.5")]),
+        (&["0", "1", "2", "0.5", "3", "4"], &[("line 5", "from 2 to 0.5")]),
+        (&["0", "1", "1e9", "1000000001", "1000000002"], &[]),
+    ] {
+        let output = replay(PACK, trace_at(times).as_bytes(), &["--initial-soc", "50"]);
+        let (stdout, stderr) = texts(&output);
+        assert_estimates(&stdout, times.len() - bad.len());
+        let named: Vec<&str> = stderr.lines().filter(|line| line.contains("; left out")).collect();
+        assert_eq!(named.len(), bad.len(), "{times:?}: {stderr}");
+        for (line, words) in bad {
+            let is_named = named.iter().any(|named| named.contains(line) && named.contains(words));
+            assert!(is_named, "{times:?}, {line}: {stderr}");
+        }
+        let used = stdout.lines().skip(1).map(|line| line.split(',').next().unwrap().parse::<f64>().unwrap());
+        assert!(used.is_sorted_by(|one, next| one < next), "{stdout}");
+    }
+}
+
+#[test]
+fn rows_in_falling_order_are_named_and_nothing_is_kept_of_them() {
+    let times: Vec<String> = (0..100_000).rev().map(|time| time.to_string()).collect();
+    let (stdout, stderr) = texts(&replay(PACK, trace_at(&times).as_bytes(), &[]));
+    assert_estimates(&stdout, 1);
+    assert!(stderr.lines().count() < 20 && stderr.contains("99999 rows could not be used"), "{stderr}");
 }
 
 #[test]

@@ -195,8 +195,19 @@ fn silent(rule: &Rule, seconds: f64, uptime: Duration, words: &str) -> Verdict {
     } else if uptime.as_secs_f64() < limit {
         Verdict::Unclear
     } else {
-        Verdict::Bad(format!("{words} for {limit:.0} s"), None)
+        Verdict::Bad(format!("{words} for {}", span(limit)), None)
     }
+}
+
+/// A time as a rule has it, in words: `45 s`, `10 min`, `1 h 30 min`. Exact to the second, as people set it.
+fn span(seconds: f64) -> String {
+    // In range: a rule takes at most a year.
+    let whole = Duration::try_from_secs_f64(seconds.round()).unwrap_or_default().as_secs();
+    let parts =
+        [(whole / 86_400, "d"), (whole / 3_600 % 24, "h"), (whole / 60 % 60, "min"), (whole % 60, "s")];
+    let words: Vec<String> =
+        parts.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n} {unit}")).collect();
+    words.join(" ")
 }
 
 fn faults(sample: &Value) -> Verdict {
@@ -262,8 +273,18 @@ mod tests {
         let rule = Rule { for_s: 60.0, ..rule(Kind::Offline) };
         let silent = |seconds, uptime| silent(&rule, seconds, Duration::from_secs(uptime), "offline");
         assert_eq!(silent(7_200.0, 5), Verdict::Unclear);
-        assert_eq!(silent(7_200.0, 60), Verdict::Bad("offline for 60 s".into(), None));
+        assert_eq!(silent(7_200.0, 60), Verdict::Bad("offline for 1 min".into(), None));
         assert_eq!([silent(59.0, 5), silent(59.0, 600)], [Verdict::Good, Verdict::Good]);
+    }
+
+    #[test]
+    fn a_time_is_told_in_the_units_that_people_use() {
+        for (seconds, words) in
+            [(1.0, "1 s"), (45.0, "45 s"), (600.0, "10 min"), (90.0, "1 min 30 s"), (5_400.0, "1 h 30 min")]
+        {
+            assert_eq!(span(seconds), words);
+        }
+        assert_eq!(span(31_536_000.0), "365 d");
     }
 
     #[test]

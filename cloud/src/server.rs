@@ -5,9 +5,11 @@ mod listener;
 use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustix::fs::statvfs;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -34,7 +36,7 @@ use crate::metrics::Metrics;
 use crate::retry;
 use crate::rooms::Hub;
 use crate::sealer::{self, Policy};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::systemd;
 use crate::tls::{self, Tls};
 use crate::uwb::Uwb;
@@ -44,6 +46,10 @@ use listener::Listener;
 
 /// Requests and sockets may take so long to end after the order to stop.
 const DRAIN: Duration = Duration::from_secs(5);
+/// The key that signs tokens, in bytes.
+const JWT_KEY: usize = 32;
+/// What helps where a file of the data folder was never made.
+pub(crate) const INIT: &str = "`ems-cloud init` makes what is missing";
 /// While the store is in trouble it is tried this often.
 const PROBE: Duration = Duration::from_secs(1);
 
@@ -76,7 +82,7 @@ pub struct Config {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// An address cannot be had.
-    #[error("cannot listen on {address}: {error}")]
+    #[error("cannot listen on {address}: {error}{}", remedy(error))]
     Listen {
         /// The address.
         address: SocketAddr,
@@ -87,11 +93,11 @@ pub enum StartError {
     #[error("{0} is no loopback address: without TLS only 127.0.0.1 and ::1 are served; use --listen")]
     NotLoopback(SocketAddr),
     /// A file of the data folder is missing or broken.
-    #[error("{file}: {reason}; `ems-cloud init` makes what is missing")]
+    #[error("{file}: {reason}")]
     Data {
         /// The file.
         file: String,
-        /// What is wrong.
+        /// What is wrong, and what helps.
         reason: String,
     },
     /// Another server runs on the same folder.
@@ -100,12 +106,56 @@ pub enum StartError {
         /// The folder.
         folder: String,
     },
-    /// The database cannot be used.
+    /// The database cannot be opened.
+    #[error(
+        "{file}: {error}; it has to be a whole database that this user may write: see to that, or restore a backup"
+    )]
+    Database {
+        /// The file.
+        file: String,
+        /// Why.
+        error: StoreError,
+    },
+    /// It has no room to be opened in.
+    #[error("{folder}: its disk is full, so nothing can be stored: make room")]
+    Full {
+        /// The folder.
+        folder: String,
+    },
+    /// It cannot be read.
     #[error(transparent)]
-    Store(#[from] crate::store::StoreError),
+    Store(#[from] StoreError),
     /// No password hashes on this machine.
     #[error(transparent)]
     Password(#[from] crate::auth::password::PasswordError),
+}
+
+impl StartError {
+    /// Whether the same attempt may succeed later: an address comes with its network, room is made.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Listen { error, .. } => {
+                matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable)
+            }
+            Self::Full { .. } => true,
+            _ => false,
+        }
+    }
+}
+
+/// SQLite calls it an I/O error, when it has no room for the memory that it shares with other processes.
+fn is_full(folder: &Path) -> bool {
+    const SHARED: u64 = 64 * 1024;
+    statvfs(folder).is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < SHARED)
+}
+
+fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "; another program listens there: stop it or choose another port",
+        io::ErrorKind::AddrNotAvailable => "; this machine does not have the address: choose one that it has",
+        io::ErrorKind::PermissionDenied => "; ports below 1024 are for root: choose another one",
+        _ => "",
+    }
 }
 
 /// A server that has its addresses but does not serve yet.
@@ -125,17 +175,34 @@ impl Server {
         }
         let data = &config.data;
         let key = tls::read(&data.jwt_key())?;
+        if key.len() < JWT_KEY {
+            // Of a full disk or a copy that broke off. Whoever guesses it prolongs a session for ever.
+            let reason = format!(
+                "it has {} bytes instead of {JWT_KEY}: restore it from a backup, or delete it and run `ems-cloud \
+                 init`, after which all users log in again",
+                key.len()
+            );
+            return Err(StartError::Data { file: data.jwt_key().display().to_string(), reason });
+        }
         let tls = if config.tls.is_empty() { None } else { Some(Arc::new(Tls::open(data)?)) };
         if !data.database().exists() {
             let file = data.database().display().to_string();
-            return Err(StartError::Data { file, reason: "there is no database".into() });
+            return Err(StartError::Data { file, reason: format!("there is no database; {INIT}") });
         }
         let lock = data.lock().map_err(|error| match error.kind() {
             io::ErrorKind::WouldBlock => StartError::InUse { folder: data.path().display().to_string() },
             _ => StartError::Data { file: data.path().display().to_string(), reason: error.to_string() },
         })?;
         let metrics = Arc::new(Metrics::default());
-        let store = Store::open(&data.database(), metrics.clone())?;
+        let store = Store::open(&data.database(), metrics.clone()).map_err(|error| match error {
+            StoreError::Unavailable { .. } if is_full(data.path()) => {
+                StartError::Full { folder: data.path().display().to_string() }
+            }
+            StoreError::Unavailable { .. } => {
+                StartError::Database { file: data.database().display().to_string(), error }
+            }
+            error => StartError::Store(error),
+        })?;
         let mut listeners = Vec::new();
         for &address in &config.tls {
             listeners.push(Listener::bind(address, tls.clone()).await?);

@@ -77,6 +77,20 @@ export function zone(): string {
   return offset === 0 ? "UTC" : `${name}, UTC${shift}`;
 }
 
+/**
+ * A text that somebody else wrote, without the characters that turn the direction of what follows: an isolate that it
+ * leaves open is closed by the end of its `bdi`, whose own then stays open, over the rest of the line.
+ */
+export function tamed(text: string): string {
+  return text.replaceAll(/[\u202A-\u202E\u2066-\u2069]/g, "");
+}
+
+/** What a device is called: by its id, if nothing can be seen of its name. */
+export function nameOf(deviceId: string, name: string | null | undefined): string {
+  const shown = tamed(name ?? "").trim();
+  return shown === "" ? deviceId : shown;
+}
+
 /** A constant of the protocol as words: "DISCHARGING" as "Discharging", "MANUAL_IDLE" as "Manual idle". */
 export function constant(name: string): string {
   return name.charAt(0) + name.slice(1).toLowerCase().replaceAll("_", " ");

@@ -39,6 +39,7 @@ export const ROUTES: readonly RouteDefinition[] = [
   route("/messages", "viewer", () => import("./pages/messages/MessagesPage"), { nav: { label: "Messages", icon: "messages" } }),
   route("/admin/devices", "admin", () => import("./pages/admin/AdminPage"), { nav: { label: "Admin", icon: "admin" } }),
   route("/account", "viewer", () => import("./pages/account/AccountPage")),
+  route("/admin", "admin", () => import("./pages/admin/AdminPage")),
   route("/admin/:section", "admin", () => import("./pages/admin/AdminPage")),
 ];
 

@@ -1,6 +1,7 @@
 import { cleanup, fireEvent, render, screen, waitFor } from "@testing-library/react";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { App } from "../src/App";
+import { UserText } from "../src/pages/shared/UserText";
 import { SessionProvider } from "../src/session";
 import { json, TestServer } from "./server";
 
@@ -49,12 +50,37 @@ afterEach(async () => {
 test("an alarm stands above the page and in its title until somebody has acknowledged it", async () => {
   listed = [alarm(1)];
   open();
-  expect((await screen.findByTestId("alarm-banner", {}, PATIENCE)).textContent).toContain("battery.soc is 12");
+  expect((await screen.findByTestId("alarm-banner", {}, PATIENCE)).textContent).toContain("State of charge is 12 %, below 20 %");
   await waitFor(() => expect(document.title).toBe("(1) Alarms – EMS"), PATIENCE);
   fireEvent.click(await screen.findByTestId("acknowledge", {}, PATIENCE));
   expect((await screen.findByTestId("acknowledged", {}, PATIENCE)).textContent).toContain("kim");
   await waitFor(() => expect(screen.queryByTestId("alarm-banner")).toBeNull(), PATIENCE);
   expect(document.title).toBe("Alarms – EMS");
+});
+
+test("the banner and the list have the device's name and the fault in words, and keep the codes", async () => {
+  const message = "the device says OVERVOLTAGE, SENSOR_LOST, CELL_7_HIGH";
+  listed = [{ ...alarm(1), device_name: "Barn", kind: "fault", name: "Fault", message, value: null, threshold: null }];
+  open();
+  const banner = await screen.findByTestId("alarm-banner", {}, PATIENCE);
+  expect(banner.textContent).toContain("Barn");
+  expect(banner.textContent).toContain("The voltage is above the limit: charging is off.");
+  expect(banner.textContent).toContain("Cell 7 high");
+  expect(banner.textContent).not.toMatch(/ems_001|OVERVOLTAGE/);
+  expect(banner.innerHTML).toContain('title="OVERVOLTAGE, SENSOR_LOST, CELL_7_HIGH"');
+  const entry = await screen.findByTestId("alarm", {}, PATIENCE);
+  expect(entry.textContent).toMatch(/Barn.*The voltage is above the limit.*OVERVOLTAGE/);
+});
+
+test("a text that somebody else wrote leaves no direction open for the rest of its line", () => {
+  const { container } = render(<UserText>{"to \u2067 and no further"}</UserText>);
+  expect(container.textContent).toBe("to  and no further");
+});
+
+test("a device without a name is called by its id", async () => {
+  listed = [{ ...alarm(1), device_name: " ", kind: "offline", message: "offline for 10 min" }];
+  open();
+  expect((await screen.findByTestId("alarm-banner", {}, PATIENCE)).textContent).toContain("ems_001 Battery low offline for 10 min");
 });
 
 test("a viewer sees an alarm, and has nothing to acknowledge it with", async () => {
@@ -76,7 +102,7 @@ test("a browser that may notify does so for an alarm that is new, once, and only
   vi.spyOn(document, "hidden", "get").mockReturnValue(true);
   server.send({ type: "alarm", payload: alarm(3) });
   server.send({ type: "alarm", payload: alarm(3) });
-  await waitFor(() => expect(shown).toEqual([{ title: "ems_001: Battery low", body: "battery.soc is 12, below 20" }]), PATIENCE);
+  await waitFor(() => expect(shown).toEqual([{ title: "ems_001: Battery low", body: "State of charge is 12 %, below 20 %" }]), PATIENCE);
 });
 
 test("an alarm that is over while the list of all is on its way is shown as over", async () => {
@@ -116,6 +142,7 @@ function alarm(id: number): Record<string, unknown> {
     id,
     rule: 1,
     device_id: "ems_001",
+    device_name: null,
     name: "Battery low",
     kind: "below",
     severity: "error",

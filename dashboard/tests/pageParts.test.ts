@@ -1,12 +1,20 @@
+import { render } from "@testing-library/react";
+import { createElement } from "react";
 import { expect, test } from "vitest";
+import { titleOf } from "../src/fleet/view";
+import { nameOf } from "../src/format";
+import { SocGauge } from "../src/live/SocGauge";
 import { toSeverity, type DeviceEvent, type NumberedFrame } from "../src/telemetry";
 import { toDeviceIds } from "../src/pages/admin/RoleHint";
 import { put } from "../src/pages/alarms/AlarmList";
+import { alarmWords } from "../src/pages/alarms/alarmWords";
 import { ruleWords } from "../src/pages/alarms/Rules";
 import { byDay } from "../src/pages/events/EventsPage";
 import { toMarks } from "../src/pages/history/marks";
 import { describe as described, matches, pretty } from "../src/pages/messages/frame";
-import type { Alarm } from "../src/telemetry";
+import { Tabs } from "../src/pages/shared/Tabs";
+import { match } from "../src/routes";
+import type { Alarm, FleetRow } from "../src/telemetry";
 
 test("a restriction to devices is a list with commas or spaces; nothing means all", () => {
   expect(toDeviceIds(" ems_001,  ems_002\nems_003 ")).toEqual(["ems_001", "ems_002", "ems_003"]);
@@ -20,6 +28,38 @@ test("a rule is told in words, with where its alarm is over", () => {
   expect(ruleWords({ ...rule, field: "battery.cells", hysteresis: 0, forS: 0 })).toBe("battery.cells below 20");
   expect(ruleWords({ ...rule, kind: "offline" })).toBe("the device is offline for 5 min");
   expect(ruleWords({ ...rule, kind: null })).toContain("does not know");
+});
+
+test("a name that turns the direction of a line turns its own at most", () => {
+  const turning = { ...alarm(1), device_name: " \u202egnp.exe \u2067\u0627\u0644", kind: "fault", message: "the device says A_\u2066B" } as const;
+  expect(alarmWords(turning)).toEqual({ device: "gnp.exe \u0627\u0644", text: "A b.", codes: ["A_B"] });
+});
+
+test("a name of which nothing can be seen is none", () => {
+  for (const name of ["  ", "\u202e", " \u2067 "]) {
+    expect(nameOf("ems_001", name)).toBe("ems_001");
+    expect(titleOf({ device_id: "ems_001", name } as FleetRow)).toBe("ems_001");
+  }
+  expect(nameOf("ems_001", " Barn")).toBe("Barn");
+});
+
+test("a full battery is 100, as its gauge has no room for more", () => {
+  const { container } = render(createElement(SocGauge, { battery: { voltage: 54, soc: 99.96 } }));
+  expect(container.textContent).toBe("100%");
+  const { container: nearly } = render(createElement(SocGauge, { battery: { voltage: 54, soc: 99.94 } }));
+  expect(nearly.textContent).toBe("99.9%");
+});
+
+test("the tab of the present page is brought into view, and the administration has an address of its own", () => {
+  const seen: (string | null)[] = [];
+  Element.prototype.scrollIntoView = function scrollIntoView() {
+    seen.push(this.textContent);
+  };
+  const tabs = [["/admin/users", "Users"], ["/admin/audit", "Audit"]] as const;
+  render(createElement(Tabs, { label: "Administration", tabs, current: "/admin/audit" }));
+  expect(seen).toEqual(["Audit"]);
+  Reflect.deleteProperty(Element.prototype, "scrollIntoView");
+  expect(match("/admin")?.route.needs).toBe("admin");
 });
 
 test("an alarm that changes takes its own place in the list", () => {
@@ -84,6 +124,7 @@ function alarm(id: number): Alarm {
     id,
     rule: 1,
     device_id: "ems_001",
+    device_name: null,
     name: "",
     kind: "below",
     severity: "warning",

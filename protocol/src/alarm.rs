@@ -23,6 +23,7 @@ pub enum AlarmKind {
 
 /// When an alarm is raised.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct AlarmRule {
     /// Names it; given by the server.
@@ -64,6 +65,8 @@ pub struct Alarm {
     pub rule: i64,
     /// Of which device.
     pub device_id: DeviceId,
+    /// The device's name; `null` where it has none.
+    pub device_name: Option<String>,
     /// The rule's name.
     pub name: String,
     /// What the rule looked at.

@@ -146,15 +146,24 @@ fn require_object(text: &str) -> Result<(), ErrorMessage> {
     Err(ErrorMessage::new(ErrorCode::InvalidJson, "expected a JSON object, which begins with '{'"))
 }
 
-/// `serde_json`'s words without "at line 1 column 43", bounded: it may quote what it did not like.
+/// `serde_json`'s words without "at line 1 column 43" and the names of Rust's types, bounded: it may quote what it did not
+/// like.
 fn without_position(error: &serde_json::Error) -> String {
     let words = error.to_string();
     let words = words.split(" at line ").next().unwrap_or_default();
-    if words.chars().count() <= 200 {
-        words.to_owned()
-    } else {
-        words.chars().take(200).chain(['…']).collect()
-    }
+    let words = match words.rsplit_once(", expected ") {
+        Some((what, "u8" | "u16" | "u32" | "u64" | "usize")) => {
+            format!("{what}, expected a whole number, 0 or more")
+        }
+        Some((what, "i8" | "i16" | "i32" | "i64")) => format!("{what}, expected a whole number"),
+        Some((what, "f32" | "f64")) => format!("{what}, expected a number"),
+        Some((what, "a sequence")) => format!("{what}, expected a list"),
+        Some((what, kind)) if kind.starts_with("struct ") || kind == "a map" => {
+            format!("{what}, expected an object")
+        }
+        _ => words.to_owned(),
+    };
+    if words.chars().count() <= 200 { words } else { words.chars().take(200).chain(['…']).collect() }
 }
 
 #[cfg(test)]
@@ -191,6 +200,20 @@ mod tests {
         let error = parse::<Telemetry>(wrong_type).unwrap_err();
         assert_eq!(error.code, ErrorCode::InvalidMessage);
         assert!(error.message.contains("voltage") && error.message.contains("boolean"), "{}", error.message);
+        for (field, wrong, words) in [
+            ("seq", "-1", "seq: invalid value: integer `-1`, expected a whole number, 0 or more"),
+            ("battery", "5", "battery: invalid type: integer `5`, expected an object"),
+        ] {
+            let text = format!(
+                r#"{{"device_id":"a","timestamp":"2026-02-03T12:00:00Z","boot_id":"b","battery":{{"voltage":5,"soc":1}},"{field}":{wrong}}}"#
+            );
+            let text = if field == "battery" {
+                text.replace(r#""battery":{"voltage":5,"soc":1},"#, "")
+            } else {
+                text
+            };
+            assert_eq!(parse::<Telemetry>(&text).unwrap_err().message, words);
+        }
         let missing = parse::<Hello>("{}").unwrap_err();
         assert!(missing.message.contains("boot_id"), "{}", missing.message);
     }

@@ -45,9 +45,18 @@ impl Slots {
     }
 }
 
-/// The newest version in the file that is whole.
-pub(super) fn read(path: &Path) -> Option<Vec<u8>> {
-    newest(&File::open(path).ok()?).map(|(_, bytes)| bytes)
+/// There is something in the file, and none of it is a version.
+#[derive(Debug, PartialEq)]
+pub(super) struct NoneWhole;
+
+/// The newest version in the file that is whole; `None` if there is no file, or nothing in it.
+pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, NoneWhole> {
+    let Ok(file) = File::open(path) else { return Ok(None) };
+    match newest(&file) {
+        Some((_, bytes)) => Ok(Some(bytes)),
+        None if file.metadata().is_ok_and(|metadata| metadata.len() == 0) => Ok(None),
+        None => Err(NoneWhole),
+    }
 }
 
 fn newest(file: &File) -> Option<(u64, Vec<u8>)> {
@@ -78,24 +87,28 @@ fn version(file: &File, place: u64) -> Option<(u64, Vec<u8>)> {
 mod tests {
     use super::*;
 
+    fn whole(path: &Path) -> Vec<u8> {
+        read(path).unwrap().unwrap()
+    }
+
     #[test]
     fn the_last_version_is_read_and_one_that_a_crash_cut_off_leaves_the_one_before() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("battery");
-        assert_eq!(read(&path), None);
+        assert_eq!(read(&path), Ok(None));
         let mut slots = Slots::open(&path).unwrap();
         for text in ["one", "two, and longer", "3"] {
             slots.write(text.as_bytes()).unwrap();
-            assert_eq!(read(&path).unwrap(), text.as_bytes());
+            assert_eq!(whole(&path), text.as_bytes());
         }
         // The fourth lies over the second; a byte of it did not get there.
         slots.write(b"four").unwrap();
         slots.file.write_all_at(b"X", SLOT as u64 + 14).unwrap();
-        assert_eq!(read(&path).unwrap(), b"3");
+        assert_eq!(whole(&path), b"3");
         // Who opens it next goes on from there.
         let mut again = Slots::open(&path).unwrap();
         again.write(b"five").unwrap();
-        assert_eq!(read(&path).unwrap(), b"five");
+        assert_eq!(whole(&path), b"five");
     }
 
     #[test]
@@ -105,10 +118,12 @@ mod tests {
         let mut slots = Slots::open(&path).unwrap();
         slots.write(&[7; SLOT - HEAD - CHECKSUM]).unwrap();
         assert!(slots.write(&[7; SLOT]).is_err());
-        assert_eq!(read(&path).unwrap().len(), SLOT - HEAD - CHECKSUM);
-        for bytes in [vec![], vec![0; 10], vec![0xFF; 3 * SLOT]] {
+        assert_eq!(whole(&path).len(), SLOT - HEAD - CHECKSUM);
+        for (bytes, expected) in
+            [(vec![], Ok(None)), (vec![0; 10], Err(NoneWhole)), (vec![0xFF; 3 * SLOT], Err(NoneWhole))]
+        {
             std::fs::write(&path, bytes).unwrap();
-            assert_eq!(read(&path), None);
+            assert_eq!(read(&path), expected);
         }
     }
 }

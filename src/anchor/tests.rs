@@ -33,9 +33,12 @@ struct Machine {
     anchor: Anchor,
     hand: Hand,
     runtime: TempDir,
-    card: Rc<RefCell<Vec<Vec<u8>>>>,
+    card: Pages,
     boots: u32,
 }
+
+/// What was written on the card, with its names.
+type Pages = Rc<RefCell<Vec<(&'static str, Vec<u8>)>>>;
 
 impl Machine {
     fn new() -> Self {
@@ -84,16 +87,17 @@ impl Machine {
     }
 }
 
-fn program(hand: &Hand, runtime: &TempDir, card: &Rc<RefCell<Vec<Vec<u8>>>>, boot: u32) -> (Battery, Anchor) {
+fn program(hand: &Hand, runtime: &TempDir, card: &Pages, boot: u32) -> (Battery, Anchor) {
     let pack = Pack { chemistry: Chemistry::Lfp, cells_series: 16, capacity_ah: 100.0 };
     let errors = SensorErrors::of(&sensing::INA226, 0.001, 1.0);
     let setup = Setup { pack, errors, full_cell_volts: 3.5, standby_amps: 0.0, interval_seconds: 1.0 };
     let mut battery = Battery::new(setup, Limits::usual(&pack, 3.5));
     let pen = Rc::clone(card);
-    let keep = Box::new(move |bytes| pen.borrow_mut().push(bytes));
+    let keep = Box::new(move |name, bytes| pen.borrow_mut().push((name, bytes)));
     let clock = Rc::new(Clock::new(hand.clone()));
     let mut anchor = Anchor::new(Some(runtime.path()), Some(keep), clock, format!("boot {boot}"));
-    anchor.restore(&mut battery, card.borrow().last().map(Vec::as_slice));
+    let on_card = card.borrow().iter().rfind(|(name, _)| *name == NAME).map(|(_, bytes)| bytes.clone());
+    anchor.restore(&mut battery, on_card.as_deref());
     (battery, anchor)
 }
 
@@ -147,6 +151,51 @@ fn a_chip_that_restarts_all_the_time_is_written_on_the_card_once_a_minute() {
     }
     let written = machine.card.borrow().len();
     assert!((3..=8).contains(&written), "{written} times in four minutes");
+}
+
+/// The same with another byte at `place`, and the checksum that belongs to it.
+fn changed(bytes: &[u8], place: usize, byte: u8) -> Vec<u8> {
+    let mut body = bytes[..bytes.len() - 4].to_vec();
+    body[place] = byte;
+    let checksum = crc32fast::hash(&body);
+    [body, checksum.to_le_bytes().to_vec()].concat()
+}
+
+type Worsen = fn(&[u8]) -> Vec<u8>;
+
+#[test]
+fn what_another_version_or_damage_has_left_is_kept_beside_what_starts_anew() {
+    let worse: [Worsen; 4] = [
+        |bytes| changed(bytes, 0, 200),
+        // Behind the boot's name and two times: the first byte of the battery's own state.
+        |bytes| changed(bytes, 2 + "boot 0".len() + 16, 200),
+        |bytes| [&bytes[..50], &[!bytes[50]], &bytes[51..]].concat(),
+        |_| b"?".to_vec(),
+    ];
+    for worsen in worse {
+        let mut machine = Machine::new();
+        for second in 0..100 {
+            machine.counts(-10 * second, second == 0);
+        }
+        machine.anchor.stop(&machine.battery);
+        let bad = worsen(&machine.card.borrow().last().unwrap().1);
+        machine.card.borrow_mut().push((NAME, bad.clone()));
+        let file = machine.runtime.path().join(NAME);
+        let mut slots = Slots::open(&file).unwrap();
+        slots.write(&bad).unwrap();
+        let in_ram = std::fs::read(&file).unwrap();
+        machine.kill();
+        assert!(machine.watt_hours().1 < 1e-9);
+        assert_eq!(std::fs::read(machine.runtime.path().join("battery-unread")).unwrap(), in_ram);
+        assert_eq!(machine.card.borrow().last(), Some(&("battery-unread", bad)));
+        // What is learned from now on is kept as ever.
+        machine.counts(0, true);
+        machine.counts(-1_000, false);
+        machine.anchor.stop(&machine.battery);
+        let (_, out) = machine.watt_hours();
+        machine.kill();
+        assert!(out > 1.0 && (machine.watt_hours().1 - out).abs() < 1e-9, "{out} Wh");
+    }
 }
 
 #[test]

@@ -51,12 +51,12 @@ impl Axis {
         axis
     }
 
-    /// So many alternatives.
-    pub(super) fn choices(len: usize) -> Self {
-        let last = (len.max(1) - 1) as f64;
-        let mut axis = Self::blank(len, (0.0, last), 0.0);
+    /// Alternatives, each as likely as given.
+    pub(super) fn choices(likelihoods: &[f64]) -> Self {
+        let last = (likelihoods.len().max(1) - 1) as f64;
+        let mut axis = Self::blank(likelihoods.len(), (0.0, last), 0.0);
         axis.spread_out((0.0, last));
-        axis.weigh(|_| 0.0);
+        axis.likelihoods.iter_mut().zip(likelihoods).for_each(|(own, given)| *own = *given);
         axis
     }
 

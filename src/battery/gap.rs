@@ -1,6 +1,6 @@
 //! A time without readings: what may have flowed meanwhile, by the currents before it and by those that follow.
 
-use super::polarisation::NOTHING;
+use super::polarisation::{NOTHING, share};
 
 /// A load that comes and goes shows within this time what it takes, in s.
 const JUDGED_SECONDS: f64 = 300.0;
@@ -71,7 +71,7 @@ impl Gap {
     /// allowed for.
     pub(super) fn judge(&mut self, c_rate: f64, seconds: f64) -> (f64, f64) {
         self.judged += seconds;
-        self.average += (c_rate - self.average) * seconds / (AVERAGE_SECONDS + seconds);
+        self.average += share(seconds, AVERAGE_SECONDS) * (c_rate - self.average);
         let (below, above) = ((self.least - self.average).max(0.0), (self.average - self.most).max(0.0));
         (self.least, self.most) = (self.least - below, self.most + above);
         (100.0 * self.hours * below, 100.0 * self.hours * above)

@@ -39,8 +39,8 @@ pub(super) struct Hypothesis {
 }
 
 impl Hypothesis {
-    /// One that stands for nothing, with no weight.
-    pub(super) const VOID: Self = Self {
+    /// One that has no place on the axes yet, and no weight.
+    pub(super) const UNPLACED: Self = Self {
         kappa: 1.0,
         offset: 0.0,
         gassing: 0.0,
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_clamp_that_misses_moves_the_interval_and_remembers_by_how_much() {
-        let mut hypothesis = Hypothesis { low: 40.0, high: 45.0, ..Hypothesis::VOID };
+        let mut hypothesis = Hypothesis { low: 40.0, high: 45.0, ..Hypothesis::UNPLACED };
         assert!(!hypothesis.clamp(&PerCurve::all((30.0, 60.0))));
         assert!(hypothesis.clamp(&PerCurve::all((50.0, 60.0))));
         assert!((5.0..6.0).contains(&hypothesis.miss) && hypothesis.low >= 50.0 && hypothesis.high <= 51.0);
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_band_that_trembles_speaks_against_nothing_and_one_that_pushes_on_does() {
-        let mut hypothesis = Hypothesis { low: 50.0, high: 50.6, ..Hypothesis::VOID };
+        let mut hypothesis = Hypothesis { low: 50.0, high: 50.6, ..Hypothesis::UNPLACED };
         for step in 0..1000 {
             let to = if step % 2 == 0 { 50.4 } else { 49.9 };
             hypothesis.clamp(&PerCurve::all((to - 0.3, to + 0.3)));
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn gas_takes_no_more_than_flows_in() {
-        let mut hypothesis = Hypothesis { gassing: 2.0, ..Hypothesis::VOID };
+        let mut hypothesis = Hypothesis { gassing: 2.0, ..Hypothesis::UNPLACED };
         hypothesis.advance(1.0, 1.0, 5.0);
         assert!((hypothesis.likely - 50.0).abs() < 1e-12);
         hypothesis.advance(-1.0, 1.0, 5.0);

@@ -1,13 +1,13 @@
 //! Open-circuit voltage of a cell at rest, and what it tells of the state of charge.
 
 use super::Chemistry;
-use super::ocv_points::{LEAD_ACID, LFP_A, LFP_B, NMC_A, NMC_B, Points};
+use super::ocv_points::{LEAD_ACID, LFP_A, LFP_B, NMC_A, NMC_B, NMC_C, Points};
 
 /// The known cells of a chemistry: the truth is taken to be like one of them, which one is learned.
 pub fn curves(chemistry: Chemistry) -> &'static [&'static [(f64, f64)]] {
     match chemistry {
         Chemistry::Lfp => &[LFP_A, LFP_B],
-        Chemistry::Nmc => &[NMC_A, NMC_B],
+        Chemistry::Nmc => &[NMC_A, NMC_B, NMC_C],
         Chemistry::LeadAcid => &[LEAD_ACID],
     }
 }
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     /// The curves as published at some points that were not all kept: (curve, state of charge in %, V).
-    const PUBLISHED: [(Points, f64, f64); 15] = [
+    const PUBLISHED: [(Points, f64, f64); 19] = [
         (LFP_A, 5.0, 2.7853),
         (LFP_A, 25.0, 3.1857),
         (LFP_A, 50.0, 3.2660),
@@ -58,6 +58,10 @@ mod tests {
         (NMC_B, 15.0, 3.5277),
         (NMC_B, 50.0, 3.7872),
         (NMC_B, 85.0, 4.0304),
+        (NMC_C, 10.0, 3.2553),
+        (NMC_C, 15.0, 3.3759),
+        (NMC_C, 50.0, 3.6790),
+        (NMC_C, 85.0, 4.0630),
         (LEAD_ACID, 10.0, 1.9848),
         (LEAD_ACID, 50.0, 2.0688),
     ];

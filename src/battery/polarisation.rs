@@ -172,6 +172,6 @@ impl Polarisation {
 }
 
 /// The share of the new value in an average of this time constant.
-fn share(seconds: f64, time: f64) -> f64 {
+pub(super) fn share(seconds: f64, time: f64) -> f64 {
     seconds / (time + seconds)
 }

@@ -3,7 +3,7 @@
 mod machine;
 
 use std::fs::File;
-use std::io;
+use std::io::{self, IsTerminal as _, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -26,7 +26,7 @@ use crate::status::{Answer, Request};
 /// What was asked for.
 #[derive(Args)]
 pub(super) struct Options {
-    /// Where to write it [default: ./ems-edge-DATE.tar.gz].
+    /// Where to write it, or - for standard output [default: ./ems-edge-DATE.tar.gz].
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
     /// The configuration [default: /etc/ems-edge/config.env, else ./.env].
@@ -37,6 +37,7 @@ pub(super) struct Options {
 /// The end of `ems-edge bundle --help`.
 pub(super) const HELP: &str = "\
 Example: sudo ems-edge bundle --output ems_001.tar.gz
+         ssh pi sudo ems-edge bundle --output - > ems_001.tar.gz
 
 Holds the doctor's report, the status, the event record, the last log lines of the
 daemon and of the journal, the configuration and what the machine is; no secret.
@@ -57,9 +58,14 @@ pub(super) fn bundle(options: &Options) -> ExitCode {
         let stamp: String = now.to_string().chars().filter(char::is_ascii_alphanumeric).take(15).collect();
         PathBuf::from(format!("ems-edge-{stamp}.tar.gz"))
     });
-    if let Err(error) = write(&path, &files, now) {
+    let to_stdout = path == Path::new("-");
+    let written = if to_stdout { print(&files, now) } else { write(&path, &files, now) };
+    if let Err(error) = written {
         complain(&format!("{} cannot be written ({error}): name another with --output", path.display()));
         return ExitCode::from(EX_CANTCREAT);
+    }
+    if to_stdout {
+        return ExitCode::SUCCESS;
     }
     let names: Vec<_> = files.iter().map(|(name, _)| *name).collect();
     say(&format!(
@@ -101,7 +107,19 @@ fn collect(path: Option<&Path>) -> Vec<(&'static str, String)> {
 /// Readable by its owner alone: it says much about a site.
 fn write(path: &Path, files: &[(&str, String)], now: Timestamp) -> io::Result<()> {
     let file = File::options().write(true).create_new(true).mode(0o600).open(path)?;
-    let mut archive = tar::Builder::new(GzEncoder::new(file, Compression::default()));
+    pack(file, files, now)?.sync_all()
+}
+
+/// To whatever reads it: a terminal would show noise.
+fn print(files: &[(&str, String)], now: Timestamp) -> io::Result<()> {
+    if io::stdout().is_terminal() {
+        return Err(io::Error::other("standard output is a terminal"));
+    }
+    pack(io::stdout().lock(), files, now)?.flush()
+}
+
+fn pack<W: Write>(to: W, files: &[(&str, String)], now: Timestamp) -> io::Result<W> {
+    let mut archive = tar::Builder::new(GzEncoder::new(to, Compression::default()));
     for (name, text) in files {
         let mut header = tar::Header::new_gnu();
         header.set_size(text.len() as u64);
@@ -109,5 +127,5 @@ fn write(path: &Path, files: &[(&str, String)], now: Timestamp) -> io::Result<()
         header.set_mtime(u64::try_from(now.millis() / 1000).unwrap_or(0));
         archive.append_data(&mut header, Path::new("ems-edge").join(name), text.as_bytes())?;
     }
-    archive.into_inner()?.finish()?.sync_all()
+    archive.into_inner()?.finish()
 }

@@ -1,6 +1,7 @@
 //! `ems-edge replay`: the state of charge that the estimator makes of recorded samples.
 
 mod fixed;
+mod order;
 mod rows;
 mod sidecar;
 
@@ -14,6 +15,7 @@ use clap::Args;
 
 use super::EX_USAGE;
 use crate::battery::StateOfCharge;
+use order::{Order, Sample};
 use rows::{Line, Rows};
 
 /// `EX_DATAERR` of sysexits.h: the input is wrong.
@@ -105,56 +107,93 @@ fn estimate(
     estimator: &mut StateOfCharge,
     input: impl BufRead,
     name: &str,
-    mut output: impl Write,
+    output: impl Write,
 ) -> Result<(), Failure> {
     let mut rows = Rows::open(input).map_err(|words| Failure(EX_DATAERR, format!("{name}: {words}")))?;
-    let written = |result: io::Result<()>| {
-        result.map_err(|e| Failure(EX_IOERR, format!("cannot write the estimate: {e}")))
-    };
-    written(output.write_all(b"t_s,soc_est,soc_low,soc_high,synced\n"))?;
-    let (mut last, mut bad) = (None, 0_u64);
-    let mut text = Vec::with_capacity(128);
-    while let Some(line) = rows.next(last) {
-        let row = match line {
-            Line::Row(row) => row,
-            Line::Bad { number, why } => {
-                bad += 1;
-                if bad <= NAMED {
-                    drop(writeln!(io::stderr(), "ems-edge replay: {name}, line {number}: {why}; left out"));
+    let (mut order, mut bad) = (Order::default(), BadRows { name, count: 0 });
+    let mut estimates = Estimates { estimator, output, last: None, text: Vec::with_capacity(128) };
+    let mut unread = None;
+    let written = estimates.head().and_then(|()| {
+        while let Some(line) = rows.next() {
+            match line {
+                Line::Row(row) => {
+                    if let Some(sample) = order.take(&row, |number, why| bad.tell(number, &why)) {
+                        estimates.write(sample)?;
+                    }
                 }
-                continue;
+                Line::Bad { number, why } => bad.tell(number, &why),
+                Line::Failed(error) => {
+                    unread = Some(error);
+                    break;
+                }
             }
-            Line::Failed(error) => {
-                written(output.flush())?;
-                return Err(Failure(EX_NOINPUT, format!("cannot read {name} to its end: {error}")));
-            }
-        };
-        let elapsed = last.map_or(0.0, |last| row.seconds - last);
-        let elapsed = Duration::try_from_secs_f64(elapsed).unwrap_or(Duration::MAX);
-        let estimate = estimator.update(row.volts, row.amps, elapsed);
-        last = Some(row.seconds);
-        text.clear();
-        text.extend_from_slice(row.time);
-        for percent in [estimate.soc, estimate.low, estimate.high] {
-            text.push(b',');
-            fixed::push(&mut text, percent);
         }
-        text.extend_from_slice(if estimate.synced { b",1\n" } else { b",0\n" });
-        match output.write_all(&text) {
-            // Whoever closed the pipe has seen enough.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
-            other => written(other)?,
+        if let Some(sample) = order.finish(|number, why| bad.tell(number, &why)) {
+            estimates.write(sample)?;
         }
-    }
-    match output.flush() {
+        estimates.output.flush()
+    });
+    match written {
+        // Whoever closed the pipe has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
-        other => written(other)?,
+        Err(error) => return Err(Failure(EX_IOERR, format!("cannot write the estimate: {error}"))),
+        Ok(()) => {}
     }
-    if bad > 0 {
-        return Err(Failure(EX_DATAERR, format!("{name}: {bad} rows could not be used and were left out")));
+    if let Some(error) = unread {
+        return Err(Failure(EX_NOINPUT, format!("cannot read {name} to its end: {error}")));
     }
-    if last.is_none() {
+    if bad.count > 0 {
+        let count = bad.count;
+        return Err(Failure(EX_DATAERR, format!("{name}: {count} rows could not be used and were left out")));
+    }
+    if estimates.last.is_none() {
         return Err(Failure(EX_DATAERR, format!("{name} has no samples after the line of column names")));
     }
     Ok(())
+}
+
+/// The rows that are left out.
+struct BadRows<'a> {
+    name: &'a str,
+    count: u64,
+}
+
+impl BadRows<'_> {
+    fn tell(&mut self, number: u64, why: &str) {
+        self.count += 1;
+        if self.count <= NAMED {
+            let name = self.name;
+            drop(writeln!(io::stderr(), "ems-edge replay: {name}, line {number}: {why}; left out"));
+        }
+    }
+}
+
+/// What the estimator makes of the samples, as text.
+struct Estimates<'a, W> {
+    estimator: &'a mut StateOfCharge,
+    output: W,
+    /// The time of the last sample in s.
+    last: Option<f64>,
+    text: Vec<u8>,
+}
+
+impl<W: Write> Estimates<'_, W> {
+    fn head(&mut self) -> io::Result<()> {
+        self.output.write_all(b"t_s,soc_est,soc_low,soc_high,synced\n")
+    }
+
+    fn write(&mut self, sample: &Sample) -> io::Result<()> {
+        let elapsed = self.last.map_or(0.0, |last| sample.seconds - last);
+        let elapsed = Duration::try_from_secs_f64(elapsed).unwrap_or(Duration::MAX);
+        let estimate = self.estimator.update(sample.volts, sample.amps, elapsed);
+        self.last = Some(sample.seconds);
+        self.text.clear();
+        self.text.extend_from_slice(&sample.time);
+        for percent in [estimate.soc, estimate.low, estimate.high] {
+            self.text.push(b',');
+            fixed::push(&mut self.text, percent);
+        }
+        self.text.extend_from_slice(if estimate.synced { b",1\n" } else { b",0\n" });
+        self.output.write_all(&self.text)
+    }
 }

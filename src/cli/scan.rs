@@ -17,8 +17,8 @@ use crate::status::running_below;
 #[derive(Args)]
 pub(super) struct Options {
     /// The bus: a number or a path [default: the configuration's, else every one].
-    #[arg(long, value_name = "BUS")]
-    bus: Option<String>,
+    #[arg(long, value_name = "BUS", value_parser = node)]
+    bus: Option<PathBuf>,
     /// For programs: a JSON array.
     #[arg(long)]
     json: bool,
@@ -40,6 +40,17 @@ Exit status: 0   somebody answers
              3   nobody answers
              64  wrong arguments";
 
+/// The device node of a bus.
+fn node(bus: &str) -> Result<PathBuf, &'static str> {
+    if bus.contains('/') {
+        Ok(PathBuf::from(bus))
+    } else if !bus.is_empty() && bus.bytes().all(|byte| byte.is_ascii_digit()) {
+        Ok(PathBuf::from(format!("/dev/i2c-{bus}")))
+    } else {
+        Err("expected a bus number or a path such as /dev/i2c-1")
+    }
+}
+
 pub(super) fn scan(options: &Options) -> ExitCode {
     let config = config::load(options.config.as_deref(), |key| std::env::var_os(key)).ok();
     let config = config.map(|loaded| loaded.config).filter(|config| config.sensor != SensorKind::Simulated);
@@ -49,8 +60,7 @@ pub(super) fn scan(options: &Options) -> ExitCode {
     };
     let in_use = config.as_ref().filter(is_used).map(|config| (config.i2c_bus.clone(), config.i2c_address));
     let buses = match (&options.bus, &config) {
-        (Some(bus), _) if bus.contains('/') => vec![PathBuf::from(bus)],
-        (Some(bus), _) => vec![PathBuf::from(format!("/dev/i2c-{bus}"))],
+        (Some(bus), _) => vec![bus.clone()],
         (None, Some(config)) => vec![config.i2c_bus.clone()],
         (None, None) => buses(),
     };

@@ -3,6 +3,7 @@
 mod screen;
 
 use std::io::{IsTerminal as _, Write as _};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread::sleep;
@@ -26,7 +27,7 @@ pub(super) struct Options {
     json: bool,
     /// The event record instead, newest last; N events at most [default: 50].
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "50")]
-    events: Option<usize>,
+    events: Option<NonZeroUsize>,
     /// The screen again every second, until Ctrl-C.
     #[arg(long, conflicts_with_all = ["json", "events"])]
     watch: bool,
@@ -46,8 +47,9 @@ Exit status: 0   all is well
              1   it runs, but something is wrong: the battery is in error, an
                  output cannot be driven, the sensor gives no readings or
                  many of them fail, no connection to the cloud for more than a
-                 minute or none that the server allows, no room for more samples,
-                 the clock was never set; the first line says what to do
+                 minute or none that the server allows, a server that confirms no
+                 sample for two minutes, no room for more samples, the clock was
+                 never set; the first line says what to do
              64  wrong arguments
              69  it does not run, does not answer, or this user may not ask
 With --events: 0 or 69.";
@@ -64,7 +66,7 @@ pub(super) fn status(options: &Options) -> ExitCode {
         return watch(options.config.as_deref());
     }
     let request = match options.events {
-        Some(limit) => Request::Events { limit },
+        Some(limit) => Request::Events { limit: limit.get() },
         None => Request::Status,
     };
     match find_and_ask(options.config.as_deref(), request) {

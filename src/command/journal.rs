@@ -38,12 +38,14 @@ const BOUND: usize = 64;
 const FILE: &str = "commands.db";
 
 impl Journal {
-    /// Starts the thread. The card's ledger is in `state`, the other in `runtime`, or without one in memory alone.
+    /// Starts the thread. The card's ledger is in `state`, the other in `runtime`, or without one in memory alone: each
+    /// keeps its file locked, so that one folder cannot hold both.
     ///
     /// # Errors
     /// If the system refuses a thread.
     pub fn start(state: &Path, runtime: Option<&Path>) -> std::io::Result<Self> {
         let card = Ledger::at(state.join(FILE), true);
+        let runtime = runtime.filter(|dir| *dir != state);
         let ram = Ledger::at(runtime.map_or_else(|| PathBuf::from(":memory:"), |dir| dir.join(FILE)), false);
         let (requests, incoming) = mpsc::channel(BOUND);
         thread::Builder::new().name("commands".to_owned()).spawn(move || serve(card, ram, incoming))?;
@@ -145,4 +147,20 @@ fn words(error: &rusqlite::Error) -> String {
     format!(
         "the command journal cannot be written ({error}): free some space (df -h), check the card (dmesg)"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn one_folder_for_both_ledgers_takes_commands_of_either_kind() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let journal = Journal::start(dir.path(), Some(dir.path())).unwrap();
+        for on_card in [true, false] {
+            let id = format!("on card: {on_card}");
+            assert_eq!(journal.begin(&id, None, 0, on_card).await, Ok(Begun::Fresh));
+            assert_eq!(journal.begin(&id, None, 0, on_card).await, Ok(Begun::Running));
+        }
+    }
 }

@@ -104,7 +104,9 @@ impl Ledger {
                 Err(_) => self.open = None,
             }
         }
-        let db = match open(&self.path, self.is_durable) {
+        let opened =
+            if has_lost_its_head(&self.path) { Err(damaged()) } else { open(&self.path, self.is_durable) };
+        let db = match opened {
             Err(error) if is_damage(&error) => {
                 set_aside(&self.path);
                 let db = open(&self.path, self.is_durable)?;
@@ -165,11 +167,17 @@ fn open(path: &Path, is_durable: bool) -> rusqlite::Result<Connection> {
          INSERT OR IGNORE INTO floor VALUES (1, 0)"
     ))?;
     let verdict: String = db.query_row("PRAGMA quick_check(1)", (), |row| row.get(0))?;
-    if verdict == "ok" {
-        Ok(db)
-    } else {
-        Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT), None))
-    }
+    if verdict == "ok" { Ok(db) } else { Err(damaged()) }
+}
+
+/// A log whose database is empty or gone: SQLite would throw it away, and with it what was done.
+fn has_lost_its_head(path: &Path) -> bool {
+    let is_empty = |path: &Path| fs::metadata(path).map_or(true, |file| file.len() == 0);
+    is_empty(path) && !is_empty(&beside(path, "-wal"))
+}
+
+fn damaged() -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT), None)
 }
 
 fn is_damage(error: &rusqlite::Error) -> bool {
@@ -180,11 +188,7 @@ fn is_damage(error: &rusqlite::Error) -> bool {
 /// The damaged file stays beside its successor, one generation of it.
 fn set_aside(path: &Path) {
     for suffix in ["", "-wal"] {
-        let mut from = path.as_os_str().to_owned();
-        from.push(suffix);
-        let mut to = path.as_os_str().to_owned();
-        to.push(format!(".damaged{suffix}"));
-        match fs::rename(&from, &to) {
+        match fs::rename(beside(path, suffix), beside(path, &format!(".damaged{suffix}"))) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 tracing::warn!("{} cannot be set aside: {error}", path.display());
             }
@@ -192,6 +196,13 @@ fn set_aside(path: &Path) {
         }
     }
     tracing::warn!("{} is damaged: set aside, a new one begins", path.display());
+}
+
+/// The file whose name goes on with `suffix`.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
 }
 
 #[cfg(test)]

@@ -13,6 +13,11 @@ impl Secret {
     pub fn expose(&self) -> &str {
         &self.0
     }
+
+    /// `text` of somebody who knows the secret, fit to be shown.
+    pub fn masked_in(&self, text: &str) -> String {
+        text.replace(&self.0, "[secret]")
+    }
 }
 
 impl fmt::Debug for Secret {

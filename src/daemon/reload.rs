@@ -8,7 +8,7 @@ use std::rc::Rc;
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info};
 
-use super::{backlog_pace, dialer, keeping};
+use super::parts::{backlog_pace, dialer, keeping};
 use crate::command::Allowed;
 use crate::config::{self, Config, Secret};
 use crate::health::Work;

@@ -4,11 +4,17 @@
 //! A device is found by its name: `hwmon3` may be `hwmon2` after the next boot. Two of one name are told apart by the
 //! chip they belong to: `ina226@1-0041`.
 
+mod find;
+
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::wiring::CurrentSign;
 use super::{BatteryMonitor, Device, Reading, SensorError, SensorKind, Wiring};
+use find::find;
+pub(super) use find::hwmon_folder;
 
 /// Which files hold what, and in which unit.
 struct Files {
@@ -43,14 +49,25 @@ pub(super) struct KernelMonitor {
     wiring: Wiring,
     files: &'static Files,
     folder: PathBuf,
+    gives_current: GivesCurrent,
 }
+
+/// Whether a device has given a current since the program started, however often it was opened: without one from the
+/// start it measures voltage only, but one that ends is a fault.
+#[derive(Debug, Clone, Default)]
+pub(super) struct GivesCurrent(Arc<AtomicBool>);
 
 impl KernelMonitor {
     /// Finds the device of `wiring` below `root`, which is `/sys`.
-    pub(super) fn open(root: &Path, device: Device, wiring: Wiring) -> Result<Self, SensorError> {
+    pub(super) fn open(
+        root: &Path,
+        device: Device,
+        wiring: Wiring,
+        gives_current: GivesCurrent,
+    ) -> Result<Self, SensorError> {
         let files = if wiring.kind == SensorKind::PowerSupply { &POWER_SUPPLY } else { &HWMON };
         let folder = find(&root.join("class").join(files.class), files, &device)?;
-        Ok(Self { device, wiring, files, folder })
+        Ok(Self { device, wiring, files, folder, gives_current })
     }
 
     /// The files by name, as they read.
@@ -58,14 +75,25 @@ impl KernelMonitor {
         let (voltage, current) = (self.files.voltage, self.files.current);
         let mut words = vec![(voltage.0, self.number(voltage.0, voltage.1)?)];
         match self.number(current.0, current.1) {
-            Ok(number) => words.push((current.0, number)),
-            Err(error) if error.errno() == Some(ENOENT) => {}
+            Ok(number) => {
+                self.gives_current.0.store(true, Ordering::Relaxed);
+                words.push((current.0, number));
+            }
+            Err(error) if error.errno() == Some(ENOENT) => self.may_lack_current()?,
             Err(error) => return Err(error),
         }
         if let Ok(microohms) = self.number(SHUNT_RESISTOR, "reading shunt_resistor") {
             words.push((SHUNT_RESISTOR, microohms));
         }
         Ok(words)
+    }
+
+    fn may_lack_current(&self) -> Result<(), SensorError> {
+        if !self.gives_current.0.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let file = self.folder.join(self.files.current.0);
+        Err(SensorError::CurrentLost { device: self.device.clone(), file })
     }
 
     fn number(&self, file: &str, action: &'static str) -> Result<i64, SensorError> {
@@ -106,72 +134,6 @@ pub(super) fn reading(wiring: &Wiring, of: impl Fn(&str) -> Option<i64>) -> Read
     }
 }
 
-/// The one folder of that name.
-fn find(class: &Path, files: &Files, device: &Device) -> Result<PathBuf, SensorError> {
-    let wanted = device.bus.to_string_lossy();
-    let (name, chip) = wanted.split_once('@').map_or((&*wanted, None), |(name, chip)| (name, Some(chip)));
-    let mut named: Vec<(String, PathBuf)> = fs::read_dir(class)
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| {
-            let path = entry.ok()?.path();
-            Some((name_of(&path, files)?, path))
-        })
-        .collect();
-    named.sort();
-    let fits: Vec<&PathBuf> = named
-        .iter()
-        .filter(|(own, path)| own == name && chip.is_none_or(|chip| chip_of(path).as_deref() == Some(chip)))
-        .map(|(_, path)| path)
-        .collect();
-    match fits.as_slice() {
-        [folder] => Ok((*folder).clone()),
-        [] => {
-            let there: Vec<&str> = named.iter().map(|(name, _)| name.as_str()).collect();
-            let there = if there.is_empty() { "none".to_owned() } else { there.join(", ") };
-            let remedy = files.driver;
-            Err(SensorError::NoDriver {
-                device: device.clone(),
-                found: format!(
-                    "is not there (there are: {there}): set SENSOR_NAME to one of them, or {remedy}"
-                ),
-            })
-        }
-        many => {
-            let chips: Vec<String> = many.iter().filter_map(|path| chip_of(path)).collect();
-            Err(SensorError::NoDriver {
-                device: device.clone(),
-                found: format!(
-                    "is there {} times: set SENSOR_NAME to the name and the chip of the right one, {name}@ and one of {}",
-                    many.len(),
-                    chips.join(", ")
-                ),
-            })
-        }
-    }
-}
-
-/// The first hwmon device of that name below `root`.
-pub(super) fn hwmon_folder(root: &Path, name: &str) -> Option<PathBuf> {
-    let folders = fs::read_dir(root.join("class").join(HWMON.class)).into_iter().flatten();
-    let folders = folders.filter_map(|entry| Some(entry.ok()?.path()));
-    folders.filter(|folder| name_of(folder, &HWMON).as_deref() == Some(name)).min()
-}
-
-/// A hwmon device says its name in a file; a power supply's is its folder's.
-fn name_of(folder: &Path, files: &Files) -> Option<String> {
-    if files.class == HWMON.class {
-        return fs::read_to_string(folder.join("name")).ok().map(|name| name.trim().to_owned());
-    }
-    Some(folder.file_name()?.to_str()?.to_owned())
-}
-
-/// What the device belongs to: bus and address for a chip on I2C, `1-0040`.
-fn chip_of(folder: &Path) -> Option<String> {
-    let target = fs::read_link(folder.join("device")).ok()?;
-    Some(target.file_name()?.to_str()?.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
@@ -183,9 +145,18 @@ mod tests {
     use super::*;
 
     fn open(root: &TempDir, kind: SensorKind, name: &str) -> Result<KernelMonitor, SensorError> {
+        open_again(root, kind, name, GivesCurrent::default())
+    }
+
+    fn open_again(
+        root: &TempDir,
+        kind: SensorKind,
+        name: &str,
+        gives_current: GivesCurrent,
+    ) -> Result<KernelMonitor, SensorError> {
         let shunt = Shunt { ohms: 0.75e-3, rated_amps: None };
         let wiring = Wiring { bus: name.into(), address: 0, shunt, ..wiring(kind) };
-        KernelMonitor::open(root.path(), wiring.device(), wiring)
+        KernelMonitor::open(root.path(), wiring.device(), wiring, gives_current)
     }
 
     fn put(root: &TempDir, folder: &str, files: &[(&str, &str)]) {
@@ -223,6 +194,38 @@ mod tests {
         assert_close(reading.current.unwrap(), -1.5, 1e-9);
         let reading = open(&root, SensorKind::PowerSupply, "gauge").unwrap().read().unwrap();
         assert_eq!(reading.current, None);
+    }
+
+    #[test]
+    fn a_current_that_ends_is_an_error_that_names_its_file_until_it_is_back() {
+        for (kind, folder, current, files) in [
+            (
+                SensorKind::Hwmon,
+                "hwmon/hwmon0",
+                "curr1_input",
+                [("in1_input", "26600"), ("curr1_input", "-3000"), ("name", "pack")],
+            ),
+            (
+                SensorKind::PowerSupply,
+                "power_supply/pack",
+                "current_now",
+                [("voltage_now", "26600000"), ("current_now", "-3000000"), ("type", "Battery")],
+            ),
+        ] {
+            let root = TempDir::new().unwrap();
+            let known = GivesCurrent::default();
+            put(&root, folder, &files);
+            let mut monitor = open_again(&root, kind, "pack", known.clone()).unwrap();
+            assert_close(monitor.read().unwrap().current.unwrap(), -3.0, 1e-9);
+            fs::remove_file(root.path().join("class").join(folder).join(current)).unwrap();
+            let error = monitor.read().unwrap_err();
+            assert_eq!((error.flag(), error.retry_hint()), ("SENSOR_LOST", RetryHint::Reopen));
+            assert!(error.to_string().contains(&format!("{folder}/{current} is gone")), "{error}");
+            let mut monitor = open_again(&root, kind, "pack", known).unwrap();
+            assert_eq!(monitor.read().unwrap_err(), error);
+            put(&root, folder, &files);
+            assert_close(monitor.read().unwrap().current.unwrap(), -3.0, 1e-9);
+        }
     }
 
     #[test]

@@ -4,16 +4,20 @@ use std::path::Path;
 
 use linux_embedded_hal::{Delay, I2cdev};
 
-use super::kernel::KernelMonitor;
+use super::kernel::{GivesCurrent, KernelMonitor};
 use super::{BatteryMonitor, Device, Errno, SensorError, Wiring, chips};
 
 /// Where the kernel shows its devices.
 pub(super) const SYSFS: &str = "/sys";
 
-/// Opens the chip of `wiring`, and the bus for it.
-pub(super) fn open(device: Device, wiring: Wiring) -> Result<Box<dyn BatteryMonitor>, SensorError> {
+/// Opens the chip of `wiring`, and the bus for it. `gives_current` is kept over openings of the same device.
+pub(super) fn open(
+    device: Device,
+    wiring: Wiring,
+    gives_current: GivesCurrent,
+) -> Result<Box<dyn BatteryMonitor>, SensorError> {
     if wiring.kind.is_read_by_kernel() {
-        return Ok(Box::new(KernelMonitor::open(Path::new(SYSFS), device, wiring)?));
+        return Ok(Box::new(KernelMonitor::open(Path::new(SYSFS), device, wiring, gives_current)?));
     }
     chips::open(open_bus(&device)?, Delay, device, wiring)
 }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::chips::datasheet;
 use super::convert::convert;
 use super::datasheet::Datasheet;
-use super::kernel::KernelMonitor;
+use super::kernel::{GivesCurrent, KernelMonitor};
 use super::registers::{Wires, word};
 use super::{Device, Errno, Reading, SensorError, SensorKind, Wiring, ina226, kernel, linux};
 
@@ -51,7 +51,8 @@ pub fn look(wiring: &Wiring, times: u32, pause_ms: u32) -> Result<Vec<Registers>
             look_at(bus, device, wiring.kind, times, pause_ms)
         }
         SensorKind::Hwmon | SensorKind::PowerSupply => {
-            let monitor = KernelMonitor::open(Path::new(linux::SYSFS), device, wiring.clone())?;
+            let root = Path::new(linux::SYSFS);
+            let monitor = KernelMonitor::open(root, device, wiring.clone(), GivesCurrent::default())?;
             repeated(times, pause_ms, || monitor.words().map(Registers::of_files))
         }
         kind => look_at(linux::open_bus(&device)?, device, kind, times, pause_ms),

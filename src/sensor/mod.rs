@@ -53,6 +53,7 @@ pub use convert::OutOfRange;
 pub use device::Device;
 pub use errno::Errno;
 pub use error::{BUS_OUT_OF_RANGE, RetryHint, SHUNT_OUT_OF_RANGE, SensorError};
+use kernel::GivesCurrent;
 pub use look::{RegisterWord, Registers, look};
 use probe::{Probe, WithProbe};
 pub use scan::{Answer, scan};
@@ -128,7 +129,8 @@ pub fn open(wiring: &Wiring, work: Work) -> std::io::Result<SensorHandle> {
         let bus = simulated_pack(Clock::monotonic());
         Box::new(move || chips::open(bus.clone(), Delay, chip.clone(), Wiring::simulated()))
     } else {
-        Box::new(move || linux::open(chip.clone(), wiring.clone()))
+        let gives_current = GivesCurrent::default();
+        Box::new(move || linux::open(chip.clone(), wiring.clone(), gives_current.clone()))
     };
     let opener: Opener = match probe {
         Some(probe) => {
@@ -148,7 +150,7 @@ pub fn measure(wiring: &Wiring, times: u32, pause_ms: u32) -> Result<Vec<Reading
     let mut monitor = if wiring.kind == SensorKind::Simulated {
         chips::open(simulated_pack(Clock::monotonic()), Delay, device, Wiring::simulated())?
     } else {
-        linux::open(device, wiring)?
+        linux::open(device, wiring, GivesCurrent::default())?
     };
     let measured = |time| {
         Delay.delay_ms(if time == 0 { FIRST_RESULT_MS } else { pause_ms });

@@ -132,6 +132,7 @@ impl Stages {
                 Oldest::ThisBoot(at) => seconds_since(at, now),
                 Oldest::Earlier(at) => u64::try_from((wall().millis() - at.millis()) / 1000).unwrap_or(0),
             }),
+            unconfirmed_s: state.unconfirmed.map(|since| seconds_since(since, now)),
             room_hours: hours(state.room),
             dropped: state.dropped,
             card_trouble: state.card.as_ref().and_then(|card| card.trouble.clone()),

@@ -9,6 +9,10 @@ use crate::words::{count, span};
 
 /// A connection that is lost for longer is a problem.
 const LINK_PATIENCE_S: u64 = 60;
+/// A server that confirms nothing for longer, though it is or was connected meanwhile, is a problem.
+const CONFIRM_PATIENCE_S: u64 = 120;
+/// A connection that is younger may still bring the confirmations.
+const FIRST_CONFIRM_S: u64 = 30;
 /// A daemon that has run for so long without a trustworthy clock will not get one by itself.
 const CLOCK_PATIENCE_S: u64 = 300;
 /// More failed readings than this among the last 60 are a problem though the last one succeeded.
@@ -54,21 +58,29 @@ fn link(snapshot: &Snapshot) -> Option<Problem> {
     let why = link.last_error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
     let lost = format!("not connected to {} for {}{why}", link.server, seconds(link.since_s));
     match link.phase {
-        Phase::Connected => None,
         Phase::Refused => problem("refused", lost),
-        Phase::Dialling | Phase::Waiting => {
-            (link.since_s > LINK_PATIENCE_S).then(|| problem("not_connected", lost))?
-        }
+        Phase::Dialling | Phase::Waiting if link.since_s > LINK_PATIENCE_S => problem("not_connected", lost),
+        Phase::Connected if link.since_s <= FIRST_CONFIRM_S => None,
+        Phase::Connected => unconfirmed(snapshot, ""),
+        // It may come and go, and never hold for long enough.
+        Phase::Dialling | Phase::Waiting => unconfirmed(snapshot, &why),
     }
+}
+
+/// A server that takes the connection and stores nothing looks well from afar.
+fn unconfirmed(snapshot: &Snapshot, why: &str) -> Option<Problem> {
+    let since = snapshot.backlog.unconfirmed_s.filter(|since| *since > CONFIRM_PATIENCE_S)?;
+    let (server, waiting) = (&snapshot.link.server, snapshot.backlog.waiting());
+    let (since, wait) = (seconds(since), if waiting == 1 { "waits" } else { "wait" });
+    let words =
+        format!("{server} has confirmed no sample for {since}, {} {wait} here", count(waiting, "sample"));
+    problem("unconfirmed", format!("{words}{why}; look at the server's log and disk"))
 }
 
 fn room(snapshot: &Snapshot) -> Option<Problem> {
     let backlog = &snapshot.backlog;
-    let waits = backlog.memory + backlog.card.unwrap_or(0) > 0;
-    if snapshot.link.phase == Phase::Connected
-        || !waits
-        || backlog.room_hours >= ROOM_HOURS.min(backlog.hours)
-    {
+    let is_taken = snapshot.link.phase == Phase::Connected && unconfirmed(snapshot, "").is_none();
+    if is_taken || backlog.waiting() == 0 || backlog.room_hours >= ROOM_HOURS.min(backlog.hours) {
         return None;
     }
     if backlog.room_hours * 3600.0 < snapshot.sensor.interval_s {
@@ -162,6 +174,7 @@ pub(crate) mod tests {
                 card: None,
                 hours: 1.0 / 3600.0,
                 oldest_age_s: Some(0),
+                unconfirmed_s: Some(0),
                 room_hours: 1.0,
                 dropped: Dropped::default(),
                 card_trouble: None,
@@ -199,6 +212,26 @@ pub(crate) mod tests {
         assert_eq!(lost(Phase::Waiting, 61), ["not_connected"]);
         assert_eq!(lost(Phase::Dialling, 61), ["not_connected"]);
         assert_eq!(lost(Phase::Refused, 0), ["refused"]);
+    }
+
+    #[test]
+    fn a_server_that_confirms_nothing_is_a_problem_however_well_it_is_connected() {
+        let silent = |phase, since_s, unconfirmed_s| {
+            problems_with(|s| {
+                s.link.phase = phase;
+                s.link.since_s = since_s;
+                s.backlog.unconfirmed_s = unconfirmed_s;
+            })
+        };
+        assert_eq!(silent(Phase::Connected, 3600, Some(120)), [""; 0]);
+        assert_eq!(silent(Phase::Connected, 3600, Some(121)), ["unconfirmed"]);
+        // After an outage the first confirmation takes a moment.
+        assert_eq!(silent(Phase::Connected, 30, Some(900)), [""; 0]);
+        assert_eq!(silent(Phase::Connected, 31, Some(900)), ["unconfirmed"]);
+        // It comes and goes.
+        assert_eq!(silent(Phase::Waiting, 5, Some(900)), ["unconfirmed"]);
+        assert_eq!(silent(Phase::Waiting, 61, Some(900)), ["not_connected"]);
+        assert_eq!(silent(Phase::Connected, 3600, None), [""; 0]);
     }
 
     #[test]

@@ -190,12 +190,22 @@ pub struct Backlog {
     pub hours: f64,
     /// Age of the oldest, in s.
     pub oldest_age_s: Option<u64>,
+    /// For how long the server has confirmed nothing of it, in s.
+    #[serde(default)]
+    pub unconfirmed_s: Option<u64>,
     /// For how long there is still room at the present rate, in h.
     pub room_hours: f64,
     /// Samples lost since the daemon started.
     pub dropped: Dropped,
     /// Why the card cannot be used, and the remedy.
     pub card_trouble: Option<String>,
+}
+
+impl Backlog {
+    /// All samples that wait.
+    pub fn waiting(&self) -> u64 {
+        self.memory + self.card.unwrap_or(0)
+    }
 }
 
 /// Samples that went without having been delivered, by reason.

@@ -150,6 +150,8 @@ pub struct BacklogState {
     pub room: u64,
     /// The oldest that waits.
     pub oldest: Option<Oldest>,
+    /// Since when the server has confirmed nothing of what waits.
+    pub unconfirmed: Option<BootTime>,
     /// Lost since the daemon started.
     pub dropped: Dropped,
     /// The card, where it is used.

@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use ems_protocol::DeviceId;
+use ems_protocol::{DeviceId, Timestamp};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
@@ -35,7 +35,7 @@ pub enum DialError {
     #[error("no connection to {0} ({1}): check the network, and whether the server runs")]
     Connect(String, io::Error),
     /// The proxy does not help.
-    #[error("the proxy {0} of HTTPS_PROXY: {1}")]
+    #[error("the proxy {0} of HTTPS_PROXY: {1}: check the proxy, and HTTPS_PROXY in the unit's environment")]
     Proxy(String, String),
     /// No trust.
     #[error("no TLS with {0}: {1}")]
@@ -141,6 +141,12 @@ impl Dialer {
         self.is_swapped
     }
 
+    /// What a server says, who has been told the tokens, without them.
+    pub(super) fn without_tokens(&self, said: &str) -> String {
+        let masked = self.token.masked_in(said);
+        self.spare.as_ref().map_or_else(|| masked.clone(), |spare| spare.masked_in(&masked))
+    }
+
     /// Whether the token is the other one.
     pub(super) fn is_swapped(&self) -> bool {
         self.is_swapped
@@ -176,6 +182,11 @@ impl Dialer {
         limited(UPGRADE_LIMIT, upgraded, DialError::Upgrade).await
     }
 
+    /// Whether the server can be right that it is this late: not after the end of the certificate that it has shown.
+    pub(super) fn can_be_as_late_as(&self, time: Timestamp) -> bool {
+        self.tls.as_ref().is_none_or(|tls| !tls.is_over_at(time))
+    }
+
     /// Whether the endpoint has TLS.
     pub(super) fn is_tls(&self) -> bool {
         self.tls.is_some()
@@ -191,7 +202,7 @@ impl Dialer {
     pub(super) async fn resolve(&self) -> Result<Vec<SocketAddr>, DialError> {
         match &self.proxy {
             None => resolve(&self.host, self.port).await,
-            Some(proxy) => resolve(&proxy.host, proxy.port).await,
+            Some(proxy) => resolve(&proxy.host, proxy.port).await.map_err(|error| proxy.in_the_way(error)),
         }
     }
 
@@ -200,21 +211,23 @@ impl Dialer {
         let Some(proxy) = &self.proxy else {
             return connect(&self.authority, addresses).await;
         };
-        let mut tcp = connect(&format!("the proxy {}", proxy.host), addresses).await?;
+        let reached = connect(&proxy.host, addresses).await;
+        let mut tcp = reached.map_err(|error| proxy.in_the_way(error))?;
         let target = if self.host.contains(':') {
             format!("[{}]:{}", self.host, self.port)
         } else {
             format!("{}:{}", self.host, self.port)
         };
-        let late = |error: io::Error| DialError::Proxy(proxy.host.clone(), error.to_string());
-        limited(CONNECT_LIMIT, proxy.tunnel(&mut tcp, &target), late).await?;
+        limited(CONNECT_LIMIT, proxy.tunnel(&mut tcp, &target), |error| proxy.failed(error)).await?;
         Ok(tcp)
     }
 
     async fn handshake(&self, tls: &TlsSettings, tcp: TcpStream) -> Result<TlsStream<TcpStream>, DialError> {
         let failed = |error: io::Error| DialError::Tls(self.authority.clone(), TlsFailure::of(&error));
         let attempt = async { tls.connector.connect(tls.name.clone(), tcp).await.map_err(failed) };
-        limited(TLS_LIMIT, attempt, failed).await
+        let stream = limited(TLS_LIMIT, attempt, failed).await?;
+        tls.note(stream.get_ref().1);
+        Ok(stream)
     }
 }
 

@@ -70,14 +70,22 @@ impl Proxy {
         match response.code {
             Some(200..=299) => Ok(()),
             Some(407) => {
-                Err(self
-                    .failed("it asks for a user and a password: HTTPS_PROXY=http://user:password@host:port"))
+                Err(self.failed("it asks for a user and a password, as in http://user:password@host:port"))
             }
             code => Err(self.failed(format!("it refuses the tunnel (HTTP {})", code.unwrap_or(0)))),
         }
     }
 
-    fn failed(&self, why: impl std::fmt::Display) -> DialError {
+    /// What keeps this device from the proxy, which is not the server's fault.
+    pub(super) fn in_the_way(&self, error: DialError) -> DialError {
+        match error {
+            DialError::Dns(_, why) => self.failed(format!("its name cannot be resolved ({why})")),
+            DialError::Connect(_, why) => self.failed(format!("no connection ({why})")),
+            other => other,
+        }
+    }
+
+    pub(super) fn failed(&self, why: impl std::fmt::Display) -> DialError {
         DialError::Proxy(format!("{}:{}", self.host, self.port), why.to_string())
     }
 }
@@ -92,8 +100,14 @@ fn parse(url: &str) -> Result<Proxy, String> {
     let authority = uri.authority().ok_or(EXPECTED)?;
     let credentials =
         authority.as_str().rsplit_once('@').map(|(user, _)| BASE64.encode(decoded(user).as_slice()));
-    let host = authority.host().trim_matches(['[', ']']).to_owned();
-    Ok(Proxy { host, port: authority.port_u16().unwrap_or(80), credentials })
+    let host = authority.host();
+    let port = match authority.port_u16() {
+        Some(port) => port,
+        // Without a port: of one that is none nobody knows what was meant.
+        None if authority.as_str().ends_with(host) => 80,
+        None => return Err(EXPECTED.to_owned()),
+    };
+    Ok(Proxy { host: host.trim_matches(['[', ']']).to_owned(), port, credentials })
 }
 
 /// Percent-decoding of user information (RFC 3986 section 2.1).
@@ -145,6 +159,9 @@ mod tests {
                 ask("cloud.example", &[("HTTPS_PROXY", "http://p:1"), ("NO_PROXY", list)]).unwrap().is_none(),
                 "{list}"
             );
+        }
+        for url in ["http://p:99999", "http://p:", "http://u:pw@[::1]:x"] {
+            assert!(ask("cloud.example", &[("HTTPS_PROXY", url)]).is_err(), "{url}");
         }
         for list in ["", "loud.example", "other"] {
             assert!(

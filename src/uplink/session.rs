@@ -16,6 +16,7 @@ use tracing::debug;
 
 use super::answers::Answers;
 use super::context::Context;
+use super::dial::Dialer;
 use super::event_queue::EventQueue;
 use super::network::Network;
 use super::upgrade::Mode;
@@ -67,6 +68,8 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 /// A connection at work.
 pub(super) struct Session<'a> {
     context: &'a Context,
+    /// Knows whom it has reached.
+    dialer: &'a Dialer,
     backlog: &'a mut Backlog,
     events: &'a mut EventQueue,
     answers: &'a mut Answers,
@@ -100,11 +103,11 @@ pub(super) struct Session<'a> {
 impl<'a> Session<'a> {
     pub(super) fn new(
         context: &'a Context,
+        dialer: &'a Dialer,
         backlog: &'a mut Backlog,
         events: &'a mut EventQueue,
         answers: &'a mut Answers,
-        wire: Wire,
-        mode: Mode,
+        (wire, mode): (Wire, Mode),
         batch_limit: usize,
     ) -> Self {
         let now = Instant::now();
@@ -117,6 +120,7 @@ impl<'a> Session<'a> {
         };
         Self {
             context,
+            dialer,
             backlog,
             events,
             answers,

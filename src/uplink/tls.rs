@@ -1,13 +1,15 @@
 //! Whom to trust.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ems_protocol::Timestamp;
-use rustls::pki_types::{ServerName, UnixTime};
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier as _;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::time_provider::TimeProvider;
-use rustls::{CertificateError, ClientConfig, RootCertStore};
+use rustls::{CertificateError, ClientConfig, ClientConnection, RootCertStore};
 use tokio_rustls::TlsConnector;
 use tracing::warn;
 
@@ -26,10 +28,34 @@ pub enum TrustError {
     Setup(#[from] rustls::Error),
 }
 
-/// What a TLS handshake needs.
+/// What a TLS handshake needs, and what the last one has shown.
 pub(super) struct TlsSettings {
     pub(super) connector: TlsConnector,
-    pub(super) name: rustls::pki_types::ServerName<'static>,
+    pub(super) name: ServerName<'static>,
+    verifier: Arc<WebPkiServerVerifier>,
+    /// The certificates of the server that was reached last, its own first.
+    presented: Mutex<Vec<CertificateDer<'static>>>,
+}
+
+impl TlsSettings {
+    /// Remembers what the server has presented.
+    pub(super) fn note(&self, connection: &ClientConnection) {
+        let presented = connection.peer_certificates().unwrap_or_default();
+        *self.presented.lock().unwrap_or_else(PoisonError::into_inner) =
+            presented.iter().map(|certificate| certificate.clone().into_owned()).collect();
+    }
+
+    /// Whether the server's own certificate is over at `time`. A server that says it is that late is wrong: believed,
+    /// and remembered as a time that has passed, it would lock this device out of every server for good.
+    pub(super) fn is_over_at(&self, time: Timestamp) -> bool {
+        let presented = self.presented.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((own, intermediates)) = presented.split_first() else { return false };
+        let seconds = u64::try_from(time.millis() / 1000).unwrap_or(0);
+        let at = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+        let verified = self.verifier.verify_server_cert(own, intermediates, &self.name, &[], at);
+        let Err(rustls::Error::InvalidCertificate(why)) = verified else { return false };
+        matches!(why, CertificateError::Expired | CertificateError::ExpiredContext { .. })
+    }
 }
 
 impl std::fmt::Debug for TlsSettings {
@@ -39,11 +65,12 @@ impl std::fmt::Debug for TlsSettings {
 }
 
 /// The time that certificates are checked against: a board without a clock battery wakes up in the past, and a
-/// certificate made since then would be "not yet valid".
+/// certificate made since then would be "not yet valid". Where somebody keeps the clock right, it alone counts: a time
+/// that was remembered while it was wrong must not outlive that.
 #[derive(Debug)]
 struct NotBefore {
-    /// Seconds since 1970 that have certainly passed: this program was built then, or the clock was right then.
-    floor: u64,
+    /// Seconds since 1970 at which the clock was right once.
+    last_good: u64,
 }
 
 /// When this program was built, in seconds since 1970 (`build.rs`).
@@ -52,7 +79,9 @@ const BUILT: &str = env!("EMS_BUILD_SECONDS");
 impl TimeProvider for NotBefore {
     fn current_time(&self) -> Option<UnixTime> {
         let system = u64::try_from(SystemTime.realtime_ms() / 1000).unwrap_or(0);
-        Some(UnixTime::since_unix_epoch(Duration::from_secs(system.max(self.floor))))
+        let last_good = if SystemTime.synchronised() { 0 } else { self.last_good };
+        let built = BUILT.parse().unwrap_or(0);
+        Some(UnixTime::since_unix_epoch(Duration::from_secs(system.max(built).max(last_good))))
     }
 }
 
@@ -72,12 +101,15 @@ pub(super) fn settings(
         None => roots_of_system()?,
     };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let time = Arc::new(NotBefore { floor: BUILT.parse().unwrap_or(0).max(last_good) });
-    let config = ClientConfig::builder_with_details(provider, time)
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+        .build()
+        .map_err(|error| rustls::Error::General(error.to_string()))?;
+    let config = ClientConfig::builder_with_details(provider, Arc::new(NotBefore { last_good }))
         .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
+        .with_webpki_verifier(verifier.clone())
         .with_no_client_auth();
-    Ok(TlsSettings { connector: TlsConnector::from(Arc::new(config)), name })
+    let connector = TlsConnector::from(Arc::new(config));
+    Ok(TlsSettings { connector, name, verifier, presented: Mutex::default() })
 }
 
 fn roots_of_system() -> Result<RootCertStore, TrustError> {

@@ -16,6 +16,7 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::DialError;
 use crate::config::Secret;
+use crate::words::printable;
 
 /// What both sides have agreed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,7 +125,7 @@ impl Answer {
                 // The form with a date (RFC 9110 section 10.2.3) would need a right clock: the usual wait serves.
                 "retry-after" => answer.retry_after = value.parse().ok().map(Duration::from_secs),
                 "date" => answer.date = Some(value),
-                "location" => answer.location = Some(value.chars().take(120).collect()),
+                "location" => answer.location = Some(printable(&value)),
                 _ => {}
             }
         }
@@ -156,7 +157,8 @@ impl Answer {
             None => Ok(Mode::Plain),
             Some(SUBPROTOCOL) => Ok(Mode::Typed),
             Some(other) => Err(DialError::NotWebSocket(format!(
-                "it picked the subprotocol {other:?}, which was not offered"
+                "it picked the subprotocol {:?}, which was not offered",
+                printable(other)
             ))),
         }
     }

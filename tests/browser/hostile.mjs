@@ -4,7 +4,7 @@
 // first one is the hostile one).
 
 import WebSocket from "ws";
-import { DESKTOP, logIn, openWindow, overflow, screenshot, serious, tell, withBrowser } from "./browser.mjs";
+import { DESKTOP, PHONE, logIn, openWindow, overflow, screenshot, serious, tell, withBrowser } from "./browser.mjs";
 
 const { PAGE_URL, PAGE_USER, PAGE_PASSWORD, DEVICES } = process.env;
 const devices = JSON.parse(DEVICES);
@@ -31,6 +31,16 @@ await withBrowser(async (browser) => {
   const lives = devices.map((device, i) => flap(device, i === 0, () => restless));
   await page.waitForTimeout(UNREST / 2);
   await screenshot(page, "hostile-fleet", {});
+  // A select is as wide as its widest option, if it may.
+  await page.evaluate(
+    ([group, id]) => fetch(group, { method: "PUT", headers: { "content-type": "application/json" }, body: JSON.stringify({ device_ids: [id] }) }),
+    [`/api/groups/${"north-".repeat(16)}`, devices[0].id],
+  );
+  await page.setViewportSize(PHONE.viewport);
+  await page.getByTestId("fleet-group").waitFor();
+  tell("overflow", await overflow(page));
+  await screenshot(page, "hostile-fleet-phone", {});
+  await page.setViewportSize(DESKTOP.viewport);
   await page.goto(`${PAGE_URL}/devices/${devices[0].id}`);
   await page.getByTestId("live-voltage").filter({ hasText: /\d/ }).waitFor();
   await page.waitForTimeout(UNREST / 2);

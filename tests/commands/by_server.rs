@@ -1,5 +1,7 @@
 //! In both modes, by a server that sees every frame.
 
+use std::fs;
+
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -65,26 +67,34 @@ fn a_repeated_id_gets_the_recorded_answer_and_after_a_restart_and_a_reboot_too()
 
 #[test]
 fn after_damage_to_the_journal_nothing_old_is_done_again() {
-    let server = Impostor::listen();
-    let mut edge = Edge::start(&published_to(&server));
-    let mut desk = Desk::take(server, true);
-    let set = |id: &str, level: &str| {
-        // What the server says the time is (`connect`), and a day before.
-        let issued_at = if id == "old" { "2026-11-21T00:00:00.000Z" } else { "2099-01-01T00:00:00.000Z" };
-        json!({"command_id": id, "action": "SET_CONFIG", "payload": {"LOG_LEVEL": level}, "issued_at": issued_at})
-    };
-    desk.send(&set("old", "debug"));
-    assert_eq!(desk.end_of("old")["status"], "SUCCEEDED");
-    edge.kill();
-    for file in ["commands.db", "commands.db-wal"] {
-        std::fs::write(edge.state_dir().join(file), [0x5a; 8192]).unwrap();
+    let damage =
+        |edge: &Edge, file: &str, bytes: &[u8]| fs::write(edge.state_dir().join(file), bytes).unwrap();
+    for what in ["overwritten", "empty", "gone"] {
+        let server = Impostor::listen();
+        let mut edge = Edge::start(&published_to(&server));
+        let mut desk = Desk::take(server, true);
+        let set = |id: &str, level: &str| {
+            // What the server says the time is (`connect`), and a day before.
+            let issued_at = if id == "old" { "2026-11-21T00:00:00.000Z" } else { "2099-01-01T00:00:00.000Z" };
+            json!({"command_id": id, "action": "SET_CONFIG", "payload": {"LOG_LEVEL": level}, "issued_at": issued_at})
+        };
+        desk.send(&set("old", "debug"));
+        assert_eq!(desk.end_of("old")["status"], "SUCCEEDED");
+        edge.kill();
+        match what {
+            "overwritten" => {
+                ["commands.db", "commands.db-wal"].iter().for_each(|file| damage(&edge, file, &[0x5a; 8192]))
+            }
+            "empty" => damage(&edge, "commands.db", &[]),
+            _ => fs::remove_file(edge.state_dir().join("commands.db")).unwrap(),
+        }
+        edge.start_again();
+        desk.take_again();
+        desk.send(&set("old", "info"));
+        assert_eq!(desk.end_of("old")["reason_code"], "EXPIRED", "{what}");
+        desk.send(&set("new", "info"));
+        assert_eq!(desk.end_of("new")["status"], "SUCCEEDED", "{what}");
     }
-    edge.start_again();
-    desk.take_again();
-    desk.send(&set("old", "info"));
-    assert_eq!(desk.end_of("old")["reason_code"], "EXPIRED");
-    desk.send(&set("new", "info"));
-    assert_eq!(desk.end_of("new")["status"], "SUCCEEDED");
 }
 
 #[test]

@@ -128,3 +128,41 @@ fn a_boot_that_never_knew_the_time_is_sent_as_such_in_its_order_and_nothing_expi
     assert_right("the second boot", &second);
     assert_eq!(qualities(&second), ["server"]);
 }
+
+#[test]
+fn a_server_that_tells_a_time_after_the_end_of_its_certificate_locks_nobody_out() {
+    let mut cloud = Cloud::start();
+    assert!(cloud.stop().success());
+    // Its certificate ends in less than three years.
+    let ahead = FakeClock::off_by("+2000d");
+    cloud.start_again_under(&ahead.wrapper());
+    let clock = FakeClock::off_by("+0");
+    let settings = fast(cloud.device()).to(cloud.tls(), &cloud.ca_file());
+    let mut edge = Edge::start_under(&clock.wrapper(), &settings);
+    edge.process().says("is not believed");
+    let_take(&edge, 10);
+    assert!(edge.stop().success());
+    assert!(cloud.stop().success());
+    cloud.start_again();
+    edge.start_again();
+    let_take(&edge, 20);
+    let samples = assert_all_arrived("a server whose clock was wrong", &cloud, &edge);
+    assert!(samples.iter().all(|sample| sample.millis() - sample.received_millis() < RIGHT_MS));
+}
+
+#[test]
+fn a_clock_that_ntp_puts_back_ends_the_expiry_of_certificates_without_a_restart() {
+    let cloud = Cloud::start();
+    let clock = FakeClock::off_by("+2000d");
+    let settings = fast(cloud.device()).to(cloud.tls(), &cloud.ca_file());
+    clock.synchronise();
+    clock.step_to("+2000d");
+    let mut edge = Edge::start_under(&clock.wrapper(), &settings);
+    edge.process().says("has expired");
+    let_take(&edge, 10);
+    assert!(edge.stop().success());
+    clock.synchronise();
+    edge.start_again();
+    let_take(&edge, 20);
+    assert_all_arrived("a clock that was put back", &cloud, &edge);
+}

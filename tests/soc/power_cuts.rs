@@ -112,3 +112,20 @@ fn what_the_version_before_has_saved_is_taken_up_and_written_anew() {
     let [before, after] = [estimate, again.estimate()].map(|e| [e.low, e.soc, e.high]);
     assert!(before.iter().zip(after).all(|(a, b)| (a - b).abs() < 0.1), "{before:?} {after:?}");
 }
+
+/// Written by the version before, which knew two curves of NMC: 13 cells, 20 Ah, an INA226 on 2 mΩ behind a divider of 2; an hour
+/// at a fifth of the capacity, then rest. It stated 39.2 %, from 27.5 to 44.5 %.
+const LAYOUT_2_NMC: &[u8] = include_bytes!("../fixtures/battery-layout-2-nmc.bin");
+
+#[test]
+fn a_curve_that_the_version_before_did_not_know_begins_with_what_was_known_of_the_others() {
+    let pack = Pack { chemistry: Chemistry::Nmc, cells_series: 13, capacity_ah: 20.0 };
+    let errors = SensorErrors::of(&sensing::INA226, 0.002, 2.0);
+    let setup = Setup { pack, errors, full_cell_volts: 4.2, standby_amps: 0.0, interval_seconds: 1.0 };
+    let mut battery = Battery::new(setup, Limits::usual(&pack, 4.2));
+    battery.restore(LAYOUT_2_NMC, Some(Duration::ZERO)).unwrap();
+    let estimate = battery.estimate();
+    assert!((estimate.soc - 39.2).abs() < 1.5, "{estimate:?}");
+    assert!((22.0..28.0).contains(&estimate.low) && (44.0..49.0).contains(&estimate.high), "{estimate:?}");
+    assert!((battery.meter().discharged_ah - 4.0).abs() < 0.01, "{:?}", battery.meter());
+}

@@ -4,6 +4,9 @@ use ems_edge::battery::sensing::{self, ChipErrors};
 use ems_edge::battery::{Chemistry, Pack, SensorErrors, Setup, curves};
 use ems_simulator::{CellParameters, Consumers, Curve, Distortion, Installation, Noise, USAGES, Usage};
 
+/// State of charge in %, volts per cell.
+type Known = &'static [(f64, f64)];
+
 /// A pack and what a technician would configure for it.
 pub(crate) struct RandomPack {
     pub(crate) name: String,
@@ -13,10 +16,21 @@ pub(crate) struct RandomPack {
 
 /// The pack that belongs to `seed`.
 pub(crate) fn random_pack(seed: u64) -> RandomPack {
+    pack_of(seed, None)
+}
+
+/// The same for a chemistry's third known curve, which few cells follow.
+pub(crate) fn rare_pack(seed: u64, chemistry: Chemistry) -> RandomPack {
+    pack_of(seed, Some(chemistry))
+}
+
+fn pack_of(seed: u64, rare: Option<Chemistry>) -> RandomPack {
     let mut noise = Noise::new(seed.wrapping_mul(0x9E37_79B9));
     let pick = |noise: &mut Noise, n: usize| (noise.uniform() * n as f64) as usize % n;
-    let chemistry =
-        [Chemistry::Lfp, Chemistry::Lfp, Chemistry::Nmc, Chemistry::LeadAcid][pick(&mut noise, 4)];
+    let drawn = [Chemistry::Lfp, Chemistry::Lfp, Chemistry::Nmc, Chemistry::LeadAcid][pick(&mut noise, 4)];
+    let chemistry = rare.unwrap_or(drawn);
+    let known = curves(chemistry);
+    let alike = if rare.is_some() { (known[2], known[2]) } else { (known[0], known[1.min(known.len() - 1)]) };
     let usage = USAGES[pick(&mut noise, USAGES.len())];
     let between = |noise: &mut Noise, low: f64, high: f64| low + (high - low) * noise.uniform();
     let (cells_series, capacity_ah) = match chemistry {
@@ -50,7 +64,7 @@ pub(crate) fn random_pack(seed: u64) -> RandomPack {
     };
     let celsius = (between(&mut noise, -3.0, 38.0), between(&mut noise, 0.0, 5.0));
     let installation = Installation {
-        cell: cell(chemistry, &mut noise),
+        cell: cell(chemistry, alike, &mut noise),
         cells_series,
         capacity_ah: capacity_ah * health,
         limits: (empty, full),
@@ -96,9 +110,8 @@ fn distortion(
     }
 }
 
-fn cell(chemistry: Chemistry, noise: &mut Noise) -> CellParameters {
-    let known = curves(chemistry);
-    let (first, second) = (known[0], known[known.len() - 1]);
+/// Of a curve between these two.
+fn cell(chemistry: Chemistry, (first, second): (Known, Known), noise: &mut Noise) -> CellParameters {
     // Mostly like a known cell, sometimes between two of them; never exactly.
     let share = match noise.uniform() {
         x if x < 0.4 => 0.0,

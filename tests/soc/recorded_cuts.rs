@@ -76,7 +76,7 @@ impl<'a> Machine<'a> {
         let mut battery = Battery::new(setup, Limits::usual(&setup.pack, setup.full_cell_volts));
         let clock = Rc::new(Clock::new(hand.clone()));
         let pen = Rc::clone(card);
-        let keep = Box::new(move |bytes| *pen.borrow_mut() = Some(bytes));
+        let keep = Box::new(move |_, bytes| *pen.borrow_mut() = Some(bytes));
         let mut anchor = Anchor::new(Some(runtime), Some(keep), clock, format!("boot {boot}"));
         anchor.restore(&mut battery, card.borrow().as_deref());
         (battery, anchor)

@@ -52,6 +52,9 @@ impl Device {
                 if name.as_ref().is_some_and(|name| name.len() > MAX_NAME) {
                     return Err(Failure::usage(format!("--name: at most {MAX_NAME} bytes")));
                 }
+                if name.as_ref().is_some_and(|name| name.contains(char::is_control)) {
+                    return Err(Failure::usage("--name: no control characters, a name is one line"));
+                }
                 if name.is_some() && ids.len() > 1 {
                     return Err(Failure::usage("--name is for one device: add the others without it"));
                 }
@@ -104,7 +107,9 @@ fn existing(id: &DeviceId, exists: bool) -> Result<(), Failure> {
 fn list(db: &Connection) -> rusqlite::Result<Vec<String>> {
     let lines = devices::list(db)?.into_iter().map(|device| {
         let state = if device.enabled { "enabled" } else { "disabled" };
-        format!("{}\t{state}\t{}\t{}", device.id, device.created_at, device.name.unwrap_or_default())
+        // An older version took any name: one must not play with the terminal.
+        let name = device.name.unwrap_or_default().replace(char::is_control, " ");
+        format!("{}\t{state}\t{}\t{name}", device.id, device.created_at)
     });
     Ok(lines.collect())
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use rustls::pki_types::ServerName;
 
 use super::secret::{random_password, read_password};
 use super::{Failure, say};
@@ -18,7 +19,7 @@ use crate::store::{open_connection, users};
 #[derive(Debug, Args)]
 pub(super) struct Init {
     /// A name or address by which devices reach this server, for its certificate; may be repeated
-    #[arg(long = "host", value_name = "NAME")]
+    #[arg(long = "host", value_name = "NAME", value_parser = host)]
     hosts: Vec<String>,
     /// Name of the first admin
     #[arg(long, value_name = "NAME", default_value = "admin")]
@@ -107,6 +108,19 @@ impl Init {
             say(format_args!("password     {secret} (shown only now)"))?;
         }
         Ok(())
+    }
+}
+
+/// A certificate for what is no name fits no connection, and to make another one is a walk to every device.
+fn host(text: &str) -> Result<String, String> {
+    let name = text.strip_prefix("*.").unwrap_or(text);
+    match ServerName::try_from(name) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err(
+            "expected a name or an address without scheme and port, such as ems.example.org or 192.168.1.5; \
+                       an international name in its xn-- form"
+                .to_owned(),
+        ),
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use axum::http::Uri;
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -31,14 +32,15 @@ pub(super) struct Serve {
         env = "EMS_CLOUD_LISTEN",
         value_delimiter = ',',
         value_name = "ADDR:PORT",
+        value_parser = address,
         default_value = "0.0.0.0:8443"
     )]
     listen: Vec<SocketAddr>,
     /// Loopback address and port without TLS, for a browser or a proxy on this machine; may be repeated
-    #[arg(long, env = "EMS_CLOUD_LISTEN_PLAIN", value_delimiter = ',', value_name = "ADDR:PORT")]
+    #[arg(long, env = "EMS_CLOUD_LISTEN_PLAIN", value_delimiter = ',', value_name = "ADDR:PORT", value_parser = address)]
     listen_plain: Vec<SocketAddr>,
     /// Origin besides the server's own whose pages may use the session cookie, as `https://host[:port]`; may be repeated
-    #[arg(long, env = "EMS_CLOUD_ALLOW_ORIGIN", value_delimiter = ',', value_name = "ORIGIN")]
+    #[arg(long, env = "EMS_CLOUD_ALLOW_ORIGIN", value_delimiter = ',', value_name = "ORIGIN", value_parser = origin)]
     allow_origin: Vec<String>,
     /// Address or network of a reverse proxy whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed; may be repeated
     #[arg(long, env = "EMS_CLOUD_TRUST_PROXY", value_delimiter = ',', value_name = "ADDR[/BITS]", value_parser = network)]
@@ -53,16 +55,16 @@ pub(super) struct Serve {
     #[arg(long, env = "EMS_CLOUD_SESSION_LIFETIME", value_name = "SECONDS", default_value_t = 43_200, value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
     session_lifetime: u64,
     /// The most connections of all kinds
-    #[arg(long, env = "EMS_CLOUD_MAX_CONNECTIONS", value_name = "COUNT", default_value_t = 50_000)]
+    #[arg(long, env = "EMS_CLOUD_MAX_CONNECTIONS", value_name = "COUNT", default_value_t = 50_000, value_parser = some)]
     max_connections: usize,
     /// The most WebSockets of one user
-    #[arg(long, env = "EMS_CLOUD_MAX_PER_USER", value_name = "COUNT", default_value_t = 100)]
+    #[arg(long, env = "EMS_CLOUD_MAX_PER_USER", value_name = "COUNT", default_value_t = 100, value_parser = some)]
     max_per_user: usize,
     /// The most WebSockets of users from one address
-    #[arg(long, env = "EMS_CLOUD_MAX_PER_ADDRESS", value_name = "COUNT", default_value_t = 1_000)]
+    #[arg(long, env = "EMS_CLOUD_MAX_PER_ADDRESS", value_name = "COUNT", default_value_t = 1_000, value_parser = some)]
     max_per_address: usize,
     /// The most connections from one address on which nothing has been asked yet
-    #[arg(long, env = "EMS_CLOUD_MAX_SILENT", value_name = "COUNT", default_value_t = 1_000)]
+    #[arg(long, env = "EMS_CLOUD_MAX_SILENT", value_name = "COUNT", default_value_t = 1_000, value_parser = some)]
     max_silent: usize,
     /// The longest time over which open connections are closed when the server stops, in seconds
     #[arg(long, env = "EMS_CLOUD_DRAIN", value_name = "SECONDS", default_value_t = 10)]
@@ -171,6 +173,38 @@ impl Serve {
     }
 }
 
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        "expected an address (no name) and a port, such as 0.0.0.0:8443, 127.0.0.1:8080 or [::]:8443"
+            .to_owned()
+    })
+}
+
+/// A limit: none at all would be a server for nobody.
+fn some(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("with 0 nobody gets in: expected 1 or more".to_owned()),
+        Ok(count) => Ok(count),
+        Err(_) => Err("expected a whole number, 1 or more".to_owned()),
+    }
+}
+
+/// As browsers send it, to be compared with what they send.
+fn origin(text: &str) -> Result<String, String> {
+    let uri = text.parse::<Uri>().ok();
+    let sound = uri.is_some_and(|uri| {
+        let scheme = uri.scheme_str().unwrap_or_default();
+        matches!(scheme, "http" | "https")
+            && !text.contains('@')
+            && uri.authority().is_some_and(|host| text.eq_ignore_ascii_case(&format!("{scheme}://{host}")))
+    });
+    if sound {
+        Ok(text.to_owned())
+    } else {
+        Err("expected https://host or https://host:port and nothing after it".into())
+    }
+}
+
 fn network(text: &str) -> Result<IpNet, String> {
     let address = || text.parse::<IpAddr>().map(IpNet::from);
     text.parse::<IpNet>()
@@ -183,6 +217,8 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::other)?;
     let server = Server::bind(config).await.map_err(|error| match error {
         StartError::NotLoopback(_) => Failure::usage(error),
+        // systemd tries again, unlike after a mistake in the configuration.
+        _ if error.may_pass() => Failure::other(error),
         _ => Failure::config(error),
     })?;
     for (address, tls) in server.addresses() {

@@ -58,6 +58,7 @@ struct DeviceView {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct NewDevice {
     device_id: DeviceId,
     name: Option<String>,
@@ -65,6 +66,7 @@ pub(super) struct NewDevice {
 
 /// What is left out stays; `null` takes a name or notes away.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 #[expect(clippy::option_option, reason = "left out, null and a text are three things")]
 pub(super) struct Change {
     #[serde(default, deserialize_with = "present")]
@@ -123,7 +125,7 @@ pub(super) async fn change(
     JsonBody(Change { name, notes, enabled }): JsonBody<Change>,
 ) -> Result<Response, Problem> {
     let device = find(&app, &id).await?;
-    check_text("name", name.as_ref(), MAX_NAME)?;
+    check_name(name.as_ref())?;
     check_text("notes", notes.as_ref(), MAX_NOTES)?;
     let details = json!({ "name": name, "notes": notes.is_some(), "enabled": enabled });
     let known = device.id.clone();
@@ -157,7 +159,7 @@ pub(super) async fn add(
     LoggedIn(user): LoggedIn,
     JsonBody(new): JsonBody<NewDevice>,
 ) -> Result<Response, Problem> {
-    check_text("name", Some(&new.name), MAX_NAME)?;
+    check_name(Some(&new.name))?;
     let token = new_secret()?;
     let (id, hash) = (new.device_id.clone(), token.hash());
     let added = app.store.write(move |db| devices::add(db, &id, new.name.as_deref(), &hash)).await?;
@@ -212,6 +214,14 @@ pub(super) async fn find(app: &App, id: &str) -> Result<Arc<Device>, Problem> {
         Err(_) => None,
     };
     device.ok_or_else(|| Problem::no_device(id))
+}
+
+/// A name is one line, in lists and on terminals.
+fn check_name(name: Option<&Option<String>>) -> Result<(), Problem> {
+    if name.and_then(Option::as_ref).is_some_and(|name| name.contains(char::is_control)) {
+        return Err(Problem::bad_field("name", "name has no control characters"));
+    }
+    check_text("name", name, MAX_NAME)
 }
 
 fn check_text(field: &str, text: Option<&Option<String>>, max: usize) -> Result<(), Problem> {

@@ -22,6 +22,7 @@ use crate::store::groups::{self, Group};
 const MAX_NAME: usize = 100;
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Members {
     device_ids: BTreeSet<DeviceId>,
 }
@@ -31,6 +32,8 @@ pub(super) async fn list(State(app): State<Arc<App>>, LoggedIn(user): LoggedIn) 
     for group in &mut groups {
         group.device_ids.retain(|id| user.may_see(id));
     }
+    // What is in a group that shows nothing is nobody's who may not see it, and its name says that it is there.
+    groups.retain(|group| user.devices.is_none() || !group.device_ids.is_empty());
     Ok(Json(json!({ "groups": groups })).into_response())
 }
 

@@ -30,8 +30,15 @@ impl Parameters {
     /// A time.
     pub(super) fn time(&self, name: &str) -> Result<Option<i64>, Problem> {
         self.text(name)
-            .map(|text| text.parse::<Timestamp>().map(Timestamp::millis))
+            .map(|text| {
+                text.parse::<Timestamp>().or_else(|error| {
+                    // A '+' in a query is a space, which nobody remembers who copies 2026-02-03T12:00:00+01:00.
+                    let (time, zone) = text.rsplit_once(' ').ok_or(error)?;
+                    format!("{time}+{zone}").parse()
+                })
+            })
             .transpose()
+            .map(|time| time.map(Timestamp::millis))
             .map_err(|error| Problem::bad_field(name, format!("{name}: {error}")))
     }
 
@@ -50,6 +57,29 @@ impl Parameters {
             None => Ok(default),
             Some(Ok(limit)) if (1..=max).contains(&limit) => Ok(limit),
             Some(_) => Err(Problem::bad_field("limit", format!("limit is a number from 1 to {max}"))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_east_of_greenwich_need_not_be_encoded() {
+        let time = |text: &str| {
+            let uri = format!("/x?from={text}").parse().unwrap();
+            let Query(all) = Query::try_from_uri(&uri).unwrap();
+            Parameters(all).time("from").ok().flatten()
+        };
+        let noon = time("2026-02-03T12:00:00Z");
+        assert!(noon.is_some());
+        for text in ["2026-02-03T13:30:00+01:30", "2026-02-03T13:30:00%2B01:30", "2026-02-03T10:00:00-02:00"]
+        {
+            assert_eq!(time(text), noon, "{text}");
+        }
+        for text in ["", "+", "2026-02-03+12:00:00", "2026-02-03T12:00:00", "2026-02-03T12:00:00++01:00"] {
+            assert_eq!(time(text), None, "{text}");
         }
     }
 }

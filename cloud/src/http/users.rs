@@ -36,6 +36,7 @@ struct View {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct NewUser {
     username: String,
     password: String,
@@ -46,6 +47,7 @@ pub(super) struct NewUser {
 
 /// What is left out stays; `devices: null` lets the user see all.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Change {
     role: Option<Role>,
     password: Option<String>,

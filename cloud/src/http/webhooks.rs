@@ -27,6 +27,7 @@ const DEFAULT_LISTED: usize = 100;
 const MAX_LISTED: usize = 1000;
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct New {
     name: String,
     url: String,
@@ -37,6 +38,7 @@ pub(super) struct New {
 
 /// What is left out stays as it is; null takes a restriction away.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 #[expect(clippy::option_option, reason = "left out, null, or given")]
 pub(super) struct Change {
     name: Option<String>,

@@ -172,7 +172,7 @@ pub fn find(db: &Connection, id: i64) -> rusqlite::Result<Option<Alarm>> {
 }
 
 const SELECT: &str = "SELECT id, rule, device_id, alarms.name, kind, severity, message, value, threshold, raised_at, \
-     cleared_at, acknowledged_at, acknowledged_by FROM alarms JOIN devices ON devices.key = alarms.device";
+     cleared_at, acknowledged_at, acknowledged_by, devices.name FROM alarms JOIN devices ON devices.key = alarms.device";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Alarm> {
     let device_id: String = row.get(2)?;
@@ -184,6 +184,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Alarm> {
         id: row.get(0)?,
         rule: row.get(1)?,
         device_id,
+        device_name: row.get(13)?,
         name: row.get(3)?,
         kind: kind_of(&row.get::<_, String>(4)?),
         severity: severity_of(row.get(5)?),

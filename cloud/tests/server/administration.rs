@@ -2,6 +2,7 @@
 
 use crate::support::client::{Client, User};
 use crate::support::{Site, eventually};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -156,4 +157,47 @@ async fn who_asks_again_for_a_new_token_gets_the_one_that_is_on_its_way() {
     let command = device.expect("command").await;
     let next = command["payload"]["token"].as_str().unwrap();
     Client::greeted_device(&site, &server, "ems_001", next, "boot-a").await;
+}
+
+#[tokio::test]
+async fn a_field_that_is_not_known_is_refused_by_name_and_nothing_is_changed() {
+    let site = Site::new();
+    let server = site.serve();
+    site.add("ems_001");
+    let admin = User::login(&server).await;
+    // Each is one letter or one convention away from a field that matters.
+    let vera =
+        json!({"username": "vera", "password": "long enough", "role": "viewer", "device_ids": ["ems_001"]});
+    let rule = json!({"name": "gone", "kind": "offline", "severity": "error", "for": 600});
+    let hook = json!({"name": "h", "url": "https://example.org/", "events": ["device.event"], "devices": ["ems_001"]});
+    for (method, path, body, field) in [
+        (Method::POST, "/api/users", vera, "device_ids"),
+        (Method::PATCH, "/api/users/admin", json!({"device_ids": []}), "device_ids"),
+        (Method::POST, "/api/devices", json!({"device_id": "ems_002", "nmae": "Barn"}), "nmae"),
+        (Method::PATCH, "/api/devices/ems_001", json!({"enable": false}), "enable"),
+        (Method::POST, "/api/alarms/rules", rule, "for"),
+        (Method::POST, "/api/webhooks", hook, "devices"),
+        (Method::PUT, "/api/groups/north", json!({"device_ids": [], "devices": ["ems_001"]}), "devices"),
+    ] {
+        let answer = admin.http.request(method, server.url(path)).json(&body).send().await.unwrap();
+        let (status, text) = (answer.status(), answer.text().await.unwrap());
+        assert_eq!(status, 400, "{path} {body}: {text}");
+        assert!(text.contains(&format!("unknown field `{field}`, expected")), "{path}: {text}");
+    }
+    for (method, path) in [(Method::POST, "/api/devices"), (Method::PATCH, "/api/devices/ems_001")] {
+        let mut body = json!({"name": "Barn\u{1b}[31m\nems_002"});
+        if method == Method::POST {
+            body["device_id"] = json!("ems_002");
+        }
+        let answer = admin.http.request(method, server.url(path)).json(&body).send().await.unwrap();
+        assert_eq!(answer.status(), 400, "a name plays with a terminal");
+        assert!(answer.text().await.unwrap().contains("control characters"));
+    }
+    for (path, list) in
+        [("/api/alarms/rules", "rules"), ("/api/webhooks", "webhooks"), ("/api/groups", "groups")]
+    {
+        assert_eq!(admin.get(&server, path).await[list], json!([]), "{path}");
+    }
+    assert_eq!(admin.get(&server, "/api/users").await["users"].as_array().unwrap().len(), 1);
+    assert_eq!(admin.get(&server, "/api/devices").await["devices"].as_array().unwrap().len(), 1);
 }

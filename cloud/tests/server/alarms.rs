@@ -48,12 +48,22 @@ async fn an_alarm_is_raised_seen_and_over_also_across_a_restart() {
         (&json!("ems_001"), &json!("warning"), &json!(19.0), &Value::Null)
     );
     assert!(raised["message"].as_str().unwrap().contains("battery.soc is 19"), "{raised}");
+    assert_eq!(raised["device_name"], Value::Null);
     assert_eq!(bob.get(&server, "/api/alarms").await, json!({"alarms": []}));
     assert!(other.is_silent().await);
+    let named = admin
+        .http
+        .patch(server.url("/api/devices/ems_001"))
+        .json(&json!({"name": "Barn"}))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(named.status(), 200);
     let otto = User::login_as(&server, "otto").await;
     let path = format!("/api/alarms/{}/acknowledge", raised["id"]);
     let seen: Value = otto.post(&server, &path, &json!({})).await.json().await.unwrap();
     assert_eq!(seen["acknowledged_by"], "otto");
+    assert_eq!(seen["device_name"], "Barn");
     assert_eq!(room.expect("alarm").await["acknowledged_by"], "otto");
     // Who was first stays.
     let again: Value = admin.post(&server, &path, &json!({})).await.json().await.unwrap();
@@ -190,6 +200,9 @@ async fn groups_and_the_audit_are_kept_and_asked_for() {
     assert_eq!(admin.get(&server, "/api/groups").await, groups);
     let bob = User::login_as(&server, "bob").await;
     assert_eq!(bob.get(&server, "/api/groups").await["groups"][0]["device_ids"], json!(["ems_002"]));
+    // The name of a group of others says that there are others.
+    assert_eq!(put("south", json!({"device_ids": ["ems_001"]})).await, 200);
+    assert_eq!(bob.get(&server, "/api/groups").await["groups"].as_array().unwrap().len(), 1);
     assert_eq!(bob.http.get(server.url("/api/audit")).send().await.unwrap().status(), 403);
 
     let audit = async |query: &str| {

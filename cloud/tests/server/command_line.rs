@@ -112,11 +112,25 @@ fn each_mistake_has_its_sentence_and_its_exit_status() {
         (&["serve", "--data", none], 78, "ems-cloud init"),
         (&["serve", "--listen", "everywhere"], 64, "everywhere"),
         (&["serve", "--listen-plain", "0.0.0.0:0", "--listen", "127.0.0.1:0"], 64, "loopback"),
-        (&["serve", "--listen", "192.0.2.1:8443"], 78, "192.0.2.1"),
+        // The address may come with its network: systemd is to try again.
+        (&["serve", "--listen", "192.0.2.1:8443"], 1, "192.0.2.1"),
         (&["serve", "--log", "=[", "--listen", "127.0.0.1:0"], 64, "--log"),
         (&["init", "--admin", ""], 64, "--admin"),
         (&["init", "--admin-password-file", "/does/not/exist", "--data", none], 64, "/does/not/exist"),
         (&["init", "--data", "/proc/none"], 78, "/proc/none"),
+        // A certificate for these would fit no connection.
+        (&["init", "--host", ""], 64, "--host"),
+        (&["init", "--host", "https://ems.example.org"], 64, "without scheme and port"),
+        (&["init", "--host", "ems.example.org:8443"], 64, "without scheme and port"),
+        (&["init", "--host", "ems example org"], 64, "expected a name or an address"),
+        (&["init", "--host", "192.168.1.300"], 64, "expected a name or an address"),
+        // And these are no origin that a browser ever sends.
+        (&["serve", "--allow-origin", "ems.example.org"], 64, "https://host:port"),
+        (&["serve", "--allow-origin", "https://ems.example.org/"], 64, "nothing after it"),
+        (&["serve", "--allow-origin", "https://a@ems.example.org"], 64, "nothing after it"),
+        (&["serve", "--listen", "localhost:8443"], 64, "such as 0.0.0.0:8443"),
+        (&["serve", "--max-connections", "0"], 64, "nobody gets in"),
+        (&["device", "add", "ems_002", "--name", "Barn\u{1b}[31m"], 64, "control characters"),
     ];
     for (arguments, status, words) in cases {
         let output = site.run(arguments);
@@ -137,6 +151,37 @@ fn a_missing_certificate_is_not_silently_replaced() {
     assert_eq!(output.status.code(), Some(78));
     assert!(text(&output.stderr).contains("server.key is missing"), "{}", text(&output.stderr));
     assert_eq!(site.run(&["serve", "--listen", "127.0.0.1:0"]).status.code(), Some(78));
+}
+
+#[test]
+fn what_is_broken_in_the_data_folder_is_named_with_what_helps() {
+    let site = Site::new();
+    let other = Site::new();
+    let listen = ["serve", "--listen", "127.0.0.1:0"];
+    for (name, broken, words) in [
+        ("jwt.key", b"short".to_vec(), "it has 5 bytes instead of 32"),
+        ("server.pem", b"nonsense".to_vec(), "there is no certificate in it"),
+        ("server.key", fs::read(other.data().join("server.key")).unwrap(), "server.key is not the key of"),
+        ("ems.db", vec![b'x'; 20_000], "restore a backup"),
+    ] {
+        let path = site.data().join(name);
+        let whole = fs::read(&path).unwrap();
+        fs::write(&path, broken).unwrap();
+        let output = site.run(&listen);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(78), "{name}: {said}");
+        assert!(said.contains(words) && said.contains(name), "{name}: {said}");
+        assert!(!said.contains("makes what is missing"), "{name}: {said}");
+        fs::write(&path, whole).unwrap();
+    }
+    let server = site.serve();
+    let taken = server.url("").replace("http://", "");
+    let second = Site::new();
+    let output =
+        second.run(&["serve", "--listen", "127.0.0.1:0", "--listen-plain", taken.trim_end_matches('/')]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("another program listens there: stop it or choose another port"), "{said}");
 }
 
 #[test]

@@ -111,6 +111,22 @@ async fn a_full_disk_acknowledges_nothing_says_so_and_recovers_by_itself() {
     drop(server);
 }
 
+#[test]
+fn a_disk_that_is_full_at_the_start_is_said_and_left_to_be_tried_again() {
+    let site = Site::new();
+    let data = site.data();
+    let script = "set -e; cp -a \"$0\" \"$0.copy\"; mount -t tmpfs -o size=1m,mode=700 tmpfs \"$0\"; cp -a \"$0.copy\"/. \"$0\"; \
+                  ! cat /dev/zero 2>/dev/null > \"$0/filler\"; exec \"$@\"";
+    let mut command = Command::new("timeout");
+    command.args(["60", "unshare", "--map-root-user", "--mount", "sh", "-c", script]).arg(&data);
+    command.arg(env!("CARGO_BIN_EXE_ems-cloud")).arg("serve").arg("--data").arg(&data);
+    let output = command.args(["--listen", "127.0.0.1:0"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    // 78 would keep systemd from starting it when there is room.
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("disk is full"), "{said}");
+}
+
 #[tokio::test]
 async fn a_stopped_server_says_goodbye_keeps_everything_and_exits_with_0() {
     let site = Site::new();

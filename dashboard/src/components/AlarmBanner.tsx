@@ -1,5 +1,7 @@
 import { useEffect, useRef, useState } from "react";
 import { acknowledge } from "../api/alarms";
+import { tamed } from "../format";
+import { alarmWords } from "../pages/alarms/alarmWords";
 import { notices } from "../pages/alarms/notices";
 import { has } from "../roles";
 import { Link } from "../router";
@@ -31,11 +33,15 @@ export function AlarmBanner() {
     setFailure(null);
     acknowledge(first.id).catch((error: unknown) => setFailure(error instanceof Error ? error.message : String(error)));
   };
+  const { device, text, codes } = alarmWords(first);
   return (
     <div className={`alarm-banner alarm-banner-${first.severity}`} role="alert" data-testid="alarm-banner">
       <p>
-        <Link href={paths.live(first.device_id)}>{first.device_id}</Link> <bdi className="alarm-banner-name">{first.name.slice(0, 60)}</bdi>{" "}
-        <bdi>{first.message.slice(0, 200)}</bdi>
+        <Link href={paths.live(first.device_id)} title={first.device_id}>
+          <bdi>{device.slice(0, 60)}</bdi>
+        </Link>{" "}
+        <bdi className="alarm-banner-name">{tamed(first.name).slice(0, 60)}</bdi>{" "}
+        <bdi title={codes.length > 0 ? codes.join(", ").slice(0, 1_000) : undefined}>{text.slice(0, 200)}</bdi>
         {failure !== null && <span> {failure}</span>}
       </p>
       <div className="alarm-banner-buttons">

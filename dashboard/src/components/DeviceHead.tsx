@@ -1,4 +1,5 @@
 import type { ReactNode } from "react";
+import { nameOf } from "../format";
 import { Link, useLocation } from "../router";
 import { ROUTES } from "../routes";
 import { has } from "../roles";
@@ -9,7 +10,7 @@ export function DeviceHead({ deviceId, name, children }: { deviceId: string; nam
   const user = useUser();
   const { pathname } = useLocation();
   const tabs = ROUTES.filter(({ tab, needs }) => tab !== undefined && has(user, needs));
-  const shown = name ?? deviceId;
+  const shown = nameOf(deviceId, name);
   return (
     <div className="device-head">
       <div className="page-head">

@@ -1,4 +1,4 @@
-import { constant } from "../format";
+import { constant, tamed } from "../format";
 import type { TelemetryPayload } from "../telemetry";
 
 /** A code the device reported, in words. */
@@ -20,7 +20,7 @@ export function faultsOf(sample: TelemetryPayload | null): Fault[] {
 
 /** A code in words; of one that is not known here, at least easier to read. */
 export function flagWords(code: string): string {
-  return WORDS[code] ?? constant(code);
+  return WORDS[code] ?? constant(tamed(code));
 }
 
 const WORDS: Readonly<Record<string, string>> = {

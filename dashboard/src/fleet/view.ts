@@ -1,3 +1,4 @@
+import { nameOf } from "../format";
 import type { FleetRow, Presence } from "../telemetry";
 
 /** What the list can be sorted by. */
@@ -80,7 +81,7 @@ export function groupsOf(rows: Iterable<FleetRow>): string[] {
 
 /** The name a person gave, or the id. */
 export function titleOf({ name, device_id }: FleetRow): string {
-  return name === undefined || name.trim() === "" ? device_id : name;
+  return nameOf(device_id, name);
 }
 
 /** The battery's power, W, + = charging; from voltage and current where it is not told. */

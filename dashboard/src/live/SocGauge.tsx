@@ -18,7 +18,7 @@ export function SocGauge({ battery }: { battery: BatteryTelemetry }) {
       </svg>
       <p className="gauge-number">
         <span className="number" data-testid="live-soc" data-value={soc ?? ""}>
-          {decimal(soc, 1)}
+          {decimal(soc, soc !== undefined && soc >= 99.95 ? 0 : 1)}
         </span>
         <span className="unit">%</span>
       </p>

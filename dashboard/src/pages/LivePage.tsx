@@ -2,7 +2,7 @@ import { useCallback, useState } from "react";
 import { LiveCharts } from "../charts/LiveCharts";
 import { DeviceHead } from "../components/DeviceHead";
 import { Notice } from "../components/Notice";
-import { decimal } from "../format";
+import { decimal, nameOf } from "../format";
 import { Details } from "../live/Details";
 import { FaultBanner } from "../live/FaultBanner";
 import { PowerFlow } from "../live/PowerFlow";
@@ -41,7 +41,7 @@ function LiveView({ live, deviceId }: { live: LiveDevice; deviceId: string }) {
   const { connection, device, latest, freshAt, points, catchUp } = snapshot;
   const age = freshAt === null ? null : ageMs(freshAt);
   const stale = isStale(freshAt, usualIntervalMs(points));
-  const name = device?.name ?? deviceId;
+  const name = nameOf(deviceId, device?.name);
   const soc = stale ? undefined : latest?.battery.soc;
   // The state of charge in the tab's title, for a page that is open behind others.
   useTitle(soc === undefined ? name : `${decimal(soc, 0)} % ${name}`);

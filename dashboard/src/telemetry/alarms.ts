@@ -87,6 +87,7 @@ export function toAlarm(value: unknown): Alarm | null {
     id: alarm.id,
     rule: toNumber(alarm.rule) ?? 0,
     device_id: alarm.device_id,
+    device_name: toText(alarm.device_name),
     name: toText(alarm.name) ?? "",
     kind: toAlarmKind(alarm.kind),
     severity: toSeverity(alarm.severity),

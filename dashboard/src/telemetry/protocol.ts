@@ -264,6 +264,8 @@ export type Alarm = {
   rule: number;
   /** Of which device. */
   device_id: DeviceId;
+  /** The device's name; `null` where it has none. */
+  device_name: string | null;
   /** The rule's name. */
   name: string;
   /** What the rule looked at. */

@@ -2,7 +2,10 @@
 
 use crate::battery::Chemistry;
 use crate::battery::axis::{Axis, LONGEST, Node};
-use crate::battery::per_curve::CURVES;
+
+/// How likely a cell of the third known curve is beside each of the others: some lie where it does, most do not, and as likely as they
+/// it would make the interval of each wider.
+const THIRD_CURVE: f64 = 0.07;
 
 /// The constants: their values and how likely each is.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -20,7 +23,11 @@ impl Axes {
     pub(in crate::battery) fn new(chemistry: Chemistry, offset: f64, gain: f64) -> Self {
         let lead = chemistry == Chemistry::LeadAcid;
         let offsets = if lead { 4 } else { 5 };
-        let kind = if lead { Axis::normal(4, 1.0, 0.45, (0.1, 2.2)) } else { Axis::choices(CURVES.len()) };
+        let kind = match chemistry {
+            Chemistry::Lfp => Axis::choices(&[1.0; 3]),
+            Chemistry::Nmc => Axis::choices(&[1.0, 1.0, 1.0, THIRD_CURVE]),
+            Chemistry::LeadAcid => Axis::normal(4, 1.0, 0.45, (0.1, 2.2)),
+        };
         Self {
             // Few packs hold more than their label, and many less.
             kappa: Axis::skewed(LONGEST, 1.0, (0.02 + 0.5 * gain, 0.086), (0.955, 1.265)),
@@ -28,6 +35,11 @@ impl Axes {
             kind,
             lead,
         }
+    }
+
+    /// How many hypotheses there are.
+    pub(super) fn len(&self) -> usize {
+        self.kind.len() * self.kappa.len() * self.offset.len()
     }
 
     /// The values that belong together, in the order of the hypotheses.

@@ -16,8 +16,6 @@ pub(super) use summary::Summary;
 use super::hypothesis::Hypothesis;
 use super::per_curve::{Bands, CURVES, Curve, PerCurve};
 
-/// Hypotheses in the bank, at most.
-pub(super) const SIZE: usize = 128;
 /// How far, in % of charge, a hypothesis may be moved in all before it is hardly believed: lithium, lead-acid. What
 /// a lead-acid battery takes near full depends on more than one factor.
 const MISS_SIGMA: (f64, f64) = (2.5, 10.0);
@@ -30,7 +28,8 @@ const UNKNOWN_SPREAD: f64 = 60.0;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Bank {
     pub(super) axes: Axes,
-    pub(super) hypotheses: [Hypothesis; SIZE],
+    /// One for each place on the axes.
+    hypotheses: Box<[Hypothesis]>,
     /// Standard deviation of what is likely within each interval, in %.
     pub(super) spread: f64,
 }
@@ -38,7 +37,8 @@ pub(super) struct Bank {
 impl Bank {
     /// Nothing is known of the state of charge.
     pub(super) fn new(axes: &Axes) -> Self {
-        let mut bank = Self { axes: *axes, hypotheses: [Hypothesis::VOID; SIZE], spread: UNKNOWN_SPREAD };
+        let hypotheses = vec![Hypothesis::UNPLACED; axes.len()].into();
+        let mut bank = Self { axes: *axes, hypotheses, spread: UNKNOWN_SPREAD };
         bank.lay_out();
         bank.believe_axes();
         bank
@@ -124,6 +124,23 @@ impl Bank {
         self.weigh();
     }
 
+    pub(super) fn hypotheses(&self) -> &[Hypothesis] {
+        &self.hypotheses
+    }
+
+    pub(super) fn hypotheses_mut(&mut self) -> &mut [Hypothesis] {
+        &mut self.hypotheses
+    }
+
+    /// Takes for the third curve what is known for the mean of the others.
+    pub(super) fn begin_third_curve(&mut self) {
+        let of_a_curve = self.axes.kappa.len() * self.axes.offset.len();
+        let (known, third) = self.hypotheses.split_at_mut(3 * of_a_curve);
+        for (third, mean) in third.iter_mut().zip(known.iter().skip(2 * of_a_curve)) {
+            *third = Hypothesis { curve: Curve::Third, place: (3, mean.place.1, mean.place.2), ..*mean };
+        }
+    }
+
     /// Gives the hypotheses the constants on the axes.
     pub(super) fn lay_out(&mut self) {
         let lead = self.axes.lead;
@@ -133,7 +150,7 @@ impl Bank {
             if lead {
                 hypothesis.gassing = kind.value;
             } else {
-                hypothesis.curve = CURVES.get(kind.place).copied().unwrap_or(Curve::Mean);
+                hypothesis.curve = CURVES.get(kind.place).copied().unwrap_or(Curve::Third);
             }
         }
         self.weigh();
@@ -149,8 +166,9 @@ impl Bank {
 
     fn weigh(&mut self) {
         let sigma = if self.axes.lead { MISS_SIGMA.1 } else { MISS_SIGMA.0 };
-        let used = self.hypotheses.iter().filter(|h| h.prior.is_finite());
-        let (miss, doubt) = used
+        let (miss, doubt) = self
+            .hypotheses
+            .iter()
             .fold((f64::INFINITY, f64::INFINITY), |(miss, doubt), h| (miss.min(h.miss), doubt.min(h.doubt)));
         for hypothesis in &mut self.hypotheses {
             let z = (hypothesis.miss - miss) / sigma;

@@ -24,7 +24,7 @@ impl Bank {
             }
         }
         let least = best.iter().fold(f64::INFINITY, |a, &b| a.min(b));
-        for hypothesis in self.hypotheses.iter_mut().filter(|h| h.prior.is_finite()) {
+        for hypothesis in &mut self.hypotheses {
             let of_curve = best.get(hypothesis.place.0).map_or(0.0, |best| best - least);
             let against = hypothesis.against - least - (of_curve - LEAST_CURVE).max(0.0);
             hypothesis.prior = (RELAX * against).min(FORSAKEN);

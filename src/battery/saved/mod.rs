@@ -9,14 +9,17 @@ mod tests;
 
 use bytes::{Input, below, put, two_bytes};
 
+use super::bank::Bank;
 use super::meter::Meter;
 use super::protection::{Flag, Flags, Kept};
-use super::{ChargeCount, Pack, StateOfCharge};
+use super::{ChargeCount, Chemistry, Pack, StateOfCharge};
 
 /// Version of the layout, and the one before it, which is still read: it has likelihoods on the axes in the place of those
-/// of the hypotheses, and not for how long nothing had been read.
+/// of the hypotheses, always so many hypotheses, none of NMC's third curve, and not for how long nothing had been read.
 const VERSION: u8 = 3;
 const VERSION_BEFORE: u8 = 2;
+const HYPOTHESES_BEFORE: usize = 128;
+const HYPOTHESIS_BYTES_BEFORE: usize = 10;
 /// Steps of states of charge in 16 bits, in %: up to ± 163 %.
 const STEP: f64 = 0.005;
 /// Steps of misses, doubts and what spoke against a hypothesis before.
@@ -60,7 +63,7 @@ pub(super) fn save(soc: &StateOfCharge, beside: &Beside, out: &mut Vec<u8>) {
         axis.values().iter().for_each(|value| put(out, *value));
     }
     put(out, bank.spread);
-    for hypothesis in &bank.hypotheses {
+    for hypothesis in bank.hypotheses() {
         // What was counted since the hypotheses were looked at belongs to them.
         let hypothesis = soc.settled(hypothesis);
         let steps = [
@@ -132,24 +135,16 @@ pub(super) fn restore(soc: &mut StateOfCharge, bytes: &[u8]) -> Result<Beside, S
         return Err(SavedError::OtherPack);
     }
     let mut new = soc.clone();
-    for axis in [&mut new.bank.axes.kappa, &mut new.bank.axes.offset, &mut new.bank.axes.kind] {
+    let mut kind = new.bank.axes.kind;
+    for axis in [&mut new.bank.axes.kappa, &mut new.bank.axes.offset, &mut kind] {
         input.axis(axis, before)?;
     }
-    new.bank.spread = input.number()?.clamp(0.1, 100.0);
-    for hypothesis in &mut new.bank.hypotheses {
-        hypothesis.low = input.steps()? * STEP;
-        hypothesis.high = input.steps()? * STEP;
-        hypothesis.likely = input.steps()? * STEP;
-        hypothesis.miss = input.steps()?.max(0.0) * MISS_STEP;
-        hypothesis.doubt = input.steps()?.max(0.0) * MISS_STEP;
-        if !before {
-            let prior = input.steps()?.max(0.0) * MISS_STEP;
-            hypothesis.prior = if hypothesis.prior.is_finite() { prior } else { f64::INFINITY };
-        }
-        if hypothesis.low > hypothesis.high {
-            return Err(SavedError::Damaged);
-        }
+    let has_new_curve = before && pack.chemistry == Chemistry::Nmc;
+    if !has_new_curve {
+        new.bank.axes.kind = kind;
     }
+    new.bank.spread = input.number()?.clamp(0.1, 100.0);
+    restore_hypotheses(&mut new.bank, &mut input, before, has_new_curve)?;
     let p = &mut new.polarisation;
     for value in [
         &mut p.ohmic,
@@ -190,6 +185,9 @@ pub(super) fn restore(soc: &mut StateOfCharge, bytes: &[u8]) -> Result<Beside, S
     }
     new.bank.lay_out();
     if before {
+        if has_new_curve {
+            new.bank.begin_third_curve();
+        }
         new.bank.believe_axes();
     }
     (new.charger, new.load) = (charger.clamp(0.0, 100.0), load.clamp(0.0, 100.0));
@@ -199,6 +197,35 @@ pub(super) fn restore(soc: &mut StateOfCharge, bytes: &[u8]) -> Result<Beside, S
     let [energy_in, energy_out, discharged_ah] = totals;
     let meter = Meter { energy_in, energy_out, discharged_ah };
     Ok(Beside { meter, kept, count, counts: !has(BLIND) })
+}
+
+fn restore_hypotheses(
+    bank: &mut Bank,
+    input: &mut Input<'_>,
+    before: bool,
+    has_new_curve: bool,
+) -> Result<(), SavedError> {
+    let hypotheses = bank.hypotheses_mut();
+    let known = if has_new_curve { hypotheses.len() / 4 * 3 } else { hypotheses.len() };
+    for hypothesis in hypotheses.iter_mut().take(known) {
+        hypothesis.low = input.steps()? * STEP;
+        hypothesis.high = input.steps()? * STEP;
+        hypothesis.likely = input.steps()? * STEP;
+        hypothesis.miss = input.steps()?.max(0.0) * MISS_STEP;
+        hypothesis.doubt = input.steps()?.max(0.0) * MISS_STEP;
+        if !before {
+            hypothesis.prior = input.steps()?.max(0.0) * MISS_STEP;
+        }
+        if hypothesis.low > hypothesis.high {
+            return Err(SavedError::Damaged);
+        }
+    }
+    if before {
+        for _ in known..HYPOTHESES_BEFORE {
+            input.take::<HYPOTHESIS_BYTES_BEFORE>()?;
+        }
+    }
+    Ok(())
 }
 
 fn is_same(pack: &Pack, chemistry: u8, cells_series: u16, capacity_ah: f64) -> bool {

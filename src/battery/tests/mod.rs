@@ -1,6 +1,5 @@
-//! The estimator and what watches the battery as a whole, on any input and on packs within their assumptions.
+//! The estimator and what watches the battery as a whole, on packs within their assumptions; on any input: `tests/any_input.rs`.
 
-mod any_input;
 mod chip_count;
 mod estimate;
 mod watch;

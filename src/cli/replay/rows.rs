@@ -10,6 +10,8 @@ const LONGEST_LINE: usize = 64 * 1024;
 /// A sample.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Row<'a> {
+    /// Of its line in the file, from 1.
+    pub(super) number: u64,
     /// The time as it is written.
     pub(super) time: &'a [u8],
     pub(super) seconds: f64,
@@ -66,8 +68,8 @@ impl<R: BufRead> Rows<R> {
         Ok(rows)
     }
 
-    /// The next line; its time must be after `last`. `None` at the end.
-    pub(super) fn next(&mut self, last: Option<f64>) -> Option<Line<'_>> {
+    /// The next line. `None` at the end.
+    pub(super) fn next(&mut self) -> Option<Line<'_>> {
         loop {
             match self.read() {
                 Ok(true) => {}
@@ -79,7 +81,7 @@ impl<R: BufRead> Rows<R> {
             }
         }
         let number = self.number;
-        Some(match parse(&self.line, self.places, last) {
+        Some(match parse(&self.line, number, self.places) {
             Ok(row) => Line::Row(row),
             Err(why) => Line::Bad { number, why },
         })
@@ -115,7 +117,7 @@ impl<R: BufRead> Rows<R> {
     }
 }
 
-fn parse(line: &[u8], places: [usize; 3], last: Option<f64>) -> Result<Row<'_>, String> {
+fn parse(line: &[u8], number: u64, places: [usize; 3]) -> Result<Row<'_>, String> {
     let mut fields: [Option<&[u8]>; 3] = [None; 3];
     for (at, field) in line.split(|byte| *byte == b',').enumerate() {
         for (place, found) in places.iter().zip(&mut fields) {
@@ -125,22 +127,16 @@ fn parse(line: &[u8], places: [usize; 3], last: Option<f64>) -> Result<Row<'_>, 
         }
     }
     let [time, volts, amps] = fields;
-    let seconds = number(time, "t_s")?;
-    if let Some(last) = last
-        && seconds <= last
-    {
-        return Err(format!("t_s goes from {last} to {seconds}: time must go on"));
-    }
-    let row = Row {
+    Ok(Row {
+        number,
         time: time.unwrap_or_default().trim_ascii(),
-        seconds,
-        volts: number(volts, "v_bat_V")?,
-        amps: number(amps, "i_bat_A")?,
-    };
-    Ok(row)
+        seconds: value(time, "t_s")?,
+        volts: value(volts, "v_bat_V")?,
+        amps: value(amps, "i_bat_A")?,
+    })
 }
 
-fn number(field: Option<&[u8]>, column: &str) -> Result<f64, String> {
+fn value(field: Option<&[u8]>, column: &str) -> Result<f64, String> {
     let field = field.ok_or_else(|| format!("has no {column}: too few columns"))?.trim_ascii();
     if field.is_empty() {
         return Err(format!("{column} is empty"));

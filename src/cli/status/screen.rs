@@ -169,7 +169,7 @@ fn cloud(link: &Link) -> String {
 }
 
 fn waiting(backlog: &Backlog) -> String {
-    let total = backlog.memory + backlog.card.unwrap_or(0);
+    let total = backlog.waiting();
     let place = match backlog.card {
         Some(card) if card > 0 => format!(" ({} in memory, {card} on the card)", backlog.memory),
         _ => String::new(),

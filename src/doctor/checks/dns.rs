@@ -2,7 +2,7 @@
 
 use crate::doctor::facts::Facts;
 use crate::doctor::report::Verdict;
-use crate::uplink::Stage;
+use crate::uplink::{DialError, Stage};
 
 pub(super) fn judge(facts: &Facts) -> Verdict {
     let findings = match &facts.network {
@@ -14,6 +14,7 @@ pub(super) fn judge(facts: &Facts) -> Verdict {
         Stage::Works(addresses) => {
             Verdict::Ok(addresses.first().map(|address| address.ip().to_string()).unwrap_or_default())
         }
+        Stage::Failed(DialError::Proxy(proxy, why)) => super::useless_proxy("dns.proxy", proxy, why),
         Stage::Failed(error) => {
             let text = error.to_string();
             let what = text.split_once(": check").map_or(text.as_str(), |(what, _)| what);

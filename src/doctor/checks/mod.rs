@@ -109,6 +109,12 @@ pub static CHECKS: &[Check] = &[
     Check { id: "journal", about: "the journal takes what is logged", needs: &[], judge: journal::judge },
 ];
 
+/// The proxy on the way does not help: the server and its name are not to blame.
+fn useless_proxy(code: &'static str, proxy: &str, why: &str) -> Verdict {
+    let remedy = "check the proxy, and HTTPS_PROXY in the unit's environment (systemctl edit ems-edge)";
+    Verdict::failed(code, format!("the proxy {proxy} of HTTPS_PROXY: {why}"), remedy)
+}
+
 /// The sentence for what the daemon answers for, but cannot be asked about.
 fn nobody_can_tell(facts: &Facts) -> Verdict {
     match &facts.daemon {

@@ -11,9 +11,7 @@ pub(super) fn judge(facts: &Facts) -> Verdict {
     let server = format!("{} port {}", config.server_url.host(), config.server_url.port());
     match &way.tcp {
         Stage::Works(()) => Verdict::Ok(format!("{server} answers")),
-        Stage::Failed(error @ DialError::Proxy(..)) => {
-            Verdict::failed_as_said("tcp.proxy", &error.to_string())
-        }
+        Stage::Failed(DialError::Proxy(proxy, why)) => super::useless_proxy("tcp.proxy", proxy, why),
         Stage::Failed(DialError::Connect(_, error))
             if error.kind() == std::io::ErrorKind::ConnectionRefused =>
         {

@@ -19,6 +19,10 @@ pub(super) fn judge(facts: &Facts) -> Verdict {
 
 fn by_daemon(snapshot: &Snapshot) -> Verdict {
     let link = &snapshot.link;
+    if snapshot.problems.iter().any(|problem| problem.code == "unconfirmed") {
+        let remedy = "look at the server's log and disk; ems-edge status says for how long";
+        return Verdict::failed("token.unconfirmed", "the server takes it, but confirms no sample", remedy);
+    }
     match (link.phase, link.turned_away) {
         (Phase::Connected, _) => {
             let since = span(std::time::Duration::from_secs(link.since_s));

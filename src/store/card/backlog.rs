@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::boots::Boots;
 use super::entry;
+use super::given::Given;
 use super::{CardError, Chunk, Cursor, Dropped, Limits};
 use crate::sample::Sample;
 use crate::store::record;
@@ -24,17 +25,6 @@ pub(super) struct Backlog {
     /// Blocks given out by [`Backlog::oldest`], until they are deleted.
     given: BTreeMap<i64, Given>,
     next_id: i64,
-}
-
-/// A block of which something may be confirmed.
-#[derive(Debug)]
-struct Given {
-    boot_id: String,
-    /// The numbers in it, as (first, last).
-    runs: Vec<(u64, u64)>,
-    confirmed: SeqRanges,
-    waiting: u64,
-    span_ms: u64,
 }
 
 impl Backlog {
@@ -258,39 +248,6 @@ impl Cleared {
             self.span_ms = self.span_ms.saturating_add(span_ms);
         }
         *(if too_big { &mut self.dropped.by_bytes } else { &mut self.dropped.by_hours }) += waiting;
-    }
-}
-
-impl Given {
-    fn new(boot_id: &str, samples: &[Sample]) -> Self {
-        let mut runs: Vec<(u64, u64)> = Vec::new();
-        for seq in samples.iter().map(|s| s.seq) {
-            match runs.last_mut() {
-                Some((_, last)) if last.checked_add(1) == Some(seq) => *last = seq,
-                _ => runs.push((seq, seq)),
-            }
-        }
-        Self {
-            boot_id: boot_id.to_owned(),
-            runs,
-            confirmed: SeqRanges::new(),
-            waiting: samples.len() as u64,
-            span_ms: entry::span_ms(samples),
-        }
-    }
-
-    /// Returns how many of its samples are confirmed by this.
-    fn confirm(&mut self, numbers: &SeqRanges) -> u64 {
-        let mut confirmed = 0;
-        for &(first, last) in &self.runs {
-            for (from, to) in numbers.iter() {
-                for seq in from.max(first)..=to.min(last) {
-                    confirmed += u64::from(self.confirmed.insert(seq));
-                }
-            }
-        }
-        self.waiting = self.waiting.saturating_sub(confirmed);
-        confirmed
     }
 }
 

@@ -12,6 +12,11 @@ pub(super) fn get(connection: &Connection, key: &str) -> Result<Option<Vec<u8>>,
     Ok(meta.filter(|(_, name, _)| *name == key).map(|(_, _, value)| value.to_vec()))
 }
 
+/// The bytes under that name, if they are no whole value.
+pub(super) fn broken(connection: &Connection, key: &str) -> Result<Option<Vec<u8>>, CardError> {
+    if get(connection, key)?.is_some() { Ok(None) } else { stored(connection, key) }
+}
+
 /// Stores the value; the same value again costs no write.
 pub(super) fn set(connection: &Connection, key: &str, value: &[u8]) -> Result<(), CardError> {
     let data = stored(connection, key)?;

@@ -5,109 +5,38 @@
 //! Everything here blocks; the daemon gives it a thread of its own. docs/decisions/0006-device-store.md has the why.
 
 mod backlog;
+mod boot_clock;
 mod boots;
+mod chunk;
 mod database;
 mod entry;
 mod events;
 mod failure;
+mod given;
+mod limits;
 mod meta;
+mod opening;
 mod salvage;
+mod stats;
 #[cfg(test)]
 mod tests;
 mod wal;
 
-use ems_protocol::{ClockQuality, SeqRanges, Timestamp};
+use ems_protocol::SeqRanges;
 use rusqlite::Connection;
 
 use super::folder::Folder;
 use super::notice::Notice;
-use crate::clock::{BootTime, Clock};
 use crate::sample::Sample;
 use backlog::Backlog;
+pub use boot_clock::BootClock;
 use boots::Boots;
+pub use chunk::{Chunk, Cursor};
 use database::Paths;
 use events::Events;
 pub use failure::CardError;
-
-/// How much is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// What the database may take on the card, in bytes. Its log comes on top: half a MiB.
-    pub max_bytes: u64,
-    /// How much time the samples may cover, in hours of sampling: the clock on the wall has no say.
-    pub max_hours: u64,
-}
-
-/// What the wall clock of a boot was worth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BootClock {
-    /// Wall time minus boot time, in ms.
-    pub offset_ms: i64,
-    /// How it is known.
-    pub quality: ClockQuality,
-}
-
-impl BootClock {
-    /// What the clock of the present boot is worth now.
-    pub fn of(clock: &Clock) -> Self {
-        let (boot, quality) = clock.label(BootTime(0));
-        Self { offset_ms: boot.millis(), quality }
-    }
-
-    /// The wall-clock label of a moment of that boot.
-    pub fn label(self, at: BootTime) -> (Timestamp, ClockQuality) {
-        let at = i64::try_from(at.0).unwrap_or(i64::MAX);
-        (Timestamp::from_millis(self.offset_ms.saturating_add(at)), self.quality)
-    }
-}
-
-/// A place in the backlog. The default is its beginning.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Cursor {
-    /// Which opening of the database it belongs to: a place in another one is the beginning.
-    opening: u64,
-    block: i64,
-    sample: usize,
-}
-
-/// Some samples of the backlog.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Chunk {
-    /// The boot that all of them belong to.
-    pub boot_id: String,
-    /// Oldest first.
-    pub samples: Vec<Sample>,
-    /// Where to go on.
-    pub next: Cursor,
-}
-
-/// Samples that went to make room.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Dropped {
-    /// Because of [`Limits::max_bytes`].
-    pub by_bytes: u64,
-    /// Because of [`Limits::max_hours`].
-    pub by_hours: u64,
-}
-
-/// The store in numbers.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Stats {
-    /// Samples that nobody has confirmed.
-    pub samples: u64,
-    /// The time that they cover, in ms of sampling.
-    pub span_ms: u64,
-    /// What the database takes on the card, in bytes.
-    pub bytes: u64,
-    /// The oldest sample and its boot.
-    pub oldest: Option<(String, Sample)>,
-    /// Dropped since the daemon began.
-    pub dropped: Dropped,
-    /// Events stored.
-    pub events: usize,
-    /// Why the card cannot be used at the moment.
-    pub trouble: Option<String>,
-}
+pub use limits::{Dropped, Limits};
+pub use stats::Stats;
 
 /// The store of one device.
 #[derive(Debug)]
@@ -236,27 +165,17 @@ impl Card {
         self.read(|open, _| meta::get(&open.connection, key))
     }
 
+    /// The bytes of a named value that is damaged, so that [`Self::meta`] does not have it.
+    pub fn broken_meta(&mut self, key: &str) -> Result<Option<Vec<u8>>, CardError> {
+        self.read(|open, _| meta::broken(&open.connection, key))
+    }
+
     /// Stores a named value with one durable write, or none if it is the same.
     ///
     /// # Errors
     /// Also if name and value are longer than 3.7 kB.
     pub fn set_meta(&mut self, key: &str, value: &[u8]) -> Result<(), CardError> {
         self.write(|open| meta::set(&open.connection, key, value))
-    }
-
-    /// The store in numbers.
-    pub fn stats(&mut self) -> Stats {
-        let oldest = self.oldest(Cursor::default(), 1).ok().flatten();
-        let trouble = self.trouble.as_ref().map(ToString::to_string);
-        let mut stats = Stats { dropped: self.dropped, trouble, ..Stats::default() };
-        stats.oldest = oldest.and_then(|chunk| Some((chunk.boot_id, *chunk.samples.first()?)));
-        if let Some(open) = &self.open {
-            stats.samples = open.backlog.samples;
-            stats.span_ms = open.backlog.span_ms;
-            stats.bytes = backlog::used_bytes(&open.connection).unwrap_or(0);
-            stats.events = open.events.len();
-        }
-        stats
     }
 
     /// Writes down what was confirmed lately, so that it is not sent again. Without it nothing is lost.
@@ -304,67 +223,6 @@ impl Card {
         result
     }
 
-    fn heal_and<T>(
-        &mut self,
-        why: &str,
-        mut work: impl FnMut(&mut Open) -> Result<T, CardError>,
-    ) -> Result<T, CardError> {
-        self.open = None;
-        self.heal(why)?;
-        work(self.ready()?)
-    }
-
-    /// The open database; opens and heals it if need be.
-    fn ready(&mut self) -> Result<&mut Open, CardError> {
-        if self.open.is_none() {
-            let opened = match self.try_open() {
-                Err(CardError::Damaged(why)) => {
-                    self.heal(&why)?;
-                    self.try_open()
-                }
-                other => other,
-            }?;
-            self.open = Some(opened);
-            self.openings += 1;
-        }
-        self.open.as_mut().ok_or_else(|| CardError::Unusable("it is not open".to_owned()))
-    }
-
-    fn try_open(&mut self) -> Result<Open, CardError> {
-        self.folder.hold().map_err(|error| CardError::Unusable(error.to_string()))?;
-        salvage::exchange(&self.paths)?;
-        // Before SQLite writes over it.
-        let log = wal::read(&self.paths.log())?;
-        let mut connection = database::open(&self.paths, &log)?;
-        let mut boots = Boots::load(&connection)?;
-        let (mut backlog, damaged) = Backlog::load(&connection, &mut boots)?;
-        if damaged > 0 {
-            self.notices.push(Notice::BlockDamaged { blocks: damaged });
-        }
-        let events = Events::load(&connection)?;
-        if let Some(blocks) = salvage::torn_blocks(&log) {
-            let before = backlog.samples;
-            for block in blocks.into_iter().filter_map(entry::block) {
-                let samples = (block.boot_id, block.samples.as_slice());
-                // What makes room here is counted with the next write.
-                backlog.push(&mut connection, &mut boots, samples, Limits::NONE)?;
-            }
-            self.notices.push(Notice::CardTorn { samples: backlog.samples - before });
-        }
-        Ok(Open { connection, boots, backlog, events })
-    }
-
-    fn heal(&mut self, why: &str) -> Result<(), CardError> {
-        let healed = salvage::heal(&self.paths)?;
-        self.notices.push(Notice::CardHealed {
-            why: why.to_owned(),
-            aside: healed.aside,
-            samples: healed.samples,
-            events: healed.events,
-        });
-        Ok(())
-    }
-
     /// A failure is said once, not with each write. All but a full disk end the use of the connection.
     fn note_trouble(&mut self, error: CardError) {
         if error != CardError::Full {
@@ -374,20 +232,5 @@ impl Card {
             self.notices.push(Notice::CardUnusable { path: self.paths.database(), why: error.to_string() });
             self.trouble = Some(error);
         }
-    }
-}
-
-impl Limits {
-    const NONE: Self = Self { max_bytes: u64::MAX, max_hours: u64::MAX };
-
-    fn max_span_ms(self) -> u64 {
-        self.max_hours.saturating_mul(3_600_000)
-    }
-}
-
-impl Dropped {
-    /// Samples that went, for whichever reason.
-    pub fn samples(self) -> u64 {
-        self.by_bytes + self.by_hours
     }
 }

@@ -4,7 +4,9 @@
 use std::time::{Duration, Instant};
 
 use ems_protocol::limits::MAX_BATCH_SAMPLES;
-use ems_protocol::{Command, Envelope, ErrorCode, ErrorMessage, TelemetryAck, Welcome, encode, kind, parse};
+use ems_protocol::{
+    Command, Envelope, ErrorCode, ErrorMessage, TelemetryAck, Timestamp, Welcome, encode, kind, parse,
+};
 use tokio_tungstenite::tungstenite::{self, Message};
 use tracing::{debug, warn};
 
@@ -55,7 +57,7 @@ impl Session<'_> {
         match envelope.kind.as_ref() {
             kind::WELCOME => match envelope.payload::<Welcome>() {
                 Ok(welcome) => {
-                    self.context.clock.server_says(welcome.server_time);
+                    self.take_time(welcome.server_time);
                     self.max_batch =
                         Some(welcome.max_batch.clamp(1, MAX_BATCH_SAMPLES).min(self.batch_limit));
                     self.retry_window = Duration::from_secs(welcome.retry_window_s.into());
@@ -84,9 +86,18 @@ impl Session<'_> {
             }
             other => {
                 let message =
-                    format!("this device does not know messages of the type {:?}", printable(other));
+                    format!("this device does not know messages of the type {:?}", self.shown(other));
                 self.answer_error(&ErrorMessage::new(ErrorCode::UnknownType, message))
             }
+        }
+    }
+
+    fn take_time(&mut self, time: Timestamp) {
+        if self.dialer.can_be_as_late_as(time) {
+            self.context.clock.server_says(time);
+        } else {
+            let words = "its own certificate is over by then, so it is not believed: set the server's clock";
+            self.grumble(&format!("the server says that it is {time}: {words}"));
         }
     }
 
@@ -97,14 +108,15 @@ impl Session<'_> {
 
     /// A sample that the server refuses for good must not block the others.
     fn server_objects(&mut self, error: &ErrorMessage) {
+        let why = self.shown(&error.message);
         let seq = error.details.get("seq").and_then(serde_json::Value::as_u64);
         let boot_id = error.details.get("boot_id").and_then(serde_json::Value::as_str);
         if let (Some(seq), Some(boot_id), ErrorCode::InvalidMessage) = (seq, boot_id, error.code) {
             self.last_progress = Instant::now();
             self.backlog.refuse(boot_id, seq);
-            warn!("the server refuses sample {seq} for good, it is set aside: {}", printable(&error.message));
+            warn!("the server refuses sample {seq} for good, it is set aside: {why}");
         } else {
-            self.grumble(&format!("the server says: {}", printable(&error.message)));
+            self.grumble(&format!("the server says: {why}"));
         }
     }
 
@@ -122,8 +134,13 @@ impl Session<'_> {
     }
 
     fn answer_error(&mut self, error: &ErrorMessage) -> Result<(), tungstenite::Error> {
-        self.grumble(&format!("a frame of the server cannot be used: {}", printable(&error.message)));
+        self.grumble(&format!("a frame of the server cannot be used: {}", self.shown(&error.message)));
         self.wire.reply(Message::text(encode(kind::ERROR, error)))
+    }
+
+    /// What the server says, fit for a log line.
+    fn shown(&self, said: &str) -> String {
+        printable(&self.dialer.without_tokens(said))
     }
 
     /// A line about the server's nonsense: the first, and then ever fewer.

@@ -64,7 +64,7 @@ impl Cloud {
         run(wrapper.around(&init)).expect_success("ems-cloud init");
         let device = add_device(&dir, "ems_001");
         let free = |address| SocketAddr::new(address, 0);
-        let mut process = serve(&dir, free(address), free(Ipv4Addr::LOCALHOST.into()));
+        let mut process = serve(&dir, free(address), free(Ipv4Addr::LOCALHOST.into()), &Wrapper::default());
         let (tls, plain) = addresses(&mut process);
         Self { process, tls, plain, device, password, api: OnceLock::new(), dir }
     }
@@ -181,9 +181,15 @@ impl Cloud {
     /// Starts it anew on the same ports, after [`Self::stop`] or [`Self::kill`].
     #[track_caller]
     pub fn start_again(&mut self) {
+        self.start_again_under(&Wrapper::default());
+    }
+
+    /// As [`Self::start_again`], this once under a wrapper.
+    #[track_caller]
+    pub fn start_again_under(&mut self, wrapper: &Wrapper) {
         assert!(!self.process.is_running(), "ems-cloud still runs");
         self.process.hand_over_log();
-        self.process = serve(&self.dir, self.tls, self.plain);
+        self.process = serve(&self.dir, self.tls, self.plain, wrapper);
         addresses(&mut self.process);
     }
 }
@@ -207,11 +213,11 @@ fn add_device(dir: &TempDir, id: &str) -> Device {
     Device { id: id.to_owned(), token: token.trim_matches(['\'', '"']).to_owned() }
 }
 
-fn serve(dir: &TempDir, tls: SocketAddr, plain: SocketAddr) -> Process {
+fn serve(dir: &TempDir, tls: SocketAddr, plain: SocketAddr, wrapper: &Wrapper) -> Process {
     let mut command = ems_cloud(dir, "serve");
     command.args(["--listen", &tls.to_string(), "--listen-plain", &plain.to_string()]);
     command.args(["--webhook-allow", "127.0.0.0/8"]);
-    Process::start("ems-cloud", command, &dir.path().join("log"))
+    Process::start("ems-cloud", wrapper.around(&command), &dir.path().join("log"))
 }
 
 fn addresses(process: &mut Process) -> (SocketAddr, SocketAddr) {

@@ -24,6 +24,8 @@ LITHIUM = {
 LEAD_ACID = "Sulzer2019"
 # Ah between 0 and 100 %, of the cell that the lead-acid set describes.
 LEAD_ACID_AH = 17.0
+# A lithium cell is full at this, at most.
+FULL_VOLTS = 4.2
 ACTIVATION_J = 30e3
 MESH = {"x_n": 12, "x_s": 6, "x_p": 12, "r_n": 20, "r_p": 20}
 
@@ -91,6 +93,9 @@ def _lithium(kind, celsius, soc):
         values[key] = pybamm.ParameterValues("Mohtat2020")[key]
     if not knows_temperature:
         _slow_down(values, math.exp(ACTIVATION_J / 8.314 * (1 / 298.15 - 1 / (celsius + 273.15))))
+    # 100 % is what a charger of 4.2 V makes of it: one set is given up to 4.4 V.
+    full_key = "Open-circuit voltage at 100% SOC [V]"
+    values[full_key] = min(values[full_key], FULL_VOLTS)
     empty, full, _, _ = pybamm.lithium_ion.get_min_max_stoichiometries(values)
     capacity = float(values.evaluate(pybamm.LithiumIonParameters().n.Q_init)) * (full - empty)
     values.set_initial_state(soc / 100)

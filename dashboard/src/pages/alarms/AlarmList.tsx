@@ -11,6 +11,7 @@ import { SeverityMark } from "../shared/Severity";
 import { Ago, Stamp } from "../shared/Stamp";
 import { UserText } from "../shared/UserText";
 import { useAction, useRemote } from "../shared/useRemote";
+import { alarmWords } from "./alarmWords";
 
 /** Alarms: those whose cause is there, or all of the past too. */
 export function AlarmList() {
@@ -73,17 +74,29 @@ function Entries({ alarms, nothing }: { alarms: readonly Alarm[] | null; nothing
 }
 
 function Entry({ alarm, nowMs }: { alarm: Alarm; nowMs: number }) {
-  const { id, device_id: deviceId, name, severity, message, raised_at: raised, cleared_at: cleared } = alarm;
+  const { id, device_id: deviceId, name, severity, raised_at: raised, cleared_at: cleared } = alarm;
+  const { device, text, codes } = alarmWords(alarm);
   const over = cleared !== null;
   return (
     <li className={`alarm ${over ? "is-over" : ""}`} data-testid="alarm" data-alarm={id} data-over={over}>
       <SeverityMark severity={severity} />
       <div className="alarm-text">
         <p className="alarm-title">
-          <Link href={paths.live(deviceId)}>{deviceId}</Link> <UserText limit={100}>{name}</UserText>
+          <Link href={paths.live(deviceId)} title={deviceId}>
+            <bdi>{device.slice(0, 100)}</bdi>
+          </Link>{" "}
+          <UserText limit={100}>{name}</UserText>
         </p>
         <p>
-          <UserText>{message}</UserText>
+          <UserText>{text}</UserText>
+          {codes.length > 0 && (
+            <>
+              {" "}
+              <code>
+                <UserText limit={100}>{codes.join(", ")}</UserText>
+              </code>
+            </>
+          )}
         </p>
         <p className="muted small">
           Since <Stamp ms={Date.parse(raised)} /> (<Ago ms={Date.parse(raised)} nowMs={nowMs} />)

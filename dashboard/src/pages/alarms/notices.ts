@@ -1,4 +1,5 @@
 import type { Alarm } from "../../telemetry";
+import { alarmWords } from "./alarmWords";
 
 export type NoticeState = "unsupported" | "denied" | "on" | "off";
 
@@ -33,9 +34,10 @@ export const notices = {
   /** Shows an alarm while the page is not looked at. A second telling of the same alarm replaces the first. */
   show(alarm: Alarm): void {
     if (notices.getState() !== "on" || !document.hidden) return;
+    const { device, text } = alarmWords(alarm);
     try {
-      const notification = new Notification(`${alarm.device_id}: ${alarm.name.slice(0, 100)}`, {
-        body: alarm.message.slice(0, 300),
+      const notification = new Notification(`${device.slice(0, 100)}: ${alarm.name.slice(0, 100)}`, {
+        body: text.slice(0, 300),
         tag: `ems-alarm-${alarm.id}`,
       });
       notification.addEventListener("click", () => {

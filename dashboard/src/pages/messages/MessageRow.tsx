@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { clockTime } from "../../format";
+import { clockTime, tamed } from "../../format";
 import { CopyButton } from "../shared/CopyButton";
 import { pretty, type Described } from "./frame";
 
@@ -17,15 +17,15 @@ export function MessageRow({ described: { frame, type, about } }: { described: D
         <span className="message-time">{clockTime(atMs)}</span>
         <span className="message-direction">{direction}</span>
         <span className="message-type">
-          <bdi>{type}</bdi>
+          <bdi>{tamed(type)}</bdi>
         </span>
         <span className="message-about">
-          <bdi>{about}</bdi>
+          <bdi>{tamed(about)}</bdi>
         </span>
         <span className="message-size">{size(cutFrom ?? text.length)}</span>
         {!open && (
           <span className="message-preview" aria-hidden="true">
-            <bdi>{text.slice(0, PREVIEW)}</bdi>
+            <bdi>{tamed(text.slice(0, PREVIEW))}</bdi>
           </span>
         )}
       </button>

@@ -3,6 +3,7 @@ import { ApiError, request } from "../../api";
 import { devicePath } from "../../api/read";
 import { DeviceHead } from "../../components/DeviceHead";
 import { Notice } from "../../components/Notice";
+import { nameOf } from "../../format";
 import { Link } from "../../router";
 import { paths } from "../../routes";
 import { toDeviceSummary, type DeviceSummary } from "../../telemetry";
@@ -14,7 +15,7 @@ export function DevicePage({ deviceId, title, children }: { deviceId: string; ti
   const load = useCallback((signal: AbortSignal) => fetchSummary(deviceId, signal), [deviceId]);
   const { data } = useRemote(load);
   const name = data === "unknown" ? null : data?.name;
-  useTitle(`${title} ${(name ?? deviceId).slice(0, 80)}`);
+  useTitle(`${title} ${nameOf(deviceId, name).slice(0, 80)}`);
   if (data === "unknown") {
     return (
       <Notice tone="warn" title={`There is no device ${deviceId}, or you may not see it.`}>

@@ -1,4 +1,5 @@
 import { useState } from "react";
+import { tamed } from "../../format";
 
 /** Longer texts begin folded. */
 const FOLDED = 280;
@@ -9,15 +10,16 @@ const FOLDED = 280;
  */
 export function UserText({ children, limit = FOLDED }: { children: string; limit?: number }) {
   const [open, setOpen] = useState(false);
-  const folded = !open && children.length > limit;
+  const text = tamed(children);
+  const folded = !open && text.length > limit;
   return (
     <>
-      <bdi className="user-text">{folded ? `${children.slice(0, limit)}…` : children}</bdi>
-      {children.length > limit && (
+      <bdi className="user-text">{folded ? `${text.slice(0, limit)}…` : text}</bdi>
+      {text.length > limit && (
         <>
           {" "}
           <button type="button" className="link-button" aria-expanded={open} onClick={() => setOpen(!open)}>
-            {open ? "Less" : `All ${children.length} characters`}
+            {open ? "Less" : `All ${text.length} characters`}
           </button>
         </>
       )}
@@ -27,10 +29,11 @@ export function UserText({ children, limit = FOLDED }: { children: string; limit
 
 /** The same where there is no room to unfold. */
 export function ShortText({ children, limit = 60 }: { children: string; limit?: number }) {
-  const cut = children.length > limit;
+  const text = tamed(children);
+  const cut = text.length > limit;
   return (
-    <bdi className="user-text" title={cut ? children.slice(0, 1_000) : undefined}>
-      {cut ? `${children.slice(0, limit)}…` : children}
+    <bdi className="user-text" title={cut ? text.slice(0, 1_000) : undefined}>
+      {cut ? `${text.slice(0, limit)}…` : text}
     </bdi>
   );
 }
