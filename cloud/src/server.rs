@@ -1,34 +1,24 @@
-//! Listens, accepts, and hands connections to the router; stops in order.
+//! Opens everything, serves, and stops in order.
+
+mod listener;
+mod start_error;
 
 use std::fs::File;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::Router;
-use axum::body::Body;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use rustix::fs::statvfs;
-use rustix::net::sockopt::set_tcp_user_timeout;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::ServiceExt;
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 use crate::alarms;
 use crate::app::App;
 use crate::audit::Refusals;
 use crate::auth::jwt::JwtKey;
-use crate::auth::limiter::{LoginLimiter, network};
+use crate::auth::limiter::LoginLimiter;
 use crate::auth::password::Verifier;
 use crate::auth::sessions::{Lifetimes, Sessions};
 use crate::clock;
@@ -38,29 +28,25 @@ use crate::data_dir::DataDir;
 use crate::door::events::places::Places;
 use crate::drain::Drain;
 use crate::fleet::Fleet;
+use crate::http;
 use crate::http::proxy::Proxies;
-use crate::http::{self, Peer};
-use crate::limits::{Limits, Maxima, Seat};
+use crate::limits::{Limits, Maxima};
 use crate::metrics::Metrics;
 use crate::retry;
 use crate::rooms::Hub;
 use crate::sealer::{self, Policy};
 use crate::store::{Store, StoreError};
-use crate::sync::Locked;
 use crate::systemd;
 use crate::tls::{self, Tls};
 use crate::uwb::Uwb;
 use crate::webhooks::reach::Reach;
 use crate::webhooks::{self, Client};
+use listener::Listener;
+pub use start_error::StartError;
+use start_error::is_full;
 
-/// From the first byte to the end of the TLS handshake, and again to the end of a request's headers.
-const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Requests and sockets may take so long to end after the order to stop.
 const DRAIN: Duration = Duration::from_secs(5);
-/// A request's line and headers, in bytes. Also what an idle connection may hold.
-const HEADERS: usize = 16 * 1024;
-/// What was sent may wait so long to be taken by the peer, in ms: as long as a dead WebSocket is given.
-const UNREAD_MS: u32 = 60_000;
 /// The key that signs tokens, in bytes.
 const JWT_KEY: usize = 32;
 /// What helps where a file of the data folder was never made.
@@ -93,86 +79,6 @@ pub struct Config {
     pub history: Policy,
 }
 
-/// Why a server does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// An address cannot be had.
-    #[error("cannot listen on {address}: {error}{}", remedy(error))]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// Why.
-        error: io::Error,
-    },
-    /// Cleartext beyond this machine.
-    #[error("{0} is no loopback address: without TLS only 127.0.0.1 and ::1 are served; use --listen")]
-    NotLoopback(SocketAddr),
-    /// A file of the data folder is missing or broken.
-    #[error("{file}: {reason}")]
-    Data {
-        /// The file.
-        file: String,
-        /// What is wrong, and what helps.
-        reason: String,
-    },
-    /// Another server runs on the same folder.
-    #[error("{folder}: another ems-cloud serve uses this data folder: stop it, or name another with --data")]
-    InUse {
-        /// The folder.
-        folder: String,
-    },
-    /// The database cannot be opened.
-    #[error(
-        "{file}: {error}; it has to be a whole database that this user may write: see to that, or restore a backup"
-    )]
-    Database {
-        /// The file.
-        file: String,
-        /// Why.
-        error: StoreError,
-    },
-    /// It has no room to be opened in.
-    #[error("{folder}: its disk is full, so nothing can be stored: make room")]
-    Full {
-        /// The folder.
-        folder: String,
-    },
-    /// It cannot be read.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// No password hashes on this machine.
-    #[error(transparent)]
-    Password(#[from] crate::auth::password::PasswordError),
-}
-
-impl StartError {
-    /// Whether the same attempt may succeed later: an address comes with its network, room is made.
-    pub fn may_pass(&self) -> bool {
-        match self {
-            Self::Listen { error, .. } => {
-                matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable)
-            }
-            Self::Full { .. } => true,
-            _ => false,
-        }
-    }
-}
-
-/// SQLite calls it an I/O error, when it has no room for the memory that it shares with other processes.
-fn is_full(folder: &Path) -> bool {
-    const SHARED: u64 = 64 * 1024;
-    statvfs(folder).is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < SHARED)
-}
-
-fn remedy(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => "; another program listens there: stop it or choose another port",
-        io::ErrorKind::AddrNotAvailable => "; this machine does not have the address: choose one that it has",
-        io::ErrorKind::PermissionDenied => "; ports below 1024 are for root: choose another one",
-        _ => "",
-    }
-}
-
 /// A server that has its addresses but does not serve yet.
 pub struct Server {
     app: Arc<App>,
@@ -180,12 +86,6 @@ pub struct Server {
     lock: File,
     drain: Duration,
     history: Policy,
-}
-
-struct Listener {
-    socket: TcpListener,
-    address: SocketAddr,
-    tls: Option<Arc<Tls>>,
 }
 
 impl Server {
@@ -330,135 +230,5 @@ async fn probe_in_trouble(store: Store) {
             // The store notes and logs the outcome itself.
             let _ = store.probe().await;
         }
-    }
-}
-
-impl Listener {
-    async fn bind(address: SocketAddr, tls: Option<Arc<Tls>>) -> Result<Self, StartError> {
-        let failed = |error| StartError::Listen { address, error };
-        let socket = TcpListener::bind(address).await.map_err(failed)?;
-        let address = socket.local_addr().map_err(failed)?;
-        Ok(Self { socket, address, tls })
-    }
-
-    async fn accept(self, router: Router, app: Arc<App>, requests: TaskTracker) {
-        loop {
-            let (stream, address) = match self.socket.accept().await {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    // Out of file descriptors, mostly: some will be closed.
-                    warn!(%error, "a connection could not be accepted");
-                    sleep(Duration::from_millis(100)).await;
-                    continue;
-                }
-            };
-            let Some(seat) = app.limits.connections.take(()) else {
-                // Closed at once: whoever waits in vain would cost more.
-                app.metrics.dropped("connections");
-                continue;
-            };
-            let silent = app.limits.silent.take(network(address.ip()));
-            // Behind a proxy all have one address, and it does not pass on what says nothing.
-            if silent.is_none() && !app.proxies.trusts(address.ip()) {
-                app.metrics.dropped("silent_connections_per_address");
-                continue;
-            }
-            let seats = Seats { all: Arc::new(seat), silent };
-            let tls = self.tls.as_ref().map(|tls| tls.acceptor());
-            let (router, app) = (router.clone(), app.clone());
-            requests.spawn(async move {
-                tokio::select! {
-                    () = serve(stream, address, tls, router, &app, seats) => {}
-                    // A request under way is given its answer; see `serve_http`.
-                    () = async { app.stop.cancelled().await; sleep(DRAIN).await } => {}
-                }
-            });
-        }
-    }
-}
-
-/// A connection's places.
-struct Seats {
-    /// Among all connections.
-    all: Arc<Seat<()>>,
-    /// Among those of its address on which nothing was asked yet; given back with the first request.
-    silent: Option<Seat<IpAddr>>,
-}
-
-async fn serve(
-    stream: TcpStream,
-    address: SocketAddr,
-    tls: Option<TlsAcceptor>,
-    router: Router,
-    app: &Arc<App>,
-    seats: Seats,
-) {
-    prepare(&stream);
-    let peer = Peer { address, tls: tls.is_some() };
-    match tls {
-        None => serve_http(stream, peer, router, app, seats).await,
-        Some(tls) => match timeout(HANDSHAKE, tls.accept(stream)).await {
-            Ok(Ok(stream)) => serve_http(stream, peer, router, app, seats).await,
-            Ok(Err(error)) => debug!(%address, %error, "TLS handshake failed"),
-            Err(_) => debug!(%address, "TLS handshake took too long"),
-        },
-    }
-}
-
-/// Small frames leave at once. A peer that takes nothing of an answer for a minute is given up, as hyper would wait for
-/// it for ever. A socket that refuses an option works all the same.
-fn prepare(stream: &TcpStream) {
-    let _ = stream.set_nodelay(true);
-    let _ = set_tcp_user_timeout(stream, UNREAD_MS);
-}
-
-async fn serve_http<S>(stream: S, peer: Peer, router: Router, app: &Arc<App>, seats: Seats)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let stop = app.stop.clone();
-    let believed = app.clone();
-    let (seat, silent) = (seats.all, Mutex::new(seats.silent));
-    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-        drop(silent.locked().take());
-        let peer = believed.proxies.origin_of(peer, request.headers());
-        request.extensions_mut().insert(peer);
-        // An upgraded connection keeps it.
-        request.extensions_mut().insert(seat.clone());
-        router.clone().oneshot(request.map(Body::new))
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HANDSHAKE)
-        .max_buf_size(HEADERS)
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
-    let mut connection = std::pin::pin!(connection);
-    let result = tokio::select! {
-        result = connection.as_mut() => result,
-        () = stop.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = result {
-        debug!(address = %peer.address, %error, "connection ended");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_peer_that_stops_reading_is_given_up_by_the_kernel() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (peer, accepted) =
-            tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
-        let (stream, _) = accepted.unwrap();
-        prepare(&stream);
-        let limit = rustix::net::sockopt::tcp_user_timeout(&stream).unwrap();
-        assert_eq!(limit, UNREAD_MS);
-        drop(peer);
     }
 }

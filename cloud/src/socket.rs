@@ -1,6 +1,9 @@
 //! A WebSocket as the doors see it: frames in, frames out, time limits on both.
 
 mod stream;
+#[cfg(test)]
+mod tests;
+mod upgrade;
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -8,29 +11,23 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use axum::body::Body;
-use axum::extract::Request;
-use axum::http::HeaderValue;
-use axum::http::header::SEC_WEBSOCKET_PROTOCOL;
-use axum::response::Response;
 use bytes::Bytes;
-use ems_protocol::{CloseCode, SUBPROTOCOL, limits, with_retry_window};
+use ems_protocol::{CloseCode, limits, with_retry_window};
 use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
-use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use crate::app::App;
 use crate::bell::OnCall;
 use crate::limits::Seat;
 use crate::retry::RetryWindow;
 use stream::Stream;
 pub use tokio_tungstenite::tungstenite::Utf8Bytes;
+pub use upgrade::{offers_typed, upgrade};
 
 /// What is read at once. Every connection keeps it, idle or not, and it is zeroed for each read: a sample fits, and
 /// what is larger is read in several steps. tungstenite's own default is 128 KiB.
@@ -73,48 +70,6 @@ pub enum Incoming {
 /// The peer is gone, or does not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gone;
-
-/// Whether the client offers typed mode.
-pub fn offers_typed(request: &Request) -> bool {
-    request
-        .headers()
-        .get_all(SEC_WEBSOCKET_PROTOCOL)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|name| name.trim() == SUBPROTOCOL)
-}
-
-/// Answers the opening handshake and runs `serve` on the socket, as one of the server's tasks.
-///
-/// # Errors
-/// What is wrong with the handshake.
-pub fn upgrade<F>(
-    mut request: Request,
-    typed: bool,
-    app: &App,
-    serve: impl FnOnce(Socket) -> F + Send + 'static,
-) -> Result<Response, Error>
-where
-    F: Future<Output = ()> + Send,
-{
-    let mut response = create_response_with_body(&request, Body::empty)?;
-    if typed {
-        response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
-    }
-    let seat = request.extensions().get::<Arc<Seat<()>>>().cloned();
-    let upgrade = hyper::upgrade::on(&mut request);
-    drop(request);
-    let retry = app.retry.clone();
-    app.tasks.spawn(async move {
-        // An error: the peer left before the handshake's answer. Nothing of these lines is kept while it is served: it
-        // would be part of every connection's future.
-        let Ok(upgraded) = upgrade.await else { return };
-        let Some(socket) = Socket::new(upgraded, seat, retry).await else { return };
-        serve(socket).await;
-    });
-    Ok(response)
-}
 
 impl Socket {
     async fn new(upgraded: Upgraded, seat: Option<Arc<Seat<()>>>, retry: Arc<RetryWindow>) -> Option<Self> {
@@ -282,74 +237,4 @@ async fn within<E>(limit: Duration, sending: impl Future<Output = Result<(), E>>
         Poll::Pending => matches!(timeout(limit, sending).await, Ok(Ok(()))),
     };
     if sent { Ok(()) } else { Err(Gone) }
-}
-
-#[cfg(test)]
-mod tests {
-    use rustls::pki_types::pem::PemObject;
-    use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-    use rustls::{ClientConfig, RootCertStore, ServerConfig};
-    use tokio::net::{TcpListener, TcpStream};
-    use tokio_rustls::{TlsAcceptor, TlsConnector};
-
-    use super::*;
-
-    #[tokio::test]
-    async fn texts_far_larger_than_any_that_is_taken_are_sent_over_tls_whole_and_in_order() {
-        let (mut server, client) = pair().await;
-        let lengths = [1, 3_000_000, 125, 126, 1_100_000, 0xffff, 0x1_0000, 2];
-        let reader = tokio::spawn(async move {
-            let mut client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
-            // The kernels are full before anything is read, and a Pong is wanted between the frames.
-            client.send(Message::Ping(Bytes::new())).await.unwrap();
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            for length in lengths {
-                let text = loop {
-                    match client.next().await.unwrap().unwrap() {
-                        Message::Text(text) => break text,
-                        other => assert!(other.is_pong(), "{other:?}"),
-                    }
-                };
-                assert_eq!(text.len(), length);
-                assert!(text.bytes().all(|byte| byte == b'x'));
-            }
-            client.close(None).await.unwrap();
-        });
-        for length in lengths {
-            server.send("x".repeat(length).into()).await.unwrap();
-        }
-        assert!(matches!(server.receive().await, Incoming::Closed));
-        reader.await.unwrap();
-    }
-
-    async fn pair() -> (Socket, tokio_rustls::client::TlsStream<TcpStream>) {
-        let made = crate::certificates::generate(&["localhost".to_owned()]).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let chain =
-            CertificateDer::pem_slice_iter(made.server_certificate.as_bytes()).map(Result::unwrap).collect();
-        let key = PrivateKeyDer::from_pem_slice(made.server_key.as_bytes()).unwrap();
-        let server = ServerConfig::builder_with_provider(provider.clone())
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .unwrap();
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(made.ca_certificate.as_bytes()).unwrap()).unwrap();
-        let client = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (peer, accepted) =
-            tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
-        let (server, client) = tokio::join!(
-            TlsAcceptor::from(Arc::new(server)).accept(accepted.unwrap().0),
-            TlsConnector::from(Arc::new(client))
-                .connect(ServerName::try_from("localhost").unwrap(), peer.unwrap()),
-        );
-        let stream = Stream::over_tls(server.unwrap());
-        (Socket::over(stream, Vec::new(), None, Arc::default()).await, client.unwrap())
-    }
 }

@@ -1,6 +1,7 @@
 //! Rows of samples: a typed column for each field of the contract.
 
 mod extra;
+mod newest;
 mod range;
 pub mod row;
 #[cfg(test)]
@@ -12,8 +13,9 @@ use ems_protocol::{Grid, SystemStatus, Telemetry};
 use rusqlite::Connection;
 use rusqlite::types::{ToSql, ToSqlOutput, Value, ValueRef};
 
-pub(super) use range::newest_first;
-pub use range::{Cursor, History, latest, page, range};
+pub use newest::latest;
+pub(super) use newest::newest_first;
+pub use range::{Cursor, History, page, range};
 
 use super::seen::Seen;
 use extra::extra;
