@@ -25,7 +25,11 @@ mod set_mode;
 mod set_output;
 mod tools;
 
-use ems_protocol::{Command, CommandAck, DeviceId, ReasonCode, Timestamp};
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use ems_protocol::{Command, CommandAck, CommandStatus, DeviceId, ReasonCode, Timestamp};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
@@ -35,12 +39,14 @@ pub use dispatcher::Dispatcher;
 pub use journal::Journal;
 pub use tools::Tools;
 
-use answer::Refusal;
+use answer::{Refusal, plain};
 
 /// The longest id, in bytes.
 const MAX_ID: usize = 128;
 /// Commands between the session and the dispatcher, which takes each at once: more are answered BUSY.
 const COMMAND_CHANNEL: usize = 64;
+/// Ids that are known to have been handed over, the last ones: those in the channel, and as many that are under way.
+const KNOWN_IDS: usize = 2 * COMMAND_CHANNEL;
 /// Answers between the commands and the uplink, which takes them while it is connected.
 const ANSWER_CHANNEL: usize = 64;
 
@@ -58,6 +64,7 @@ pub struct Commands {
     dispatcher: mpsc::Sender<Received>,
     allowed: watch::Receiver<Allowed>,
     has_outputs: bool,
+    handed_over: Rc<RefCell<VecDeque<String>>>,
 }
 
 /// Both ends of what lies between the session and the commands.
@@ -78,7 +85,8 @@ impl Channels {
     pub fn new(allowed: watch::Receiver<Allowed>, has_outputs: bool) -> Self {
         let (dispatcher, incoming) = mpsc::channel(COMMAND_CHANNEL);
         let (answers, outgoing) = mpsc::channel(ANSWER_CHANNEL);
-        Self { commands: Commands { dispatcher, allowed, has_outputs }, incoming, answers, outgoing }
+        let commands = Commands { dispatcher, allowed, has_outputs, handed_over: Rc::default() };
+        Self { commands, incoming, answers, outgoing }
     }
 }
 
@@ -91,19 +99,29 @@ impl Commands {
     /// Hands a command over.
     ///
     /// # Errors
-    /// The answer, when there is no room: it is as if the command had never come.
+    /// The answer, when there is no room: it is as if the command had never come. One that has come before is not refused by
+    /// its copy: it would be sent anew and done twice.
     pub fn offer(
         &self,
         command: Command,
         device_id: &DeviceId,
         now: Timestamp,
     ) -> Result<(), Box<CommandAck>> {
+        let id: String = command.command_id.chars().take(MAX_ID).collect();
         let received = Received { command, at: Instant::now() };
-        self.dispatcher.try_send(received).map_err(|error| {
-            let command = error.into_inner().command;
-            let id: String = command.command_id.chars().take(MAX_ID).collect();
-            Box::new(Refusal::rejected(ReasonCode::Busy, BUSY).ack(&id, device_id, now))
-        })
+        let mut known = self.handed_over.borrow_mut();
+        if self.dispatcher.try_send(received).is_ok() {
+            if known.len() == KNOWN_IDS {
+                known.pop_front();
+            }
+            known.push_back(id);
+            return Ok(());
+        }
+        Err(Box::new(if known.contains(&id) {
+            plain(&id, device_id, now, CommandStatus::InProgress)
+        } else {
+            Refusal::rejected(ReasonCode::Busy, BUSY).ack(&id, device_id, now)
+        }))
     }
 }
 

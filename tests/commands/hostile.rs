@@ -144,6 +144,19 @@ fn is_harmless(call: &str, own: &str) -> bool {
 }
 
 #[test]
+fn a_burst_of_copies_of_one_command_refuses_none_of_them_for_it_would_be_sent_anew_and_done_twice() {
+    const COPIES: usize = 400;
+    let server = Impostor::listen();
+    let _edge = Edge::start(&published_to(&server).with("COMMANDS_ALLOW", "all"));
+    let mut desk = Desk::take(server, true);
+    let copy = json!({"command_id": "copied", "action": "PING", "payload": {}});
+    (0..COPIES).for_each(|_| desk.send(&copy));
+    let statuses: Vec<_> = (0..COPIES).map(|_| desk.answer()["status"].clone()).collect();
+    assert!(statuses.iter().all(|status| status != "REJECTED"), "{statuses:?}");
+    assert!(statuses.iter().any(|status| status == "SUCCEEDED"), "{statuses:?}");
+}
+
+#[test]
 fn a_server_that_asks_and_never_listens_fills_its_own_buffers_and_not_the_devices_memory() {
     let server = Impostor::listen();
     let mut edge = Edge::start(&published_to(&server).with("COMMANDS_ALLOW", "all"));
