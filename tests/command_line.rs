@@ -284,6 +284,18 @@ fn arguments_that_mean_nothing_are_wrong_arguments() {
 }
 
 #[test]
+fn output_that_cannot_be_written_is_no_success() {
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    for words in [&["version"][..], &["--help"]] {
+        let mut command = Command::new(program("ems-edge"));
+        let ended = command.env_clear().args(words).stdout(full.try_clone().unwrap()).output().unwrap();
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(74), "{words:?}: {said}");
+        assert_eq!(said.matches("cannot be written: No space left on device").count(), 1, "{said}");
+    }
+}
+
+#[test]
 fn the_version_is_that_of_the_package() {
     let mut command = Command::new(program("ems-edge"));
     command.env_clear().args(["version", "--json"]);

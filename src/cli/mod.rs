@@ -110,14 +110,14 @@ pub fn main() -> ExitCode {
         Err(error) => {
             if !error.use_stderr() {
                 output::say(&error.render().to_string());
-                return ExitCode::SUCCESS;
+                return output::end(ExitCode::SUCCESS);
             }
             // It quotes the word that it does not know.
             output::complain(without_tokens(&error.render().to_string()).trim_end());
             return ExitCode::from(EX_USAGE);
         }
     };
-    match arguments.command {
+    output::end(match arguments.command {
         Command::Run { config } => run::run(config.as_deref()),
         Command::Setup(options) => setup::setup(&options),
         Command::Doctor(options) => doctor::doctor(&options),
@@ -133,5 +133,5 @@ pub fn main() -> ExitCode {
         Command::Version(options) => version::version(&options),
         Command::Look(options) => look::run(options),
         Command::Replay(options) => replay::replay(&options),
-    }
+    })
 }

@@ -1,16 +1,38 @@
 //! What all subcommands print with.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
 /// Columns of a screen that everybody has.
 pub(super) const COLUMNS: usize = 80;
 
+/// `EX_IOERR` of sysexits.h: the output cannot be written.
+pub(super) const EX_IOERR: u8 = 74;
+
+/// Whether something was not printed that should have been.
+static LOST: AtomicBool = AtomicBool::new(false);
+
 /// Prints; a reader that has seen enough and left is no error.
 pub(super) fn say(text: &str) {
-    drop(std::io::stdout().write_all(text.as_bytes()));
-    drop(std::io::stdout().flush());
+    let written = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
+    if let Err(error) = written
+        && error.kind() != io::ErrorKind::BrokenPipe
+        && !LOST.swap(true, Ordering::Relaxed)
+    {
+        complain(&format!("ems-edge: the output cannot be written: {error}"));
+    }
+}
+
+/// The exit status of a subcommand that ended with `status`: what was not printed is no success.
+pub(super) fn end(status: ExitCode) -> ExitCode {
+    if status == ExitCode::SUCCESS && LOST.load(Ordering::Relaxed) {
+        ExitCode::from(EX_IOERR)
+    } else {
+        status
+    }
 }
 
 /// Complains: one line and its end.
@@ -27,7 +49,7 @@ pub(super) fn json(value: &impl Serialize) -> String {
 
 /// Whether a person looks at the output who wants colour (no-color.org).
 pub(super) fn has_colour() -> bool {
-    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// Colours of ECMA-48.

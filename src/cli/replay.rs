@@ -14,6 +14,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::EX_USAGE;
+use super::output::EX_IOERR;
 use crate::battery::StateOfCharge;
 use order::{Order, Sample};
 use rows::{Line, Rows};
@@ -22,8 +23,6 @@ use rows::{Line, Rows};
 const EX_DATAERR: u8 = 65;
 /// `EX_NOINPUT`: a file cannot be read.
 const EX_NOINPUT: u8 = 66;
-/// `EX_IOERR`: the output cannot be written.
-const EX_IOERR: u8 = 74;
 /// Bad rows that are named one by one.
 const NAMED: u64 = 10;
 const BUFFER_BYTES: usize = 256 * 1024;
