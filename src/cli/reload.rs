@@ -53,7 +53,6 @@ pub(super) fn reload(options: &Options) -> ExitCode {
 
 /// The new configuration need not be usable, nor name the device that runs: then it is the only daemon that is meant.
 fn find_and_order(config: Option<&Path>) -> Result<String, OrderError> {
-    let folder = runtime_dir(config);
     if let Ok(loaded) = config::load(config, |key| std::env::var_os(key)) {
         let config = loaded.config;
         match order(&socket_in(&config.runtime_dir, config.device_id.as_str()), Order::Reload) {
@@ -61,6 +60,7 @@ fn find_and_order(config: Option<&Path>) -> Result<String, OrderError> {
             outcome => return outcome,
         }
     }
+    let folder = runtime_dir(config);
     // Those that killed daemons have left behind do not answer.
     for (_, socket) in sockets_below(&folder) {
         match order(&socket, Order::Reload) {

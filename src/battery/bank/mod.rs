@@ -29,7 +29,7 @@ const UNKNOWN_SPREAD: f64 = 60.0;
 pub(super) struct Bank {
     pub(super) axes: Axes,
     /// One for each place on the axes.
-    hypotheses: Box<[Hypothesis]>,
+    pub(super) hypotheses: Box<[Hypothesis]>,
     /// Standard deviation of what is likely within each interval, in %.
     pub(super) spread: f64,
 }
@@ -122,23 +122,6 @@ impl Bank {
             hypothesis.miss *= 1.0 - share;
         }
         self.weigh();
-    }
-
-    pub(super) fn hypotheses(&self) -> &[Hypothesis] {
-        &self.hypotheses
-    }
-
-    pub(super) fn hypotheses_mut(&mut self) -> &mut [Hypothesis] {
-        &mut self.hypotheses
-    }
-
-    /// Takes for the third curve what is known for the mean of the others.
-    pub(super) fn begin_third_curve(&mut self) {
-        let of_a_curve = self.axes.kappa.len() * self.axes.offset.len();
-        let (known, third) = self.hypotheses.split_at_mut(3 * of_a_curve);
-        for (third, mean) in third.iter_mut().zip(known.iter().skip(2 * of_a_curve)) {
-            *third = Hypothesis { curve: Curve::Third, place: (3, mean.place.1, mean.place.2), ..*mean };
-        }
     }
 
     /// Gives the hypotheses the constants on the axes.

@@ -9,7 +9,7 @@ mod tests;
 
 use bytes::{Input, below, put, two_bytes};
 
-use super::bank::Bank;
+use super::hypothesis::Hypothesis;
 use super::meter::Meter;
 use super::protection::{Flag, Flags, Kept};
 use super::{ChargeCount, Chemistry, Pack, StateOfCharge};
@@ -63,7 +63,7 @@ pub(super) fn save(soc: &StateOfCharge, beside: &Beside, out: &mut Vec<u8>) {
         axis.values().iter().for_each(|value| put(out, *value));
     }
     put(out, bank.spread);
-    for hypothesis in bank.hypotheses() {
+    for hypothesis in &bank.hypotheses {
         // What was counted since the hypotheses were looked at belongs to them.
         let hypothesis = soc.settled(hypothesis);
         let steps = [
@@ -144,7 +144,7 @@ pub(super) fn restore(soc: &mut StateOfCharge, bytes: &[u8]) -> Result<Beside, S
         new.bank.axes.kind = kind;
     }
     new.bank.spread = input.number()?.clamp(0.1, 100.0);
-    restore_hypotheses(&mut new.bank, &mut input, before, has_new_curve)?;
+    restore_hypotheses(&mut new.bank.hypotheses, &mut input, before, has_new_curve)?;
     let p = &mut new.polarisation;
     for value in [
         &mut p.ohmic,
@@ -185,9 +185,6 @@ pub(super) fn restore(soc: &mut StateOfCharge, bytes: &[u8]) -> Result<Beside, S
     }
     new.bank.lay_out();
     if before {
-        if has_new_curve {
-            new.bank.begin_third_curve();
-        }
         new.bank.believe_axes();
     }
     (new.charger, new.load) = (charger.clamp(0.0, 100.0), load.clamp(0.0, 100.0));
@@ -200,12 +197,11 @@ pub(super) fn restore(soc: &mut StateOfCharge, bytes: &[u8]) -> Result<Beside, S
 }
 
 fn restore_hypotheses(
-    bank: &mut Bank,
+    hypotheses: &mut [Hypothesis],
     input: &mut Input<'_>,
     before: bool,
     has_new_curve: bool,
 ) -> Result<(), SavedError> {
-    let hypotheses = bank.hypotheses_mut();
     let known = if has_new_curve { hypotheses.len() / 4 * 3 } else { hypotheses.len() };
     for hypothesis in hypotheses.iter_mut().take(known) {
         hypothesis.low = input.steps()? * STEP;
@@ -225,6 +221,8 @@ fn restore_hypotheses(
             input.take::<HYPOTHESIS_BYTES_BEFORE>()?;
         }
     }
+    // The new curve begins with what is known of the one before it, the mean of the others.
+    hypotheses.copy_within(known - (hypotheses.len() - known)..known, known);
     Ok(())
 }
 
